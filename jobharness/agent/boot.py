@@ -1,0 +1,56 @@
+"""Loads the agent into this process by environment alone, before the app is imported.
+
+Variables, all set by the harness:
+
+- `JOBHARNESS_HISTORY`: folder for record files. Without it the agent does nothing.
+- `JOBHARNESS_ROLE`: worker, producer, service, scheduler or inspector.
+- `JOBHARNESS_NAME`: the process's name in the scenario, such as `worker-1`.
+- `JOBHARNESS_LIBRARY`: a module of `libraries/`, or the path of a Python file of the same shape.
+- `JOBHARNESS_SETTINGS`: JSON of queue settings that the library's module lays over the app's own.
+
+A library's module has `WATCH`, a dict of module name -> function(recorder, settings), called once that module
+has been imported, and what `producer` and `inspect` ask of it (see `libraries/__init__`).
+"""
+
+import atexit
+import importlib
+import importlib.util
+import json
+import os
+
+from . import imports
+from .recorder import Recorder
+
+__all__ = ["library_module", "recorder", "start"]
+
+recorder = None  # The one recorder of this process, once started.
+
+
+def start(environ):
+    """Start recording if the environment asks for it, and watch for the library's import."""
+    global recorder
+    folder = environ.get("JOBHARNESS_HISTORY")
+    if not folder or recorder is not None:
+        return
+    library = environ.get("JOBHARNESS_LIBRARY", "")
+    recorder = Recorder(folder, environ.get("JOBHARNESS_ROLE", "worker"), environ.get("JOBHARNESS_NAME", "process"), library)
+    atexit.register(recorder.close)
+    if library:
+        settings = json.loads(environ.get("JOBHARNESS_SETTINGS") or "{}")
+        for module, attach in library_module(library).WATCH.items():
+            imports.when_imported(module, _attacher(attach, settings))
+
+
+def _attacher(attach, settings):
+    return lambda: attach(recorder, settings)
+
+
+def library_module(library):
+    """The module that instruments `library`: one of ours by name, or a file by path."""
+    if not library.endswith(".py"):
+        return importlib.import_module("jobharness_agent.libraries." + library)
+    name = "jobharness_agent.libraries." + os.path.splitext(os.path.basename(library))[0] + "_file"
+    spec = importlib.util.spec_from_file_location(name, library)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module

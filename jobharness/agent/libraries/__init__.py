@@ -1,0 +1,9 @@
+"""One file of instrumentation per queue library: the side of a queue that lives in the app's processes.
+
+Each module has
+
+- `WATCH`: module name -> function(recorder, settings), called once that module has been imported;
+- `Sender(app)`: imports the app; `send(task, args, kwargs, options) -> job id`; `not_sent`: the exceptions which prove that
+  nothing was enqueued; `close()`;
+- `inspect(app) -> {"version", "settings", "tasks"}`: what the live app says of itself.
+"""

@@ -1,0 +1,213 @@
+"""Celery 5.3 and newer: its signals, and the three places that have none.
+
+Settings are laid over the app's when its configuration has been loaded (`on_after_configure`). A refused publish and the
+settling of a message have no signal: `Task.apply_async`'s exceptions are the producer's to see, and
+`celery.worker.request.Request.acknowledge` and `.reject` are wrapped.
+"""
+
+import functools
+import time
+
+from .. import events, intent
+
+
+def attach_signals(recorder, settings):
+    """Record what Celery's signals report (celery/signals.py)."""
+    from celery import signals
+
+    record, text, job = recorder.record, recorder.text, recorder.job
+
+    def connect(signal):
+        return lambda handler: signal.connect(handler, weak=False)
+
+    @connect(signals.before_task_publish)
+    def enqueue_begin(sender=None, headers=None, **_):
+        if headers and not headers.get("retries"):
+            key, job_id = job(headers["id"])
+            intent.began(key)
+            record(events.ENQUEUE_BEGIN, key, intent.take(), 0, text(sender), job_id)
+
+    @connect(signals.after_task_publish)
+    def enqueue_acknowledged(sender=None, headers=None, **_):
+        if headers and not headers.get("retries"):
+            record(events.ENQUEUE_ACKNOWLEDGED, job(headers["id"])[0], 0, 0, text(sender))
+
+    @connect(signals.task_received)
+    def received(request=None, **_):
+        key, job_id = job(request.id)
+        attempt = (request.request_dict.get("retries") or 0) + 1
+        record(events.JOB_RECEIVED, key, 0, attempt, text(request.name), job_id)
+
+    @connect(signals.task_prerun)
+    def running(task_id=None, task=None, **_):
+        key, job_id = job(task_id)
+        record(events.JOB_RUNNING, key, 0, task.request.retries + 1, text(task.name), job_id)
+
+    @connect(signals.task_success)
+    def finished(sender=None, **_):
+        request = sender.request
+        record(events.JOB_FINISHED, job(request.id)[0], 0, request.retries + 1, text(sender.name))
+
+    @connect(signals.task_retry)
+    def retried(sender=None, request=None, reason=None, **_):
+        key = job(request.id)[0]
+        attempt = (getattr(request, "retries", 0) or 0) + 1
+        record(events.JOB_FAILED, key, 0, attempt, text(sender.name), text(_one_line(getattr(reason, "exc", None))))
+        record(events.JOB_RETRIED, key, _delay_ns(getattr(reason, "when", None)), attempt, text(sender.name))
+
+    @connect(signals.task_failure)
+    def dead(sender=None, task_id=None, exception=None, **_):
+        key, name = job(task_id)[0], text(sender.name)
+        attempt = (getattr(sender.request, "retries", 0) or 0) + 1
+        reason = _death(exception)
+        if reason == events.DEAD_TIMED_OUT:
+            record(events.JOB_TIMED_OUT, key, 0, attempt, name)
+        if reason == events.DEAD_RAISED:
+            record(events.JOB_FAILED, key, 0, attempt, name, text(_one_line(exception)))
+        record(events.JOB_DEAD, key, reason, attempt, name, text(_one_line(exception)))
+
+    @connect(signals.task_revoked)
+    def revoked(sender=None, request=None, **_):
+        record(events.JOB_DEAD, job(request.id)[0], events.DEAD_REVOKED, 0, text(sender.name), text("revoked"))
+
+    @connect(signals.task_unknown)
+    def unknown_task(name=None, id=None, **_):
+        record(events.JOB_DEAD, job(id)[0], events.DEAD_UNKNOWN_TASK, 0, text(name), text("unknown task"))
+
+    @connect(signals.worker_ready)
+    def ready(**_):
+        record(events.WORKER_READY)
+
+    @connect(signals.worker_shutting_down)
+    def stopping(how=None, **_):
+        record(events.WORKER_STOPPING, text=text(str(how)))
+
+
+def attach_settling(recorder, settings):
+    """Record when a message is settled: acknowledged, or rejected (value 1: put back in the queue)."""
+    from celery.worker.request import Request
+
+    def wrap(method, value):
+        original = getattr(Request, method)
+
+        @functools.wraps(original)
+        def settle(self, *args, **kwargs):
+            before = self.acknowledged
+            answer = original(self, *args, **kwargs)
+            if self.acknowledged and not before:
+                key = recorder.job(self.id)[0]
+                if method == "acknowledge":
+                    recorder.record(events.JOB_SETTLED, key)
+                else:
+                    requeue = args[0] if args else kwargs.get("requeue", False)
+                    recorder.record(events.JOB_REJECTED, key, int(bool(requeue)))
+            return answer
+
+        setattr(Request, method, settle)
+
+    wrap("acknowledge", 0)
+    wrap("reject", 1)
+
+
+def attach_settings(recorder, settings):
+    """Lay the scenario's settings over every app of this process, once the app has loaded its own."""
+    if not settings:
+        return
+    from celery.app.base import Celery
+
+    original = Celery.__init__
+
+    @functools.wraps(original)
+    def init(self, *args, **kwargs):
+        original(self, *args, **kwargs)
+        self.on_after_configure.connect(functools.partial(_lay_over, settings), weak=False)
+
+    Celery.__init__ = init
+
+
+WATCH = {
+    "celery.signals": attach_signals,
+    "celery.worker.request": attach_settling,
+    "celery.app.base": attach_settings,
+}
+
+
+class Sender:
+    """Calls the app's tasks as its own code does, by `apply_async`."""
+
+    def __init__(self, app):
+        from kombu.exceptions import EncodeError
+
+        self.app = _find_app(app)
+        self.app.finalize()
+        self.app.loader.import_default_modules()
+        self.not_sent = (EncodeError, TypeError, KeyError)
+
+    def send(self, task, args, kwargs, options):
+        """Enqueue one job and return its id; `options` go to `apply_async` (countdown, eta, priority, queue …)."""
+        return self.app.tasks[task].apply_async(args, kwargs, **options).id
+
+    def close(self):
+        self.app.close()
+
+
+def inspect(app):
+    """What the live app says of itself; no connection is made."""
+    import celery
+
+    live = _find_app(app)
+    live.finalize()
+    live.loader.import_default_modules()
+    keys = (
+        "broker_url", "result_backend", "task_acks_late", "task_acks_on_failure_or_timeout", "task_reject_on_worker_lost",
+        "worker_prefetch_multiplier", "worker_concurrency", "worker_pool", "task_time_limit", "task_soft_time_limit",
+        "broker_transport_options", "task_default_queue", "task_annotations", "task_serializer", "task_publish_retry",
+        "broker_connection_retry_on_startup", "worker_cancel_long_running_tasks_on_connection_loss",
+        "worker_max_tasks_per_child",
+    )  # fmt: skip
+    settings = {key: live.conf.get(key) for key in keys}
+    tasks = {
+        name: {
+            "acks_late": task.acks_late,
+            "max_retries": task.max_retries,
+            "time_limit": task.time_limit,
+            "reject_on_worker_lost": task.reject_on_worker_lost,
+        }
+        for name, task in live.tasks.items()
+        if not name.startswith("celery.")
+    }
+    return {"version": celery.__version__, "settings": settings, "tasks": tasks}
+
+
+def _find_app(name):
+    from celery.app.utils import find_app
+
+    return find_app(name)
+
+
+def _lay_over(settings, sender, **_):
+    for key, value in settings.items():
+        current = sender.conf.get(key)
+        merged = {**current, **value} if isinstance(value, dict) and isinstance(current, dict) else value
+        sender.conf[key] = merged
+
+
+def _death(exception):
+    name = type(exception).__name__
+    if name == "WorkerLostError":
+        return events.DEAD_WORKER_LOST
+    if name in ("TimeLimitExceeded", "SoftTimeLimitExceeded"):
+        return events.DEAD_TIMED_OUT
+    return events.DEAD_RAISED
+
+
+def _one_line(exception):
+    return ("%s: %s" % (type(exception).__name__, exception))[:500] if exception is not None else ""
+
+
+def _delay_ns(when):
+    if isinstance(when, (int, float)):
+        return int(when * 1e9)
+    if hasattr(when, "timestamp"):
+        return max(0, int((when.timestamp() - time.time()) * 1e9))
+    return 0

@@ -1,0 +1,129 @@
+"""The producer: sends the planned jobs at the planned moments, open loop, through the app's own tasks or its service.
+
+Started as `python -m jobharness_agent.producer PLAN` with the agent's environment. The plan is JSON lines, each with
+`at_ns` (from the start), `task` with `args`, `kwargs` and `options`, or `http` with `method`, `url`, `body` and `job_id` (the
+field of the answer that holds the job's id). The first line is a header with `app`, `library` and `jobs`.
+
+It says PRODUCER_READY, waits for the file PLAN.go, which holds the start in ns, sends, and says PRODUCER_DONE. An enqueue that
+raises is *refused* only where the exception proves that nothing was sent; otherwise nobody knows.
+"""
+
+import http.client
+import json
+import os
+import sys
+import time
+import urllib.parse
+from time import monotonic_ns
+
+from . import boot, events, intent, record
+
+SPIN_NS = 300_000  # The last stretch before a moment is not slept: a sleep may overrun by about that much.
+LATE_NS = 1_000_000  # A send that begins this long after its moment is recorded as late.
+
+
+def main(plan_path):
+    """Send a whole plan. Returns the exit status."""
+    with open(plan_path, encoding="utf-8") as plan:
+        header = json.loads(plan.readline())
+        recorder = boot.recorder
+        sender = boot.library_module(header["library"]).Sender(header["app"])
+        service = Service(recorder)
+        recorder.record(events.PRODUCER_READY)
+        start_ns = _await_start(plan_path + ".go")
+        sent = 0
+        for line in plan:
+            job = json.loads(line)
+            due_ns = start_ns + job["at_ns"]
+            _sleep_until(due_ns)
+            late_ns = monotonic_ns() - due_ns
+            if late_ns > LATE_NS:
+                recorder.record(events.PRODUCER_LATE, value=late_ns)
+            intent.intend(due_ns)
+            if "http" in job:
+                service.send(job["http"], due_ns)
+            else:
+                _send(recorder, sender, job)
+            sent += 1
+        recorder.record(events.PRODUCER_DONE, value=sent)
+        sender.close()
+    return 0
+
+
+def _send(recorder, sender, job):
+    try:
+        sender.send(job["task"], job.get("args", []), job.get("kwargs", {}), job.get("options", {}))
+    except Exception as error:
+        kind = events.ENQUEUE_REFUSED if isinstance(error, sender.not_sent) else events.ENQUEUE_UNKNOWN
+        words = "%s: %s" % (type(error).__name__, error)
+        key = intent.key() or record.NO_JOB
+        recorder.record(kind, key, task=recorder.text(job["task"]), text=recorder.text(words[:500]))
+
+
+class Service:
+    """Sends jobs through the app's own HTTP service, over one kept connection."""
+
+    def __init__(self, recorder, timeout_s=30.0):
+        self.recorder, self.timeout_s = recorder, timeout_s
+        self.connection, self.place = None, None
+
+    def send(self, request, due_ns):
+        """One request. The service's own process records the enqueue; here the intended moment is tied to its job."""
+        try:
+            status, answer = self._exchange(request)
+        except (OSError, http.client.HTTPException) as error:
+            self._drop()
+            words = "%s: %s" % (type(error).__name__, error)
+            self.recorder.record(events.ENQUEUE_UNKNOWN, value=due_ns, text=self.recorder.text(words[:500]))
+            return
+        job_id = answer.get(request.get("job_id", "job_id")) if isinstance(answer, dict) else None
+        if 200 <= status < 300 and job_id is not None:
+            key, text = self.recorder.job(job_id)
+            self.recorder.record(events.ENQUEUE_INTENDED, key, due_ns, text=text)
+        else:
+            kind = events.ENQUEUE_REFUSED if 400 <= status < 500 else events.ENQUEUE_UNKNOWN
+            self.recorder.record(kind, value=due_ns, text=self.recorder.text("HTTP %d" % status))
+
+    def _exchange(self, request):
+        url = urllib.parse.urlsplit(request["url"])
+        if self.place != url.netloc:
+            self._drop()
+            self.connection = http.client.HTTPConnection(url.netloc, timeout=self.timeout_s)
+            self.place = url.netloc
+        path = url.path + ("?" + url.query if url.query else "")
+        body = json.dumps(request.get("body", {}))
+        self.connection.request(request.get("method", "POST"), path, body, {"Content-Type": "application/json"})
+        response = self.connection.getresponse()
+        raw = response.read()
+        try:
+            return response.status, json.loads(raw)
+        except ValueError:
+            return response.status, None
+
+    def _drop(self):
+        if self.connection is not None:
+            self.connection.close()
+        self.connection, self.place = None, None
+
+
+def _await_start(path):
+    while True:
+        try:
+            with open(path, encoding="ascii") as go:
+                return int(go.read())
+        except (FileNotFoundError, ValueError):
+            time.sleep(0.002)
+
+
+def _sleep_until(due_ns):
+    while True:
+        left_ns = due_ns - monotonic_ns()
+        if left_ns <= 0:
+            return
+        if left_ns > SPIN_NS:
+            time.sleep((left_ns - SPIN_NS) / 1e9)
+
+
+if __name__ == "__main__":
+    sys.path.insert(0, os.getcwd())
+    sys.exit(main(sys.argv[1]))

@@ -1,0 +1,177 @@
+"""Writes records so that SIGKILL at any instant loses none that was written and tears none that is read.
+
+Each process appends to its own file through a shared mapping: a record is in the kernel's page cache
+the moment it is stored, and the page cache outlives the process. The blocks are allocated before they
+are mapped, so a full disk is an error here and never a SIGBUS in the worker.
+"""
+
+import itertools
+import json
+import mmap
+import os
+import socket
+import struct
+import sys
+import threading
+from time import monotonic_ns
+
+from . import record
+
+_FLAGS = struct.Struct("<I")
+
+
+class _Segment:
+    """One mapped file and the counter that hands out its slots (atomic in CPython)."""
+
+    __slots__ = ("buffer", "count", "texts_path")
+
+    def __init__(self, buffer, count, texts_path):
+        self.buffer, self.count, self.texts_path = buffer, count, texts_path
+
+
+def _exhausted():
+    """A segment with no slot left, so that the next record opens a real one."""
+    return _Segment(None, itertools.count(record.SLOTS), None)
+
+
+class Recorder:
+    """Records the events of this process. Threads and signal handlers may call it; a fork gets its own file.
+
+    Nothing is opened before the first record. If the files cannot be written the recorder marks itself failed
+    (`failed`, and a flag that the harness reads) and drops what follows; it never raises into the app.
+    """
+
+    def __init__(self, folder, role, name, library="", slots=record.SLOTS):
+        self.folder, self.role, self.name, self.library = str(folder), role, name, library
+        self.failed = False
+        self._slots = slots
+        self._reset()
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(after_in_child=self._reset)
+        self.record = self._make_record()
+
+    def _reset(self):
+        self._lock = threading.RLock()
+        self._segment = _exhausted()
+        self._segments = 0
+        self._numbers = {}
+        self._texts_fd = None
+        self._process = os.getpid()
+        self._stem = "%s.%s.%d.%d" % (self.role, self.name, self._process, monotonic_ns())
+
+    def _make_record(self):
+        """`record(kind, key, value, attempt, task, text, group)`; a closure, because it is on the worker's hot path."""
+        pack_into, slots = record.RECORD.pack_into, self._slots
+        header, size, commit, no_job = record.HEADER_BYTES, record.RECORD_BYTES, record.COMMIT, record.NO_JOB
+        now, thread = monotonic_ns, threading.get_ident
+
+        def write(kind, key=no_job, value=0, attempt=0, task=0, text=0, group=0):
+            segment = self._segment
+            slot = next(segment.count)
+            while slot >= slots:
+                segment = self._next_segment(segment)
+                if segment is None:
+                    return
+                slot = next(segment.count)
+            pack_into(
+                segment.buffer, header + slot * size,
+                now(), key, value, kind, attempt & 0xFFFF, self._process, task, text, group,
+                thread() & 0xFFFFFFFF, 0, slot ^ commit,
+            )  # fmt: skip
+
+        return write
+
+    def text(self, words):
+        """The number of a text, written to the side file when it is new. 0 for an empty one, or after a failure."""
+        number = self._numbers.get(words)
+        if number is not None:
+            return number
+        if not words or self.failed:
+            return 0
+        with self._lock:
+            if self._texts_fd is None and self._next_segment(self._segment) is None:
+                return 0
+            if words not in self._numbers:
+                line = json.dumps(words) + "\n"
+                try:
+                    os.write(self._texts_fd, line.encode("ascii"))
+                except OSError:
+                    self._fail()
+                    return 0
+                self._numbers[words] = len(self._numbers) + 1
+            return self._numbers[words]
+
+    def job(self, job_id):
+        """`(key, text)` of a job: its 128-bit key, and the number of its id when the key does not tell it."""
+        key = record.key_of(job_id)
+        return key, (0 if record.is_its_own_key(job_id) else self.text(str(job_id)))
+
+    def close(self):
+        """Say that this process ended its recording in order. Safe to call twice."""
+        if self._segment.buffer is not None:
+            self._raise_flag(record.FLAG_CLOSED)
+
+    def _next_segment(self, seen):
+        with self._lock:
+            if self.failed:
+                return None
+            if self._segment is not seen:
+                return self._segment
+            try:
+                self._segment = self._open_segment()
+            except (OSError, ValueError) as error:
+                self._fail(error)
+                return None
+            return self._segment
+
+    def _open_segment(self):
+        stem = os.path.join(self.folder, self._stem)
+        if self._texts_fd is None:
+            self._texts_fd = os.open(stem + ".texts", os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        size = record.HEADER_BYTES + self._slots * record.RECORD_BYTES
+        # The harness looks for names that end in .rec: the file gets its name when its header is whole.
+        hidden = "%s.%d.new" % (stem, self._segments)
+        descriptor = os.open(hidden, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
+        try:
+            if hasattr(os, "posix_fallocate"):
+                os.posix_fallocate(descriptor, 0, size)
+            else:
+                os.write(descriptor, b"\0" * size)
+            buffer = mmap.mmap(descriptor, size)
+        finally:
+            os.close(descriptor)
+        about = json.dumps(
+            {
+                "role": self.role,
+                "name": self.name,
+                "library": self.library,
+                "host": socket.gethostname(),
+                "parent": os.getppid(),
+                "python": "%d.%d.%d" % sys.version_info[:3],
+                "slots": self._slots,
+            }
+        ).encode("ascii")
+        record.HEADER.pack_into(
+            buffer, 0, record.MAGIC, record.SCHEMA, 0, self._process, self._segments, monotonic_ns(), len(about)
+        )
+        buffer[record.HEADER.size : record.HEADER.size + len(about)] = about
+        os.rename(hidden, "%s.%d.rec" % (stem, self._segments))
+        self._segments += 1
+        return _Segment(buffer, itertools.count(), stem)
+
+    def _fail(self, error=None):
+        self.failed = True
+        if self._segment.buffer is not None:
+            self._raise_flag(record.FLAG_FAILED)
+        try:
+            sys.stderr.write("jobharness: cannot record the events of process %d: %s\n" % (self._process, error))
+        except Exception:
+            pass
+
+    def _raise_flag(self, flag):
+        buffer = self._segment.buffer
+        (flags,) = _FLAGS.unpack_from(buffer, record.FLAGS_OFFSET)
+        _FLAGS.pack_into(buffer, record.FLAGS_OFFSET, flags | flag)
+
+
+__all__ = ["Recorder"]

@@ -1,0 +1,127 @@
+"""Name -> kind, imported only when asked for.
+
+Third parties add kinds by the entry-point groups `jobharness.queues` and `jobharness.brokers`; ours come first.
+"""
+
+from __future__ import annotations
+
+import importlib
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any
+
+from jobharness.brokers.broker import Broker
+from jobharness.contracts.contract import Contract
+from jobharness.errors import InvalidRequest, ScenarioInvalid, UnknownName, nearest
+from jobharness.faults.fault import Fault
+from jobharness.faults.trigger import Trigger
+from jobharness.queues.queue import Queue
+from jobharness.runner.parts import ArmedFault, Parts
+from jobharness.scenario.model import FaultSpec, Scenario
+
+__all__ = ["BROKERS", "FAULTS", "METRICS", "QUEUES", "assemble", "broker_kind", "names", "queue_kind"]
+
+QUEUES = {"celery": "jobharness.queues.celery:CeleryQueue"}
+BROKERS = {"redis": "jobharness.brokers.redis:RedisBroker"}
+FAULTS = {"kill": "jobharness.faults.kill:Kill", "terminate": "jobharness.faults.terminate:Terminate"}
+DELIVERIES = {
+    "at-least-once": "jobharness.contracts.at_least_once:AtLeastOnce",
+    "at-most-once": "jobharness.contracts.at_most_once:AtMostOnce",
+    "exactly-once": "jobharness.contracts.exactly_once:ExactlyOnce",
+}
+METRICS = (
+    "throughput", "jobs.acknowledged", "jobs.completed", "jobs.lost", "jobs.stuck", "jobs.duplicated", "jobs.dead",
+    "attempts.mean", "error_rate", "backlog.peak", "drain", "recovery.p50", "recovery.max",
+    "faults.strikes", "faults.jobs_hit", "producer.late", "producer.lateness.max",
+    *(f"{name}.{percentile}" for name in ("enqueue", "wait", "latency", "run_time") for percentile in ("p50", "p95", "p99", "p99.9")),
+)  # fmt: skip
+
+
+def names(group: str, ours: dict[str, str]) -> dict[str, str]:
+    """Every kind of a group by name: `module:class`."""
+    others = {entry.name: entry.value for entry in entry_points(group=f"jobharness.{group}")}
+    return {**others, **ours}
+
+
+def _load(noun: str, name: str, known: dict[str, str]) -> Any:
+    if name not in known:
+        raise UnknownName(noun, name, known)
+    module, _, attribute = known[name].partition(":")
+    return getattr(importlib.import_module(module), attribute)
+
+
+def queue_kind(name: str) -> type[Queue]:
+    """The queue adapter called `name`. Raises: UnknownName."""
+    kind: type[Queue] = _load("queue adapter", name, names("queues", QUEUES))
+    return kind
+
+
+def broker_kind(name: str) -> type[Broker]:
+    """The kind of broker called `name`. Raises: UnknownName."""
+    kind: type[Broker] = _load("kind of broker", name, names("brokers", BROKERS))
+    return kind
+
+
+def assemble(scenario: Scenario, project: Path, source: Path | None = None) -> Parts:
+    """Choose and make every kind that the scenario names. Starts nothing.
+
+    Raises: InvalidRequest (UnknownName, ExtraMissing, ScenarioInvalid): the scenario cannot be run; PortTaken.
+    """
+    where = str(source) if source is not None else "scenario"
+    adapter = queue_kind(scenario.queue.adapter)
+    if scenario.broker.kind not in adapter.brokers:
+        pairs = ", ".join(adapter.brokers)
+        raise ScenarioInvalid(
+            where, "broker.kind", f"{adapter.library} does not run on {scenario.broker.kind!r} here; it runs on: {pairs}"
+        )
+    for name in scenario.gate:
+        if name not in METRICS:
+            guess = nearest(name, METRICS)
+            hint = f"; did you mean {guess!r}?" if guess else ""
+            raise ScenarioInvalid(where, f"gate.{name}", f"there is no such metric{hint} (known: {', '.join(METRICS)})")
+    faults = tuple(_arm(index, spec, where) for index, spec in enumerate(scenario.fault))
+    return Parts(
+        scenario=scenario,
+        source=source,
+        project=project,
+        queue=adapter(scenario.queue),
+        broker=broker_kind(scenario.broker.kind)(scenario.broker),
+        faults=faults,
+        contracts=_contracts(scenario, [fault.label for fault in faults]),
+    )
+
+
+def _arm(index: int, spec: FaultSpec, where: str) -> ArmedFault:
+    key = f"fault[{index}]"
+    kind: type[Fault] = _load("kind of fault", spec.kind, FAULTS)
+    try:
+        fault, trigger = kind(**spec.details), Trigger(spec)
+    except TypeError:
+        allowed = [name for name in kind.__init__.__annotations__ if name != "return"]
+        wrong = next((name for name in spec.details if name not in allowed), "")
+        known = sorted({*allowed, *FaultSpec.model_fields})
+        guess = nearest(wrong, known)
+        hint = f"; did you mean {guess!r}?" if guess else ""
+        raise ScenarioInvalid(where, f"{key}.{wrong}", f"unknown key{hint} (known here: {', '.join(known)})") from None
+    except InvalidRequest as error:
+        raise ScenarioInvalid(where, key, str(error)) from error
+    return ArmedFault(f"{spec.kind}#{index + 1}", fault, trigger)
+
+
+def _contracts(scenario: Scenario, labels: list[str]) -> tuple[Contract, ...]:
+    from jobharness.contracts.attempts_bounded import AttemptsBounded
+    from jobharness.contracts.faults_hit import FaultsHit
+    from jobharness.contracts.no_phantoms import NoPhantoms
+    from jobharness.contracts.observed import Observed
+    from jobharness.contracts.recovery import Recovery
+
+    contract = scenario.contract
+    found: list[Contract] = [Observed(), FaultsHit(tuple(labels)), NoPhantoms()]
+    if contract.delivery is not None:
+        found.append(_load("delivery", contract.delivery, DELIVERIES)())
+    if contract.max_attempts is not None:
+        found.append(AttemptsBounded(contract.max_attempts))
+    # Without faults there is nothing to recover from; `recovery` then bounds the drain alone.
+    if contract.recovery is not None and labels:
+        found.append(Recovery(contract.recovery))
+    return tuple(found)

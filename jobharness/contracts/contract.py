@@ -1,0 +1,109 @@
+"""The seam: what a contract is, what it finds, and how findings make a verdict.
+
+Four words, ranked: *broken*, *unknown*, *vacuous*, *holds*; the first of these present wins. A contract that
+crashes, or a run too weak to tell, is unknown with its reason, never holds. (After jepsen's checker.clj and porcupine's model.go, which
+have three; vacuous is ours: a fault that hit nothing proves nothing.)
+"""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import Protocol
+
+import polars as pl
+
+from jobharness.history.frame import History
+
+__all__ = ["Contract", "Finding", "Verdict", "Word", "judge", "no_offenders"]
+
+
+class Word(IntEnum):
+    """A verdict's word, the graver the smaller."""
+
+    BROKEN = 0
+    UNKNOWN = 1
+    VACUOUS = 2
+    HOLDS = 3
+
+    def __str__(self) -> str:
+        return self.name.lower()
+
+
+OFFENDERS = {"job": pl.UInt32, "row": pl.UInt32, "why": pl.String}
+
+
+def no_offenders() -> pl.DataFrame:
+    """An empty table of offenders."""
+    return pl.DataFrame(schema=OFFENDERS)
+
+
+@dataclass(frozen=True, eq=False)
+class Finding:
+    """What one contract found.
+
+    `sentence`: the reason for the word, for people. `counts`: figures by name, such as `lost`. `offenders`: every offence, the worst first:
+    columns `job` (row of History.jobs, may be null), `row` (row of History.events, may be null), `why`.
+    """
+
+    contract: str
+    word: Word
+    sentence: str
+    counts: Mapping[str, int] = field(default_factory=dict)
+    offenders: pl.DataFrame = field(default_factory=no_offenders)
+
+    @property
+    def jobs(self) -> list[int]:
+        """The jobs that offend, the worst first, each once."""
+        return self.offenders["job"].drop_nulls().unique(maintain_order=True).to_list()
+
+
+class Contract(Protocol):
+    """A promise about a run. `name` reads as a sentence with the word: `no_job_lost: broken`."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def promise(self) -> str:
+        """The promise in one sentence of the field's standard words."""
+        ...
+
+    def check(self, history: History) -> Finding:
+        """Judge a history. Pure; returns *unknown* where the history cannot tell."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class Verdict:
+    """The findings of a run, the gravest first, and the gravest word among them."""
+
+    findings: tuple[Finding, ...]
+
+    @property
+    def word(self) -> Word:
+        """The gravest word; *unknown* where there is no finding at all."""
+        return min((finding.word for finding in self.findings), default=Word.UNKNOWN)
+
+    def __getitem__(self, contract: str) -> Finding:
+        """The finding of a contract by name. Raises KeyError."""
+        for finding in self.findings:
+            if finding.contract == contract:
+                return finding
+        raise KeyError(contract)
+
+
+def judge(history: History, contracts: Iterable[Contract]) -> Verdict:
+    """Check every contract. One that crashes is *unknown*, with its traceback as the reason."""
+    findings = [_check(history, contract) for contract in contracts]
+    return Verdict(tuple(sorted(findings, key=lambda finding: finding.word)))
+
+
+def _check(history: History, contract: Contract) -> Finding:
+    try:
+        return contract.check(history)
+    except Exception:
+        reason = "the contract itself crashed; please report it:\n" + traceback.format_exc(limit=-4)
+        return Finding(contract.name, Word.UNKNOWN, reason)

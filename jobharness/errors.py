@@ -1,0 +1,151 @@
+"""The error tree: every exception that jobharness raises on purpose.
+
+Three branches that a reader must tell apart:
+
+- `InvalidRequest`: you asked for something invalid (exit code 2);
+- `EnvironmentFailed`: this machine, a server or the app's surroundings failed (exit code 3, no verdict);
+- `JobharnessBug`: jobharness is wrong; please report it.
+
+A broken contract is a verdict and not an exception.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+__all__ = [
+    "AppFailed",
+    "BrokerFailed",
+    "EnvironmentFailed",
+    "ExtraMissing",
+    "HistoryUnreadable",
+    "InvalidRequest",
+    "JobharnessBug",
+    "JobharnessError",
+    "PortTaken",
+    "ProcessFailed",
+    "ReportsNotWritable",
+    "ScenarioInvalid",
+    "UnknownName",
+    "nearest",
+]
+
+
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """The known name that `name` was probably meant to be, or None."""
+    matches = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
+    return matches[0] if matches else None
+
+
+class JobharnessError(Exception):
+    """Base of every error raised on purpose. `str()` is the whole message for the user."""
+
+    exit_code = 3
+
+
+class InvalidRequest(JobharnessError):
+    """You asked for something invalid; nothing was started."""
+
+    exit_code = 2
+
+
+class EnvironmentFailed(JobharnessError):
+    """The machine, a server or a process failed, so there is no verdict."""
+
+    exit_code = 3
+
+
+class JobharnessBug(JobharnessError):
+    """jobharness is wrong; please report it with the run folder."""
+
+    exit_code = 3
+
+
+class ScenarioInvalid(InvalidRequest):
+    """A scenario file cannot be used.
+
+    Attributes: `source` (the file or object), `key` (dotted, or "" for the whole file), `problem`.
+    """
+
+    def __init__(self, source: str, key: str, problem: str) -> None:
+        self.source, self.key, self.problem = source, key, problem
+        where = f"{source}: {key}: " if key else f"{source}: "
+        super().__init__(where + problem)
+
+
+class UnknownName(InvalidRequest):
+    """A name that no kind answers to. Attributes: `noun`, `name`, `known`."""
+
+    def __init__(self, noun: str, name: str, known: Iterable[str]) -> None:
+        self.noun, self.name, self.known = noun, name, sorted(known)
+        guess = nearest(name, self.known)
+        hint = f" Did you mean {guess!r}?" if guess else ""
+        listed = ", ".join(self.known) or "none"
+        super().__init__(f"there is no {noun} called {name!r}.{hint} Known: {listed}.")
+
+
+class ExtraMissing(InvalidRequest):
+    """A package that an optional part needs is not installed. Attributes: `package`, `extra`."""
+
+    def __init__(self, package: str, extra: str, needed_for: str) -> None:
+        self.package, self.extra = package, extra
+        super().__init__(
+            f"{needed_for} needs the package {package!r}, which is not installed. "
+            f"Install it with: pip install 'jobharness[{extra}]'"
+        )
+
+
+class AppFailed(InvalidRequest):
+    """The app under test could not be imported. Attribute: `traceback_text` (the app's own)."""
+
+    def __init__(self, app: str, reason: str, traceback_text: str = "") -> None:
+        self.app, self.traceback_text = app, traceback_text
+        super().__init__(f"the app {app!r} {reason}" + (f"\n{traceback_text}" if traceback_text else ""))
+
+
+class HistoryUnreadable(InvalidRequest):
+    """A history file is truncated, foreign, or of a newer schema. Attribute: `path`."""
+
+    def __init__(self, path: str, problem: str) -> None:
+        self.path = path
+        super().__init__(f"{path}: {problem}")
+
+
+class BrokerFailed(EnvironmentFailed):
+    """No broker could be had, or it failed. Attribute: `log_tail` (its last lines)."""
+
+    def __init__(self, problem: str, log_tail: str = "") -> None:
+        self.log_tail = log_tail
+        super().__init__(problem + (f"\nIts last lines:\n{log_tail}" if log_tail else ""))
+
+
+class ProcessFailed(EnvironmentFailed):
+    """A process that the run needs exited or never became ready. Attributes: `name`, `log_tail`."""
+
+    def __init__(self, name: str, problem: str, log_tail: str = "") -> None:
+        self.name, self.log_tail = name, log_tail
+        super().__init__(f"{name} {problem}" + (f"\nIts last lines:\n{log_tail}" if log_tail else ""))
+
+
+class PortTaken(EnvironmentFailed):
+    """A port that the scenario fixes is in use. Attributes: `port`, `holder` (may be "")."""
+
+    def __init__(self, port: int, holder: str) -> None:
+        self.port, self.holder = port, holder
+        by = f" by {holder}" if holder else ""
+        super().__init__(
+            f"port {port} on 127.0.0.1 is already in use{by}. "
+            "Leave `port` out of the scenario to let jobharness choose a free one."
+        )
+
+
+class ReportsNotWritable(EnvironmentFailed):
+    """The reports folder cannot be written. Attribute: `folder`."""
+
+    def __init__(self, folder: str, reason: str) -> None:
+        self.folder = folder
+        super().__init__(
+            f"cannot write reports to {folder}: {reason}. "
+            "Choose another folder with --jobharness-reports (pytest) or --reports (jobharness run)."
+        )

@@ -1,0 +1,31 @@
+"""Kill: SIGKILL, as the kernel's out-of-memory killer or a careless operator does it."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Sequence
+
+from jobharness.faults.fault import Scene, Target, aim, checked_target
+from jobharness.history.follow import News
+
+__all__ = ["Kill"]
+
+
+class Kill:
+    """SIGKILL for a worker's main process (`target = "worker"`), or for one process of its pool ("child")."""
+
+    kind = "kill"
+
+    def __init__(self, target: str = "worker") -> None:
+        self._target = checked_target(self.kind, target)
+
+    def strike(self, scene: Scene, news: News | None) -> Sequence[Target]:
+        """Signal one process; none where no worker is ready, or the one meant is gone."""
+        victim = aim(scene, self._target, news)
+        if victim is None:
+            return ()
+        scene.signal(victim, signal.SIGKILL)
+        return (victim,)
+
+    def undo(self, scene: Scene) -> None:
+        """Nothing: the process manager starts a replacement."""

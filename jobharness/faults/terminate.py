@@ -1,0 +1,31 @@
+"""Terminate: SIGTERM, the orderly stop that a deploy asks for."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Sequence
+
+from jobharness.faults.fault import Scene, Target, aim, checked_target
+from jobharness.history.follow import News
+
+__all__ = ["Terminate"]
+
+
+class Terminate:
+    """SIGTERM for a worker's main process (`target = "worker"`), or for one process of its pool ("child")."""
+
+    kind = "terminate"
+
+    def __init__(self, target: str = "worker") -> None:
+        self._target = checked_target(self.kind, target)
+
+    def strike(self, scene: Scene, news: News | None) -> Sequence[Target]:
+        """Signal one process; none where no worker is ready, or the one meant is gone."""
+        victim = aim(scene, self._target, news)
+        if victim is None:
+            return ()
+        scene.signal(victim, signal.SIGTERM)
+        return (victim,)
+
+    def undo(self, scene: Scene) -> None:
+        """Nothing: the replacement starts when the worker has ended."""

@@ -1,0 +1,105 @@
+"""The closed list of event kinds, each with who writes it and what its fields mean.
+
+The numbers are the agent's (`jobharness.agent.events`), so that both sides of a record agree.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+from jobharness.agent import events
+
+__all__ = ["DESCRIPTIONS", "EXECUTION_ENDS", "Dead", "Kind"]
+
+
+class Kind(IntEnum):
+    """One kind of event. `name_` is what a scenario and a report call it, such as `job.running`."""
+
+    ENQUEUE_BEGIN = events.ENQUEUE_BEGIN
+    ENQUEUE_ACKNOWLEDGED = events.ENQUEUE_ACKNOWLEDGED
+    ENQUEUE_REFUSED = events.ENQUEUE_REFUSED
+    ENQUEUE_UNKNOWN = events.ENQUEUE_UNKNOWN
+    ENQUEUE_INTENDED = events.ENQUEUE_INTENDED
+    JOB_RECEIVED = events.JOB_RECEIVED
+    JOB_RUNNING = events.JOB_RUNNING
+    JOB_FINISHED = events.JOB_FINISHED
+    JOB_FAILED = events.JOB_FAILED
+    JOB_RETRIED = events.JOB_RETRIED
+    JOB_DEAD = events.JOB_DEAD
+    JOB_REJECTED = events.JOB_REJECTED
+    JOB_TIMED_OUT = events.JOB_TIMED_OUT
+    JOB_SETTLED = events.JOB_SETTLED
+    JOB_HELD = events.JOB_HELD
+    WORKER_STARTED = events.WORKER_STARTED
+    WORKER_READY = events.WORKER_READY
+    WORKER_STOPPING = events.WORKER_STOPPING
+    WORKER_EXITED = events.WORKER_EXITED
+    PRODUCER_READY = events.PRODUCER_READY
+    PRODUCER_LATE = events.PRODUCER_LATE
+    PRODUCER_DONE = events.PRODUCER_DONE
+    FAULT_BEGIN = events.FAULT_BEGIN
+    FAULT_HIT = events.FAULT_HIT
+    FAULT_END = events.FAULT_END
+    RUN_PHASE = events.RUN_PHASE
+    RUN_CUT_SHORT = events.RUN_CUT_SHORT
+    RECORDER_FAILED = events.RECORDER_FAILED
+    UPSTREAM_REQUEST = events.UPSTREAM_REQUEST
+    UPSTREAM_ANSWERED = events.UPSTREAM_ANSWERED
+
+    @property
+    def name_(self) -> str:
+        """`JOB_TIMED_OUT` as `job.timed_out`."""
+        noun, _, verb = self.name.partition("_")
+        return f"{noun}.{verb}".lower()
+
+    @classmethod
+    def named(cls, name: str) -> Kind | None:
+        """The kind called `name` (such as `job.running`), or None."""
+        return next((kind for kind in cls if kind.name_ == name), None)
+
+
+class Dead(IntEnum):
+    """The value of `job.dead`: why the library gave the job up."""
+
+    RAISED = events.DEAD_RAISED
+    WORKER_LOST = events.DEAD_WORKER_LOST
+    TIMED_OUT = events.DEAD_TIMED_OUT
+    REVOKED = events.DEAD_REVOKED
+    UNKNOWN_TASK = events.DEAD_UNKNOWN_TASK
+
+
+EXECUTION_ENDS = (Kind.JOB_FINISHED, Kind.JOB_FAILED, Kind.JOB_TIMED_OUT)
+"""What ends an execution that `job.running` began; an execution without one was cut off."""
+
+DESCRIPTIONS: dict[Kind, str] = {
+    Kind.ENQUEUE_BEGIN: "any enqueuing process: a send begins; value: the intended arrival, ns",
+    Kind.ENQUEUE_ACKNOWLEDGED: "any enqueuing process: the library's call returned without an error",
+    Kind.ENQUEUE_REFUSED: "producer: the call raised in a way that proves nothing was sent; text: the exception",
+    Kind.ENQUEUE_UNKNOWN: "producer: the call raised or timed out, the job may be there or not; text: the exception",
+    Kind.ENQUEUE_INTENDED: "producer: a job sent through the app's service was meant for value, ns",
+    Kind.JOB_RECEIVED: "worker: the library took the job from the broker",
+    Kind.JOB_RUNNING: "worker: an execution of the task's code begins",
+    Kind.JOB_FINISHED: "worker: the task's code returned",
+    Kind.JOB_FAILED: "worker: the task's code raised; text: the exception",
+    Kind.JOB_RETRIED: "worker: the library will run the job again; value: the delay it asked for, ns",
+    Kind.JOB_DEAD: "worker: the library gave the job up; value: a Dead; text: why",
+    Kind.JOB_REJECTED: "worker: the message was handed back; value: 1 when it goes back into the queue",
+    Kind.JOB_TIMED_OUT: "worker: the library ended the execution for its time limit",
+    Kind.JOB_SETTLED: "worker: the message was acknowledged to the broker",
+    Kind.JOB_HELD: "harness, at the end of the drain: the broker still holds the job; text: where",
+    Kind.WORKER_STARTED: "harness: a worker process was started; value: its process id; text: its name",
+    Kind.WORKER_READY: "worker: the library says that it takes jobs",
+    Kind.WORKER_STOPPING: "worker: the library began an orderly stop",
+    Kind.WORKER_EXITED: "harness: a worker's main process is gone; value: exit code, negative for a signal; text: its name",
+    Kind.PRODUCER_READY: "producer: the app is imported, the plan is open",
+    Kind.PRODUCER_LATE: "producer: a send began more than 1 ms after its moment; value: how late, ns",
+    Kind.PRODUCER_DONE: "producer: the whole plan was sent; value: how many",
+    Kind.FAULT_BEGIN: "harness: a fault strikes; text: its label; value: the number of the strike",
+    Kind.FAULT_HIT: "harness: one job that was in flight where it struck (or none: no job); value: the process id; text: its label",
+    Kind.FAULT_END: "harness: what the fault did is undone, a replacement is ready; text: its label",
+    Kind.RUN_PHASE: "harness: a phase of the run begins; text: its name",
+    Kind.RUN_CUT_SHORT: "harness: the run was ended before it had drained; text: why",
+    Kind.RECORDER_FAILED: "harness: a process could not record all its events; value: its process id; text: its name",
+    Kind.UPSTREAM_REQUEST: "upstream: a request arrived; key: the job it names; text: its idempotency key",
+    Kind.UPSTREAM_ANSWERED: "upstream: it was answered; value: the HTTP status",
+}

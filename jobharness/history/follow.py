@@ -1,0 +1,115 @@
+"""Reads record files while they grow, so that a fault can strike on an event and progress can be shown.
+
+The files are mapped, so looking for news costs a few comparisons per file and no copy.
+"""
+
+from __future__ import annotations
+
+import json
+import mmap
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from jobharness.agent import record
+from jobharness.history.event import Kind
+from jobharness.history.log import read_texts
+
+__all__ = ["Follower", "News"]
+
+COARSE_NS = 50_000_000
+LOOK_AHEAD = 16  # A thread may be interrupted between taking its slot and filling it; later slots are read meanwhile.
+
+
+class News(NamedTuple):
+    """One event as it arrives. `name` and `role` are the recording process's; `process` its process id."""
+
+    time_ns: int
+    kind: Kind
+    key: bytes
+    value: int
+    attempt: int
+    process: int
+    task: str
+    text: str
+    name: str
+    role: str
+
+
+class _Tail:
+    """One file: what of it was already seen."""
+
+    def __init__(self, path: Path) -> None:
+        with path.open("rb") as file:
+            self.buffer = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        _, _, _, self.process, _, _, about_bytes = record.HEADER.unpack_from(self.buffer)
+        about = json.loads(self.buffer[record.HEADER.size : record.HEADER.size + about_bytes])
+        self.name, self.role, self.slots = about["name"], about["role"], about["slots"]
+        self.texts_path = path.with_name(path.name.rsplit(".", 2)[0] + ".texts")
+        self.texts: list[str] = []
+        self.next = 0
+        self.holes: list[int] = []
+
+    def _committed(self, slot: int) -> bool:
+        at = record.HEADER_BYTES + slot * record.RECORD_BYTES + record.COMMIT_OFFSET
+        return self.buffer[at : at + 4] == (slot ^ record.COMMIT).to_bytes(4, "little")
+
+    def news(self) -> Iterator[News]:
+        for slot in [hole for hole in self.holes if self._committed(hole)]:
+            self.holes.remove(slot)
+            yield self._read(slot)
+        while self.next < self.slots:
+            if not self._committed(self.next):
+                ahead = range(self.next + 1, min(self.next + LOOK_AHEAD, self.slots))
+                later = next((slot for slot in ahead if self._committed(slot)), None)
+                if later is None:
+                    return
+                self.holes.extend(range(self.next, later))
+                self.next = later
+            yield self._read(self.next)
+            self.next += 1
+
+    def _read(self, slot: int) -> News:
+        fields = record.RECORD.unpack_from(self.buffer, record.HEADER_BYTES + slot * record.RECORD_BYTES)
+        time_ns, key, value, kind, attempt, process, task, text = fields[:8]
+        return News(
+            time_ns, Kind(kind), key, value, attempt, process, self._text(task), self._text(text), self.name, self.role
+        )  # fmt: skip
+
+    def _text(self, number: int) -> str:
+        if number > len(self.texts):
+            self.texts = read_texts(self.texts_path)
+        return self.texts[number - 1] if 0 < number <= len(self.texts) else ""
+
+    @property
+    def failed(self) -> bool:
+        flags = int.from_bytes(self.buffer[record.FLAGS_OFFSET : record.FLAGS_OFFSET + 4], "little")
+        return bool(flags & record.FLAG_FAILED)
+
+
+class Follower:
+    """Follows every record file of a folder, those that appear later included. Not for two threads at once."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._tails: dict[str, _Tail] = {}
+        self._seen_at = -1
+
+    def poll(self) -> list[News]:
+        """What was recorded since the last call, in the order of time within this call."""
+        changed_ns = os.stat(self.folder).st_mtime_ns
+        # A folder's time of change is coarse: a file that appears in the same tick as the last look would be missed.
+        if changed_ns != self._seen_at or time.time_ns() - changed_ns < COARSE_NS:
+            self._seen_at = changed_ns
+            for entry in os.scandir(self.folder):
+                if entry.name.endswith(".rec") and entry.name not in self._tails:
+                    self._tails[entry.name] = _Tail(Path(entry.path))
+        news = [one for tail in self._tails.values() for one in tail.news()]
+        news.sort(key=lambda one: one.time_ns)
+        return news
+
+    def failed(self) -> list[tuple[int, str]]:
+        """`(process id, name)` of each process whose recorder said that it failed."""
+        return sorted({(tail.process, tail.name) for tail in self._tails.values() if tail.failed})

@@ -1,0 +1,114 @@
+"""One process that the run started: its command, its log, its end."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import psutil
+
+from jobharness.errors import ProcessFailed
+from jobharness.processes.guardian import MARK
+
+__all__ = ["Process", "wait_for"]
+
+POLL_S = 0.005
+
+
+def wait_for(condition: Callable[[], bool], timeout_s: float) -> bool:
+    """Wait until the condition is true; False when `timeout_s` passed first. Blocks that long at most."""
+    deadline = time.monotonic() + timeout_s
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(POLL_S)
+    return True
+
+
+class Process:
+    """A child process in a session of its own, its output in one log file. Not for two threads at once.
+
+    Args: `name` as the scenario knows it; `mark` of the run, see `guardian`; `env` is the whole environment.
+    Raises: ProcessFailed when the command cannot be started at all.
+    """
+
+    def __init__(
+        self, name: str, command: Sequence[str], *, env: Mapping[str, str], folder: Path, log: Path, mark: str
+    ) -> None:
+        self.name, self.command, self.log = name, list(command), log
+        self._log_start = log.stat().st_size if log.exists() else 0
+        try:
+            with log.open("ab") as output:
+                self._popen = subprocess.Popen(
+                    self.command,
+                    env={**env, MARK: mark},
+                    cwd=folder,
+                    stdin=subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=subprocess.STDOUT,
+                    start_new_session=True,
+                )
+        except OSError as error:
+            raise ProcessFailed(name, f"could not be started ({command[0]}: {error.strerror})") from error
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        return self._popen.pid
+
+    @property
+    def exit_code(self) -> int | None:
+        """None while it runs; its exit code, or the negative number of the signal that ended it. Reaps it."""
+        return self._popen.poll()
+
+    def children(self) -> list[psutil.Process]:
+        """Its living descendants, in no order."""
+        try:
+            found = psutil.Process(self.pid).children(recursive=True)
+        except psutil.Error:
+            return []
+        return [child for child in found if _runs(child)]
+
+    def signal(self, number: int) -> None:
+        """Send a signal to it alone. Nothing happens when it is gone."""
+        if self.exit_code is None:
+            self._popen.send_signal(number)
+
+    def wait(self, timeout_s: float) -> int | None:
+        """Its exit code, or None if it still runs after `timeout_s`."""
+        try:
+            return self._popen.wait(timeout_s)
+        except subprocess.TimeoutExpired:
+            return None
+
+    def stop(self, grace_s: float) -> int:
+        """SIGTERM, and SIGKILL for it and its descendants when it has not ended within `grace_s`. Returns its exit code."""
+        family = self.children()
+        self.signal(signal.SIGTERM)
+        if self.wait(grace_s) is None:
+            self.signal(signal.SIGKILL)
+        code = self._popen.wait()
+        for child in family:
+            try:
+                child.kill()
+            except psutil.Error:
+                continue
+        return code
+
+    def log_tail(self, lines: int = 12) -> str:
+        """The last lines it wrote."""
+        with self.log.open("rb") as log:
+            log.seek(0, os.SEEK_END)
+            log.seek(max(self._log_start, log.tell() - 16384))
+            return "\n".join(log.read().decode("utf-8", "replace").splitlines()[-lines:])
+
+
+def _runs(process: psutil.Process) -> bool:
+    try:
+        return bool(process.status() != psutil.STATUS_ZOMBIE)
+    except psutil.Error:
+        return False

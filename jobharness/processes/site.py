@@ -1,0 +1,27 @@
+"""Where the processes of a run may live."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from jobharness.processes.process import Process
+
+__all__ = ["Site"]
+
+
+@dataclass(frozen=True)
+class Site:
+    """Folders of a run (`data` for servers, `logs`, `records` for events), the run's mark, and the environment of a plain process."""
+
+    data: Path
+    logs: Path
+    records: Path
+    mark: str
+    env: Mapping[str, str]
+
+    def start(self, name: str, command: Sequence[str], folder: Path | None = None) -> Process:
+        """Start a process of the run. Raises: ProcessFailed when its command cannot be started."""
+        place = folder if folder is not None else self.data
+        return Process(name, command, env=self.env, folder=place, log=self.logs / f"{name}.log", mark=self.mark)

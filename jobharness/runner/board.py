@@ -1,0 +1,93 @@
+"""The live picture of a run, kept from the events as they arrive: what is enqueued, in flight, done.
+
+It steers (drain, progress, what a strike hit) and never judges: contracts read the History.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+
+from jobharness.history.event import Dead, Kind
+from jobharness.history.follow import News
+
+__all__ = ["Board"]
+
+_ACKNOWLEDGED, _SETTLED = 1, 2
+
+PROGRESS = frozenset(
+    (Kind.JOB_RECEIVED, Kind.JOB_RUNNING, Kind.JOB_FINISHED, Kind.JOB_FAILED, Kind.JOB_RETRIED, Kind.JOB_DEAD)
+)
+LEAVES_FLIGHT = frozenset((Kind.JOB_FINISHED, Kind.JOB_FAILED, Kind.JOB_TIMED_OUT, Kind.JOB_DEAD, Kind.JOB_REJECTED))
+
+
+class Board:
+    """Counts and the jobs in flight. Memory grows with the jobs that are unsettled, not with those that are done."""
+
+    def __init__(self) -> None:
+        self.begun = self.acknowledged = self.finished = self.dead = 0
+        self.producer_ready = False
+        self.producer_done = False
+        self.last_progress_ns = 0
+        self._open: dict[bytes, int] = {}  # Flags of jobs whose enqueue or completion was not both seen.
+        self._flight: defaultdict[str, dict[bytes, int]] = defaultdict(dict)  # worker -> job -> process running it, or 0
+
+    def see(self, news: Iterable[News]) -> None:
+        """Take in events, in any order that keeps each process's own."""
+        for one in news:
+            self._see(one)
+
+    def _see(self, one: News) -> None:
+        kind = one.kind
+        if kind in PROGRESS:
+            delay_ns = one.value if kind is Kind.JOB_RETRIED else 0
+            self.last_progress_ns = max(self.last_progress_ns, one.time_ns + delay_ns)
+        if kind is Kind.ENQUEUE_BEGIN:
+            self.begun += 1
+        elif kind is Kind.ENQUEUE_ACKNOWLEDGED:
+            self.acknowledged += 1
+            self._mark(one.key, _ACKNOWLEDGED)
+            self.last_progress_ns = max(self.last_progress_ns, one.time_ns)
+        elif kind is Kind.JOB_RECEIVED:
+            self._flight[one.name].setdefault(one.key, 0)
+        elif kind is Kind.JOB_RUNNING:
+            self._flight[one.name][one.key] = one.process
+        elif kind is Kind.PRODUCER_READY:
+            self.producer_ready = True
+        elif kind is Kind.PRODUCER_DONE:
+            self.producer_done = True
+        if kind in LEAVES_FLIGHT:
+            self._flight[one.name].pop(one.key, None)
+        if kind is Kind.JOB_FINISHED:
+            self.finished += 1
+            self._mark(one.key, _SETTLED)
+        elif kind is Kind.JOB_DEAD:
+            self.dead += 1
+            if one.value != Dead.WORKER_LOST:
+                self._mark(one.key, _SETTLED)
+
+    def _mark(self, key: bytes, flag: int) -> None:
+        flags = self._open.get(key, 0) | flag
+        if flags == _ACKNOWLEDGED | _SETTLED:
+            self._open.pop(key, None)
+        else:
+            self._open[key] = flags
+
+    @property
+    def unsettled(self) -> int:
+        """Acknowledged jobs that were not seen to complete."""
+        return sum(1 for flags in self._open.values() if flags == _ACKNOWLEDGED)
+
+    @property
+    def running(self) -> int:
+        """Executions under way."""
+        return sum(1 for jobs in self._flight.values() for process in jobs.values() if process)
+
+    def in_flight(self, worker: str, process: int | None = None) -> list[bytes]:
+        """The keys of the jobs that a worker holds (taken or running), or that one process of it runs."""
+        jobs = self._flight[worker]
+        return [key for key, runner in jobs.items() if process is None or runner == process]
+
+    def forget(self, worker: str) -> None:
+        """A worker is gone, and with it all it held."""
+        self._flight.pop(worker, None)

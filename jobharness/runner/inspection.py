@@ -1,0 +1,67 @@
+"""Asks the live app, before anything is started, whether it is what the scenario says."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from jobharness.errors import AppFailed, InvalidRequest, UnknownName
+from jobharness.processes.process import Process
+from jobharness.queues.queue import App
+from jobharness.runner.folder import RunFolder
+from jobharness.runner.parts import Parts
+from jobharness.runner.surroundings import Surroundings
+
+__all__ = ["inspect_app"]
+
+TIMEOUT_S = 60.0
+
+
+def inspect_app(parts: Parts, surroundings: Surroundings, folder: RunFolder, mark: str) -> App:
+    """Import the app in its own environment and check what the scenario says of it.
+
+    Raises: AppFailed when it cannot be imported (with its own traceback), UnknownName for a task that it does not have,
+    InvalidRequest for a setting that did not take.
+    """
+    queue = parts.scenario.queue
+    answer_path = folder.data / "app.json"
+    command = [str(surroundings.python), "-m", "jobharness_agent.inspect", queue.app, str(answer_path)]
+    env = surroundings.for_process("inspector", "inspector")
+    process = Process(
+        "inspector", command, env=env, folder=surroundings.cwd, log=folder.logs / "inspector.log", mark=mark
+    )
+    if process.wait(TIMEOUT_S) is None:
+        process.stop(grace_s=0)
+        raise AppFailed(queue.app, f"was not imported within {TIMEOUT_S:g} s", process.log_tail())
+    if not answer_path.exists():
+        raise AppFailed(queue.app, "could not be imported: its process ended without an answer", process.log_tail())
+    answer = json.loads(answer_path.read_text(encoding="utf-8"))
+    if not answer["ok"]:
+        raise AppFailed(queue.app, f"could not be imported from {surroundings.cwd}:", answer["traceback"])
+    app = App(answer["version"], answer["python"], answer["settings"], answer["tasks"])
+    _check_tasks(parts, app)
+    _check_settings(queue.settings, app)
+    return app
+
+
+def _check_tasks(parts: Parts, app: App) -> None:
+    wanted = [job.task for job in parts.scenario.workload.job] + [fault.task for fault in parts.scenario.fault]
+    for task in wanted:
+        if task is not None and task not in app.tasks:
+            raise UnknownName(f"task of {parts.scenario.queue.app}", task, app.tasks)
+
+
+def _check_settings(settings: dict[str, Any], app: App) -> None:
+    """A setting that was asked for and that the app reports must be what was asked for."""
+    for name, wanted in settings.items():
+        if name not in app.settings:
+            continue
+        live = app.settings[name]
+        taken = live == wanted or (
+            isinstance(wanted, dict) and isinstance(live, dict) and all(live.get(k) == v for k, v in wanted.items())
+        )
+        if not taken:
+            raise InvalidRequest(
+                f"queue.settings.{name}: asked for {wanted!r}, but the live app has {live!r}; the app sets it itself after its "
+                "configuration was loaded. Set it in the app, or through an environment variable in queue.env"
+            )

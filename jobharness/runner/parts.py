@@ -1,0 +1,37 @@
+"""What a run is made of, already chosen: the kinds that the scenario names, made and checked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from jobharness.brokers.broker import Broker
+from jobharness.contracts.contract import Contract
+from jobharness.faults.fault import Fault
+from jobharness.faults.trigger import Trigger
+from jobharness.queues.queue import Queue
+from jobharness.scenario.model import Scenario
+
+__all__ = ["ArmedFault", "Parts"]
+
+
+@dataclass(frozen=True)
+class ArmedFault:
+    """A fault, when it strikes, and the label that it has in the history."""
+
+    label: str
+    fault: Fault
+    trigger: Trigger
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Everything a run needs. `source`: the scenario's file, or None; `project`: the folder that its paths are relative to."""
+
+    scenario: Scenario
+    source: Path | None
+    project: Path
+    queue: Queue
+    broker: Broker
+    faults: tuple[ArmedFault, ...]
+    contracts: tuple[Contract, ...]

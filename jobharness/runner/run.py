@@ -1,0 +1,267 @@
+"""One execution of a scenario, from provisioning to verdict.
+
+One thread and one loop: read the events that arrived, tend the workers, let the faults strike, show progress. What ends the run, in whatever
+way, ends every process that it started (see `processes.guardian`), and what was recorded until then is kept.
+"""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+
+from jobharness.agent.recorder import Recorder
+from jobharness.clock import NS_PER_S, deadline_ns, now_ns, seconds_between
+from jobharness.contracts.contract import Verdict, judge
+from jobharness.errors import JobharnessError, ProcessFailed
+from jobharness.history import log
+from jobharness.history.event import Kind
+from jobharness.history.follow import Follower
+from jobharness.history.frame import History
+from jobharness.metrics.gate import Crossing, judge_gate
+from jobharness.metrics.measure import measure
+from jobharness.metrics.metric import Metric
+from jobharness.processes.guardian import Guardian
+from jobharness.processes.process import Process
+from jobharness.processes.site import Site
+from jobharness.queues.queue import App
+from jobharness.runner.board import Board
+from jobharness.runner.conductor import Conductor
+from jobharness.runner.fleet import Fleet
+from jobharness.runner.folder import RunFolder
+from jobharness.runner.inspection import inspect_app
+from jobharness.runner.parts import Parts
+from jobharness.runner.progress import Progress, Status
+from jobharness.runner.service import Service
+from jobharness.runner.surroundings import Surroundings
+from jobharness.upstream.server import Upstream
+from jobharness.workload.plan import planned_jobs, write_plan
+
+__all__ = ["Run"]
+
+TICK_S = 0.002
+SHOW_EVERY_S = 0.25
+COUNT_EVERY_S = 0.25
+STOP_GRACE_S = 10.0
+PRODUCER_WITHIN_S = 60.0
+HEAD_START_S = 0.05
+
+
+class Run:
+    """Executes one scenario once. Args: `parts` chosen and checked, `folder` empty, `progress` to be shown where it is."""
+
+    def __init__(self, parts: Parts, folder: RunFolder, progress: Progress) -> None:
+        self.parts, self.folder, self._progress = parts, folder, progress
+        self._mark = folder.run_id
+        self._recorder = Recorder(folder.records, "harness", "harness")
+        self._follower = Follower(folder.records)
+        self._board = Board()
+        self._started_ns = now_ns()
+        self._phase = ""
+        self._shown_ns = 0
+        self._fleet: Fleet | None = None
+        self._conductor: Conductor | None = None
+        self._producer: Process | None = None
+        self.app: App | None = None
+        self.provider = ""
+        self.cut_short = ""
+
+    def execute(self) -> History:
+        """Run it. Returns the History, which is also saved in the folder.
+
+        Raises: InvalidRequest before anything of the app is started; EnvironmentFailed when a server, worker or producer cannot be
+        started. A failure later ends the run, and the History says that it was cut short. KeyboardInterrupt passes through,
+        after the History was saved.
+        """
+        with ExitStack() as stack:
+            stack.callback(self._save)
+            guardian = stack.enter_context(Guardian(self._mark))
+            try:
+                self._provision(stack)
+                self._drive(guardian)
+                self._drain()
+            except (JobharnessError, KeyboardInterrupt) as error:
+                reason = "interrupted" if isinstance(error, KeyboardInterrupt) else str(error).splitlines()[0]
+                self._recorder.record(Kind.RUN_CUT_SHORT, text=self._recorder.text(reason))
+                if isinstance(error, KeyboardInterrupt) or not self._board.acknowledged:
+                    raise
+                self.cut_short = str(error)
+            finally:
+                self._wind_up()
+        return self.history
+
+    def _provision(self, stack: ExitStack) -> None:
+        """Everything up to the first job: the app is asked first, then servers, service, workers and producer are started."""
+        scenario = self.parts.scenario
+        upstream = Upstream(scenario.upstream.latency) if scenario.upstream is not None else None
+        service = Service(scenario.service) if scenario.service is not None else None
+        around = Surroundings(self.parts, self.folder, self._places(upstream, service))
+        site = Site(self.folder.data, self.folder.logs, self.folder.records, self._mark, around.without_agent())
+
+        self._begin("prepare")
+        self.app = inspect_app(self.parts, around, self.folder, self._mark)
+        jobs = planned_jobs(scenario.workload, scenario.seed, service.url if service is not None else "")
+        write_plan(jobs, self.folder.plan, app=scenario.queue.app, library=self.parts.queue.agent_library())
+
+        self._begin("provision")
+        stack.callback(self.parts.broker.stop)
+        self.parts.broker.start(site)
+        self.provider = self.parts.broker.provider
+        if upstream is not None:
+            stack.callback(upstream.stop)
+            upstream.start(site)
+        if service is not None:
+            stack.callback(service.stop)
+            service.start(around, site)
+        self._fleet = Fleet(scenario.queue, self.parts.queue, around, self.folder, self._recorder, self._mark)
+        self._conductor = Conductor(
+            self.parts.faults, self._fleet, self._board, self._follower, self._recorder, scenario.seed
+        )
+        self._fleet.start()
+        self._producer = self._start_producer(around)
+
+        self._begin("warm up")
+        fleet, board = self._fleet, self._board
+        if not self._until(lambda: fleet.whole and board.producer_ready, PRODUCER_WITHIN_S):
+            raise ProcessFailed("producer", f"was not ready within {PRODUCER_WITHIN_S:g} s", self._producer.log_tail())
+
+    def _places(self, upstream: Upstream | None, service: Service | None) -> dict[str, str]:
+        """What the placeholders of a scenario stand for in this run."""
+        places = {"broker.url": self.parts.broker.url, "run.folder": str(self.folder.data)}
+        if upstream is not None:
+            places["upstream.url"] = upstream.url
+        if service is not None:
+            places |= {"service.url": service.url, "service.port": str(service.port)}
+        return places
+
+    def _start_producer(self, around: Surroundings) -> Process:
+        return Process(
+            "producer",
+            [str(around.python), "-m", "jobharness_agent.producer", str(self.folder.plan)],
+            env=around.for_process("producer", "producer"),
+            folder=around.cwd,
+            log=self.folder.logs / "producer.log",
+            mark=self._mark,
+        )
+
+    def _drive(self, guardian: Guardian) -> None:
+        """The workload arrives and the faults strike, until the whole plan was sent and everything is healed."""
+        assert self._conductor is not None
+        conductor, board = self._conductor, self._board
+        self._begin("workload")
+        start_ns = deadline_ns(HEAD_START_S)
+        go = self.folder.plan.with_name(self.folder.plan.name + ".go")
+        whole = go.with_suffix(".new")
+        whole.write_text(str(start_ns), encoding="ascii")
+        whole.rename(go)
+        conductor.start(start_ns)
+        self._until(lambda: board.producer_done)
+        guardian.check()
+        self._begin("heal")
+        conductor.heal()
+        assert self._fleet is not None
+        fleet = self._fleet
+        self._until(lambda: fleet.whole)
+
+    def _drain(self) -> None:
+        """Wait until every acknowledged job is settled and the broker is empty, or nothing has moved for the recovery bound."""
+        self._begin("drain")
+        scenario = self.parts.scenario
+        bound_s = scenario.contract.recovery or scenario.drain.quiet
+        began_ns, limit_ns = now_ns(), deadline_ns(scenario.drain.at_most)
+        while not self._drained():
+            quiet_since_ns = max(began_ns, self._board.last_progress_ns)
+            if now_ns() > limit_ns:
+                raise ProcessFailed("the queue", f"still moved after a drain of {scenario.drain.at_most:g} s", "")
+            if not self._board.running and seconds_between(quiet_since_ns, now_ns()) > bound_s:
+                break
+            pause_ns = deadline_ns(COUNT_EVERY_S)
+            self._until(lambda: now_ns() > pause_ns)  # noqa: B023  # called before the next turn
+        self._note_held()
+
+    def _drained(self) -> bool:
+        if self._board.unsettled or self._board.running:
+            return False
+        assert self.app is not None
+        return not self.parts.queue.counts(self.parts.broker, self.app).unsettled
+
+    def _note_held(self) -> None:
+        """Record every job that the broker still holds, and where. Before the workers stop: stopping moves jobs."""
+        assert self.app is not None
+        for held in self.parts.queue.held(self.parts.broker, self.app):
+            key, _ = self._recorder.job(held.job_id)
+            self._recorder.record(Kind.JOB_HELD, key, text=self._recorder.text(held.where))
+
+    def _wind_up(self) -> None:
+        """Stop what runs, in order; safe wherever the run has got to."""
+        self._begin("stop")
+        if self._conductor is not None:
+            self._conductor.heal()
+        if self._fleet is not None:
+            self._fleet.stop(STOP_GRACE_S)
+        if self._producer is not None:
+            self._producer.stop(grace_s=1)
+        for pid, name in self._follower.failed():
+            self._recorder.record(Kind.RECORDER_FAILED, value=pid, text=self._recorder.text(name))
+
+    def _until(self, condition: Callable[[], bool], timeout_s: float | None = None) -> bool:
+        """Turn the loop until the condition holds; False when `timeout_s` passed first.
+
+        Raises: ProcessFailed when the producer died, or a worker cannot be had.
+        """
+        limit_ns = deadline_ns(timeout_s) if timeout_s is not None else None
+        while not condition():
+            if limit_ns is not None and now_ns() > limit_ns:
+                return False
+            self._turn()
+            time.sleep(TICK_S)
+        return True
+
+    def _turn(self) -> None:
+        """Read, tend, strike, show: once."""
+        news = self._follower.poll()
+        self._board.see(news)
+        if self._fleet is not None and self._conductor is not None:
+            self._fleet.see(news)
+            self._conductor.see(news)
+            late = self._conductor.act()
+            self._fleet.see(late)
+            for worker in self._fleet.tend():
+                self._board.forget(worker.name)
+        if self._producer is not None and self._producer.exit_code is not None and not self._board.producer_done:
+            self._board.see(self._follower.poll())
+            if not self._board.producer_done:
+                code = self._producer.exit_code
+                raise ProcessFailed("producer", f"ended with code {code} before its plan was sent", self._producer.log_tail())
+        if now_ns() - self._shown_ns > SHOW_EVERY_S * NS_PER_S:
+            self._show()
+
+    def _begin(self, phase: str) -> None:
+        self._phase = phase
+        self._recorder.record(Kind.RUN_PHASE, text=self._recorder.text(phase))
+        self._show()
+
+    def _show(self) -> None:
+        self._shown_ns = now_ns()
+        board, strikes = self._board, self._conductor.strikes if self._conductor is not None else 0
+        elapsed_s = seconds_between(self._started_ns, self._shown_ns)
+        title = self.parts.scenario.title
+        self._progress.show(
+            Status(title, self._phase, elapsed_s, board.acknowledged, board.running, board.finished, strikes)
+        )
+
+    def _save(self) -> None:
+        """Gather what was recorded into the History, keep it, and clear the raw records and the servers' data away."""
+        self._recorder.close()
+        header = {"run": self.folder.run_id, "seed": self.parts.scenario.seed}
+        self.history = log.gather(self.folder.records, header)
+        log.save(self.history, self.folder.path / "history.parquet")
+        shutil.rmtree(self.folder.records)
+        shutil.rmtree(self.folder.data, ignore_errors=True)
+        self.folder.plan.with_name(self.folder.plan.name + ".go").unlink(missing_ok=True)
+
+    def judge(self) -> tuple[Verdict, dict[str, Metric], list[Crossing]]:
+        """The verdict, the metrics and what the gate says of them, from the saved History."""
+        metrics = measure(self.history)
+        return judge(self.history, self.parts.contracts), metrics, judge_gate(metrics, self.parts.scenario.gate)

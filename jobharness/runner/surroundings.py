@@ -1,0 +1,77 @@
+"""The environment of every process of a run: the app's own variables, with the placeholders filled in, and the agent's."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from jobharness.errors import InvalidRequest, nearest
+from jobharness.runner.folder import RunFolder
+from jobharness.runner.parts import Parts
+
+__all__ = ["AGENT_PATH", "Surroundings"]
+
+AGENT_PATH = Path(__file__).resolve().parent.parent / "agent" / "path"
+
+
+class Surroundings:
+    """Makes environments and commands for the app's processes.
+
+    Args: `places`: what the placeholders stand for, such as {"broker.url": ...}.
+    Raises: InvalidRequest for a placeholder that does not exist, or an interpreter that does not.
+    """
+
+    def __init__(self, parts: Parts, folder: RunFolder, places: Mapping[str, str]) -> None:
+        self._parts, self._folder, self._places = parts, folder, places
+        self.python = self._interpreter(parts.scenario.queue.python)
+        self.cwd = (parts.project / parts.scenario.queue.folder).resolve()
+        if not self.cwd.is_dir():
+            raise InvalidRequest(f"queue.folder: there is no folder {self.cwd}")
+        self._app_env = {name: self.fill(value, f"queue.env.{name}") for name, value in parts.scenario.queue.env.items()}
+
+    def _interpreter(self, given: str | None) -> Path:
+        if given is None:
+            return Path(sys.executable)
+        path = self._parts.project / given
+        for candidate in (path / "bin" / "python", path):
+            if candidate.is_file() and os.access(candidate, os.X_OK):
+                return candidate
+        raise InvalidRequest(f"queue.python: {path} is neither a virtual environment nor a Python interpreter")
+
+    def fill(self, text: str, key: str) -> str:
+        """The text with {broker.url} and its kin filled in. Other braces stay as they are. Raises: InvalidRequest."""
+        for name, value in self._places.items():
+            text = text.replace("{" + name + "}", value)
+        start = text.find("{")
+        end = text.find("}", start)
+        if start >= 0 and end > start and "." in text[start:end]:
+            name = text[start + 1 : end]
+            guess = nearest(name, self._places)
+            hint = f"; did you mean {{{guess}}}?" if guess else ""
+            raise InvalidRequest(f"{key}: nothing is called {{{name}}}{hint} (known: {', '.join(sorted(self._places))})")
+        return text
+
+    def for_process(self, role: str, name: str) -> dict[str, str]:
+        """The whole environment of one process of the app, the agent switched on."""
+        library = self._parts.queue.agent_library()
+        path = os.pathsep.join(filter(None, [str(AGENT_PATH), os.environ.get("PYTHONPATH", "")]))
+        return {
+            **os.environ,
+            # A service and its workers are found beside the interpreter, as in an activated environment.
+            "PATH": os.pathsep.join([str(self.python.parent), os.environ.get("PATH", "")]),
+            "PYTHONUNBUFFERED": "1",
+            **self._app_env,
+            "PYTHONPATH": path,
+            "JOBHARNESS_HISTORY": str(self._folder.records),
+            "JOBHARNESS_ROLE": role,
+            "JOBHARNESS_NAME": name,
+            "JOBHARNESS_LIBRARY": library,
+            "JOBHARNESS_SETTINGS": json.dumps(self._parts.scenario.queue.settings),
+        }
+
+    def without_agent(self) -> dict[str, str]:
+        """The environment of a server of the run."""
+        return dict(os.environ)

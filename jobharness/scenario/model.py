@@ -1,0 +1,269 @@
+"""The Scenario: everything that one run is made of, as a value. The TOML file and the Python API are the same model."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from jobharness.scenario.units import Duration, Quantity, Rate, Share
+
+__all__ = [
+    "Arrivals",
+    "BrokerSpec",
+    "ContractSpec",
+    "FaultSpec",
+    "GateSpec",
+    "JobSpec",
+    "QueueSpec",
+    "Scenario",
+    "ServiceSpec",
+    "UpstreamSpec",
+    "WorkloadSpec",
+]
+
+
+class Part(BaseModel):
+    """A part of a scenario: unknown keys are refused, values do not change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+
+class QueueSpec(Part):
+    """The system under test: which library, which app, how many workers."""
+
+    adapter: str
+    """Name of the queue library, such as "celery"."""
+    app: str = Field(min_length=1)
+    """The app as the library's own command names it, such as "shop.worker:app"."""
+    workers: int = Field(default=1, ge=1, le=64)
+    """How many worker commands are started."""
+    concurrency: int | None = Field(default=None, ge=1)
+    """Jobs that one worker runs at once; the library's default where it is left out."""
+    pool: str | None = None
+    """Kind of pool, where the library has several, such as "prefork" or "solo"."""
+    arguments: tuple[str, ...] = ()
+    """Further arguments of the worker's command."""
+    settings: dict[str, Any] = {}
+    """Settings laid over the app's own, by the names the library gives them."""
+    env: dict[str, str] = {}
+    """Environment variables for workers, producer and service; {broker.url}, {upstream.url} and {run.folder} are filled in."""
+    python: str | None = None
+    """A virtual environment, or an interpreter, in which the app lives; the harness's own where it is left out."""
+    folder: str = "."
+    """Working folder of the app, relative to the project."""
+    ready_within: Duration = 30.0
+    """How long a worker may take until it takes jobs."""
+    restart: Literal["always", "on-failure", "never"] = "always"
+    """What a process manager does about a worker that exited, as systemd and Kubernetes have it."""
+    restart_delay: Duration = 0.2
+    """How long after an exit the replacement starts."""
+
+
+class BrokerSpec(Part):
+    """Where jobs wait, and how such a server is had."""
+
+    kind: str
+    """Name of the kind of broker, such as "redis"."""
+    url: str | None = None
+    """A server that runs already, on this machine; otherwise one is started: binary, wheel, container, in this order."""
+    port: int | None = Field(default=None, ge=1, le=65535)
+    """A fixed port for the server that is started; a free one where it is left out."""
+    provider: Literal["binary", "wheel", "container"] | None = None
+    """The one provider to use, instead of the first that can."""
+
+
+class UpstreamSpec(Part):
+    """The HTTP API that jobs call: a server of its own, started for the run."""
+
+    latency: Duration = 0.0
+    """How long each answer takes."""
+
+
+class ServiceSpec(Part):
+    """The app's own HTTP service, for jobs that enter through it."""
+
+    command: tuple[str, ...] = Field(min_length=1)
+    """Its command; {service.port} and the placeholders of queue.env are filled in."""
+    health: str = "/health"
+    """Path that answers 200 once it is up."""
+    ready_within: Duration = 30.0
+    """How long it may take until then."""
+
+
+class Arrivals(Part):
+    """When jobs arrive."""
+
+    process: Literal["constant", "poisson"] = "poisson"
+    """"constant": evenly spaced; "poisson": independent arrivals at the mean rate."""
+    rate: Rate
+    """Mean arrivals per second, such as "50/s"."""
+
+
+class JobSpec(Part):
+    """One kind of job in the mix: sent by calling its task, or by a request to the app's service."""
+
+    task: str | None = None
+    """Name of the task, as the library knows it."""
+    post: str | None = None
+    """Path of the service's endpoint that enqueues, instead of `task`; the arguments are its JSON body."""
+    job_id: str = "job_id"
+    """With `post`: the field of the answer that holds the job's id."""
+    weight: float = Field(default=1.0, ge=0)
+    """Share in the mix, relative to the other jobs."""
+    args: tuple[Any, ...] = ()
+    """Positional arguments; "{faker.NAME}" and "{faker.NAME:key=value}" are filled in by Faker."""
+    kwargs: dict[str, Any] = {}
+    """Keyword arguments, filled in the same way."""
+    options: dict[str, Any] = {}
+    """What the library's own send call takes besides, such as countdown or priority."""
+
+    @model_validator(mode="after")
+    def _one_way_in(self) -> JobSpec:
+        if (self.task is None) == (self.post is None):
+            raise ValueError("a job has either `task` or `post`")
+        if self.post is not None and self.args:
+            raise ValueError("a job sent by `post` takes `kwargs` (its JSON body), not `args`")
+        return self
+
+
+class WorkloadSpec(Part):
+    """Which jobs arrive, when, with what arguments."""
+
+    arrivals: Arrivals
+    duration: Duration = Field(gt=0)
+    """How long jobs arrive."""
+    job: tuple[JobSpec, ...] = Field(min_length=1)
+    locale: str = "en_US"
+    """Locale of Faker's arguments."""
+
+    @model_validator(mode="after")
+    def _some_weight(self) -> WorkloadSpec:
+        if not any(job.weight > 0 for job in self.job):
+            raise ValueError("every job has weight 0, so there is nothing to send")
+        return self
+
+
+class FaultSpec(Part):
+    """What goes wrong, to whom, when."""
+
+    model_config = ConfigDict(extra="allow", frozen=True, use_attribute_docstrings=True)
+
+    kind: str
+    """Name of the fault, such as "kill"."""
+    on: str | None = None
+    """An event that triggers it, such as "job.running"."""
+    at: Duration | None = None
+    """A moment that triggers it, from the first arrival."""
+    every: Duration | None = None
+    """A period: alone it triggers by itself, with `on` it is the least time between two strikes."""
+    task: str | None = None
+    """With `on`: only events of this task."""
+    delay: Duration = 0.0
+    """How long after its trigger it strikes."""
+    times: int = Field(default=1, ge=1)
+    """How often it strikes at most."""
+
+    @model_validator(mode="after")
+    def _one_trigger(self) -> FaultSpec:
+        if self.on is None and self.at is None and self.every is None:
+            raise ValueError('a fault needs a trigger: on = "job.running", at = "5s" or every = "2s"')
+        if self.on is not None and self.at is not None:
+            raise ValueError("a fault has either `on` or `at`")
+        if self.at is not None and self.times > 1 and self.every is None:
+            raise ValueError("`at` strikes once; for several strikes add `every`")
+        return self
+
+    @property
+    def details(self) -> dict[str, Any]:
+        """The keys that belong to the kind of fault and not to its trigger."""
+        return dict(self.model_extra or {})
+
+
+class ContractSpec(Part):
+    """What must hold. `no_phantoms` always does."""
+
+    delivery: Literal["at-least-once", "at-most-once", "exactly-once"] | None = None
+    """The promise about how often a job is delivered."""
+    recovery: Duration | None = None
+    """Each job that a fault hit is completed within this time; it also bounds the drain."""
+    max_attempts: int | None = Field(default=None, ge=1)
+    """No job is executed more often."""
+
+
+class GateSpec(Part):
+    """A limit on a metric, in its base unit: a duration such as "500ms", a rate such as "50/s", or a plain number."""
+
+    max: Quantity | None = None
+    """The most it may be."""
+    min: Quantity | None = None
+    """The least it may be."""
+    regress: Share | None = None
+    """The most it may be worse than before, such as "10%"; judged by comparisons of several runs only."""
+
+    @model_validator(mode="after")
+    def _some_limit(self) -> GateSpec:
+        if self.max is None and self.min is None and self.regress is None:
+            raise ValueError("a gate needs max, min or regress")
+        return self
+
+
+class DrainSpec(Part):
+    """When a run is over."""
+
+    quiet: Duration = 10.0
+    """Without a recovery bound: how long nothing may move before what is left counts as not delivered."""
+    at_most: Duration = 300.0
+    """The longest drain; a run that still moves then is cut short, and its verdict is unknown."""
+
+
+class Scenario(Part):
+    """One scenario. `run it` means: provision, start workers, drive the workload while faults strike, heal, drain, judge."""
+
+    title: str = Field(min_length=1)
+    owner: str = ""
+    """Who answers for it."""
+    expected: str = ""
+    """The result that is expected, in words."""
+    rollback: str = ""
+    """What to do when it turns out otherwise."""
+    known_gap: str | None = None
+    """A reason why it is expected to break: a strict expected failure."""
+    before: str | None = None
+    """The scenario file (relative to this one) that this one is compared with."""
+    tags: tuple[str, ...] = ()
+    """Words to select it by."""
+    seed: int = 1
+    """Everything random derives from it."""
+    queue: QueueSpec
+    broker: BrokerSpec
+    upstream: UpstreamSpec | None = None
+    service: ServiceSpec | None = None
+    workload: WorkloadSpec
+    fault: tuple[FaultSpec, ...] = ()
+    contract: ContractSpec = ContractSpec()
+    gate: dict[str, GateSpec] = {}
+    drain: DrainSpec = DrainSpec()
+
+    @model_validator(mode="after")
+    def _service_where_needed(self) -> Scenario:
+        if self.service is None and any(job.post for job in self.workload.job):
+            raise ValueError("a job is sent by `post`, but the scenario has no [service]")
+        return self
+
+    def with_(self, **changes: Any) -> Scenario:
+        """A copy with changes, validated again. Keys of a part are written `queue__workers=4`; a bare name that only the queue has, such as
+        `workers`, goes there.
+
+        Raises: pydantic.ValidationError.
+        """
+        plain = self.model_dump(exclude_unset=True)
+        for name, value in changes.items():
+            path = name.split("__")
+            if len(path) == 1 and name not in type(self).model_fields and name in QueueSpec.model_fields:
+                path = ["queue", name]
+            place = plain
+            for step in path[:-1]:
+                place = place.setdefault(step, {})
+            place[path[-1]] = value
+        return type(self).model_validate(plain)

@@ -1,0 +1,1 @@
+"""Example apps: ordinary code that knows nothing of jobharness."""

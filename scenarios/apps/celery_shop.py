@@ -1,0 +1,58 @@
+"""A small shop on Celery: it charges orders, sends receipts and resizes pictures.
+
+Settings come from the environment, as in any deployment: CELERY_BROKER_URL, SHOP_DATABASE (a SQLite file) and SHOP_MAIL_URL.
+"""
+
+import hashlib
+import os
+import sqlite3
+import time
+import urllib.request
+from contextlib import closing
+
+from celery import Celery
+
+app = Celery("shop", broker=os.environ.get("CELERY_BROKER_URL", "redis://127.0.0.1:6379/0"))
+app.conf.task_ignore_result = True
+app.conf.broker_connection_retry_on_startup = True
+
+DATABASE = os.environ.get("SHOP_DATABASE", "shop.sqlite3")
+MAIL_URL = os.environ.get("SHOP_MAIL_URL", "http://127.0.0.1:8025")
+CARD_NETWORK_S = float(os.environ.get("SHOP_CARD_NETWORK_S", "0.05"))
+
+
+def database():
+    """A connection to the shop's database, its table made on first use."""
+    connection = sqlite3.connect(DATABASE, timeout=10)
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("CREATE TABLE IF NOT EXISTS charges (order_id TEXT, amount INTEGER, charged_at REAL)")
+    return connection
+
+
+@app.task
+def charge(order_id, amount):
+    """Charge an order: ask the card network, which takes a while, and write the charge down."""
+    time.sleep(CARD_NETWORK_S)
+    with closing(database()) as connection, connection:
+        connection.execute("INSERT INTO charges VALUES (?, ?, ?)", (order_id, amount, time.time()))
+
+
+@app.task(bind=True)
+def send_receipt(self, order_id, email):
+    """Hand a receipt to the mail API."""
+    request = urllib.request.Request(
+        MAIL_URL + "/messages",
+        data=f'{{"to": "{email}", "order": "{order_id}"}}'.encode(),
+        headers={"Content-Type": "application/json", "X-Job-Id": self.request.id, "Idempotency-Key": order_id},
+    )
+    with urllib.request.urlopen(request, timeout=10) as answer:
+        answer.read()
+
+
+@app.task
+def resize_image(name, pixels):
+    """Resize a picture; the work is a hash over as many bytes as it has pixels."""
+    digest = hashlib.sha256(name.encode())
+    for _ in range(max(1, pixels // 65536)):
+        digest.update(bytes(65536))
+    return digest.hexdigest()
