@@ -33,7 +33,7 @@ METRICS = (
     "throughput", "jobs.acknowledged", "jobs.completed", "jobs.lost", "jobs.stuck", "jobs.duplicated", "jobs.dead",
     "attempts.mean", "error_rate", "backlog.peak", "drain", "recovery.p50", "recovery.max",
     "faults.strikes", "faults.jobs_hit", "producer.late", "producer.lateness.max",
-    *(f"{name}.{percentile}" for name in ("enqueue", "wait", "latency", "run_time") for percentile in ("p50", "p95", "p99", "p99.9")),
+    *(f"{name}.{part}" for name in ("enqueue", "wait", "latency", "run_time") for part in ("p50", "p95", "p99", "p99.9")),
 )  # fmt: skip
 
 

@@ -31,7 +31,8 @@ class Harness:
     def run(self, scenario: Scenario | Path | str, **changes: Any) -> Result:
         """Run a scenario (a file, relative to the project, or a Scenario) once and write its report.
 
-        `changes` are laid over it, as in `Scenario.with_`: `workers=4`, `seed=3`, `workload__duration="2s"`. Blocks until the run is over.
+        `changes` are laid over it, as in `Scenario.with_`: `workers=4`, `seed=3`, `workload__duration="2s"`. Blocks
+        until the run is over.
 
         Raises: InvalidRequest before anything is started, EnvironmentFailed when something could not be started.
         """

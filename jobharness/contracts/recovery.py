@@ -1,6 +1,7 @@
 """Recovery within a bound: what a fault hit is completed soon after.
 
-For every job that was in flight where a fault struck, the time from the strike to the job's next completion (its code returned, or it
+For every job that was in flight where a fault struck, the time from the strike to the job's next completion (its
+code returned, or it
 ended for good by its own doing) is at most the bound. A job hit twice counts from each strike on its own.
 """
 
@@ -21,7 +22,8 @@ __all__ = ["Recovery"]
 
 @dataclass(frozen=True)
 class Recovery:
-    """Each job that a fault hit is completed within `within_s` seconds of the strike. Needs: faults that hit jobs, the queue drained."""
+    """Each job that a fault hit is completed within `within_s` seconds of the strike. Needs: faults that hit jobs,
+    the queue drained."""
 
     within_s: float
     name = "recovery"
@@ -45,7 +47,7 @@ class Recovery:
         if late.height and (reason := blind_spot(history, never) if never == late.height else ""):
             return Finding(self.name, Word.UNKNOWN, f"{never} jobs were not seen to recover, but {reason}", counts, offenders)
         if late.height:
-            sentence = f"{late.height} of {measured.height} jobs hit were not completed within {self.within_s:g} s, {never} of them never"
+            sentence = f"{late.height} of {measured.height} jobs hit were not completed within {self.within_s:g} s, {never} never"
             return Finding(self.name, Word.BROKEN, sentence, counts, offenders)
         sentence = f"all {measured.height} jobs hit were completed, the slowest after {slowest_ns / NS_PER_S:.1f} s"
         return Finding(self.name, Word.HOLDS, sentence, counts)

@@ -1,6 +1,7 @@
 """When a fault strikes: a moment, a period, or an event of the history.
 
-`at` is one moment; `every` a period; `on` the first fitting event, again after each heal, and not sooner than `every` after the strike before.
+`at` is one moment; `every` a period; `on` the first fitting event, again after each heal, and not sooner than
+`every` after the strike before.
 """
 
 from __future__ import annotations

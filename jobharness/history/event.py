@@ -95,7 +95,7 @@ DESCRIPTIONS: dict[Kind, str] = {
     Kind.PRODUCER_LATE: "producer: a send began more than 1 ms after its moment; value: how late, ns",
     Kind.PRODUCER_DONE: "producer: the whole plan was sent; value: how many",
     Kind.FAULT_BEGIN: "harness: a fault strikes; text: its label; value: the number of the strike",
-    Kind.FAULT_HIT: "harness: one job that was in flight where it struck (or none: no job); value: the process id; text: its label",
+    Kind.FAULT_HIT: "harness: a job was in flight where it struck (no job: none was); value: process id; text: its label",
     Kind.FAULT_END: "harness: what the fault did is undone, a replacement is ready; text: its label",
     Kind.RUN_PHASE: "harness: a phase of the run begins; text: its name",
     Kind.RUN_CUT_SHORT: "harness: the run was ended before it had drained; text: why",

@@ -99,7 +99,7 @@ class Follower:
 
     def poll(self) -> list[News]:
         """What was recorded since the last call, in the order of time within this call."""
-        changed_ns = os.stat(self.folder).st_mtime_ns
+        changed_ns = self.folder.stat().st_mtime_ns
         # A folder's time of change is coarse: a file that appears in the same tick as the last look would be missed.
         if changed_ns != self._seen_at or time.time_ns() - changed_ns < COARSE_NS:
             self._seen_at = changed_ns

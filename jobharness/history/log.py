@@ -117,7 +117,7 @@ def _frame(file: RecordFile, process: int, texts: dict[str, int]) -> pl.DataFram
     rows = file.records
 
     def renumbered(column: str) -> np.ndarray[Any, np.dtype[np.uint32]]:
-        return renumber[rows[column]]
+        return np.take(renumber, rows[column])
 
     return pl.DataFrame(
         {

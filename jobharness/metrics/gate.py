@@ -45,5 +45,7 @@ def _judge(metric: Metric, limit: Limit) -> Crossing:
     if limit.min is not None and metric.value < limit.min:
         return Crossing(metric.name, "crossed", f"{seen}, less than {Metric(metric.name, limit.min, metric.unit, 0)}")
     if limit.regress is not None:
-        return Crossing(metric.name, "unknown", f"{metric.name}: `regress` needs several runs of a version before, and there are none")
+        return Crossing(
+            metric.name, "unknown", f"{metric.name}: `regress` needs several runs of a version before, and there are none"
+        )
     return Crossing(metric.name, "passed", seen)

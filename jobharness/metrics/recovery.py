@@ -21,7 +21,11 @@ def recoveries(history: History) -> Iterator[Metric]:
     ends = history.of(Kind.JOB_FINISHED).filter(pl.col("job").is_not_null())
     took = (
         hits.join_asof(
-            ends.select("job", "time_ns", end_ns="time_ns").sort("time_ns"), on="time_ns", by="job", strategy="forward", check_sortedness=False
+            ends.select("job", "time_ns", end_ns="time_ns").sort("time_ns"),
+            on="time_ns",
+            by="job",
+            strategy="forward",
+            check_sortedness=False,
         )
         .select(ns=pl.col("end_ns") - pl.col("time_ns"))
         .collect()["ns"]

@@ -1,8 +1,9 @@
 """The guardian: a small process that outlives the harness and ends everything the run started.
 
-Every process of a run carries the run's mark in its environment, and so do all that descend from it, whatever session or parent they have.
-The guardian waits at one end of a pipe. When the harness ends, by whatever death, the pipe closes, and the guardian kills every process with
-the mark until none is left.
+Every process of a run carries the run's mark in its environment, and so do all that descend from it, whatever
+session or parent they have.
+The guardian waits at one end of a pipe. When the harness ends, by whatever death, the pipe closes, and the guardian
+kills every process with the mark until none is left.
 
     harness --pipe--> guardian
        `-> broker, workers, producer, ... (all marked)
@@ -101,9 +102,7 @@ class Guardian:
         if self._process is None or self._process.poll() is not None:
             raise EnvironmentFailed("the guardian process that cleans up after a run was ended from outside")
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
         sweep(self.mark)
         if self._process is not None and self._process.stdin is not None:
             self._process.stdin.close()

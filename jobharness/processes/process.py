@@ -36,9 +36,7 @@ class Process:
     Raises: ProcessFailed when the command cannot be started at all.
     """
 
-    def __init__(
-        self, name: str, command: Sequence[str], *, env: Mapping[str, str], folder: Path, log: Path, mark: str
-    ) -> None:
+    def __init__(self, name: str, command: Sequence[str], *, env: Mapping[str, str], folder: Path, log: Path, mark: str) -> None:
         self.name, self.command, self.log = name, list(command), log
         self._log_start = log.stat().st_size if log.exists() else 0
         try:

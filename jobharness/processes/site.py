@@ -13,7 +13,8 @@ __all__ = ["Site"]
 
 @dataclass(frozen=True)
 class Site:
-    """Folders of a run (`data` for servers, `logs`, `records` for events), the run's mark, and the environment of a plain process."""
+    """Folders of a run (`data` for servers, `logs`, `records` for events), the run's mark, and the environment of a
+    plain process."""
 
     data: Path
     logs: Path

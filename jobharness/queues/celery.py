@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
 
 from jobharness.brokers.broker import Broker
 from jobharness.errors import BrokerFailed, InvalidRequest

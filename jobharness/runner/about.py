@@ -26,7 +26,7 @@ def about(run: Run) -> dict[str, Any]:
     """A JSON-able account of the run. Passwords in URLs, and values whose names speak of secrets, are masked."""
     scenario = run.parts.scenario
     app = run.app
-    return without_secrets(
+    told: dict[str, Any] = without_secrets(
         {
             "schema": SCHEMA,
             "run": run.folder.run_id,
@@ -38,7 +38,11 @@ def about(run: Run) -> dict[str, Any]:
             "broker": run.provider,
             "app": {"version": app.version, "python": app.python, "settings": dict(app.settings)} if app is not None else None,
             "git": _git(run.parts.project),
-            "versions": {"jobharness": jobharness.__version__, "python": platform.python_version(), "queue": app.version if app else None},
+            "versions": {
+                "jobharness": jobharness.__version__,
+                "python": platform.python_version(),
+                "queue": app.version if app else None,
+            },
             "machine": {
                 "system": platform.platform(),
                 "cores": os.cpu_count(),
@@ -47,6 +51,7 @@ def about(run: Run) -> dict[str, Any]:
             "cut_short": run.cut_short,
         }
     )
+    return told
 
 
 def without_secrets(value: Any, name: str = "") -> Any:

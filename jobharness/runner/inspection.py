@@ -27,9 +27,7 @@ def inspect_app(parts: Parts, surroundings: Surroundings, folder: RunFolder, mar
     answer_path = folder.data / "app.json"
     command = [str(surroundings.python), "-m", "jobharness_agent.inspect", queue.app, str(answer_path)]
     env = surroundings.for_process("inspector", "inspector")
-    process = Process(
-        "inspector", command, env=env, folder=surroundings.cwd, log=folder.logs / "inspector.log", mark=mark
-    )
+    process = Process("inspector", command, env=env, folder=surroundings.cwd, log=folder.logs / "inspector.log", mark=mark)
     if process.wait(TIMEOUT_S) is None:
         process.stop(grace_s=0)
         raise AppFailed(queue.app, f"was not imported within {TIMEOUT_S:g} s", process.log_tail())

@@ -59,7 +59,8 @@ class Result:
 
 
 class Expectations:
-    """Each method raises AssertionError, with the life story of the worst offenders and the command to repeat, unless the promise holds."""
+    """Each method raises AssertionError, with the life story of the worst offenders and the command to repeat,
+    unless the promise holds."""
 
     def __init__(self, result: Result) -> None:
         self._result = result

@@ -1,6 +1,7 @@
 """One execution of a scenario, from provisioning to verdict.
 
-One thread and one loop: read the events that arrived, tend the workers, let the faults strike, show progress. What ends the run, in whatever
+One thread and one loop: read the events that arrived, tend the workers, let the faults strike, show progress. What
+ends the run, in whatever
 way, ends every process that it started (see `processes.guardian`), and what was recorded until then is kept.
 """
 
@@ -70,7 +71,8 @@ class Run:
     def execute(self) -> History:
         """Run it. Returns the History, which is also saved in the folder.
 
-        Raises: InvalidRequest before anything of the app is started; EnvironmentFailed when a server, worker or producer cannot be
+        Raises: InvalidRequest before anything of the app is started; EnvironmentFailed when a server, worker or
+        producer cannot be
         started. A failure later ends the run, and the History says that it was cut short. KeyboardInterrupt passes through,
         after the History was saved.
         """
@@ -115,9 +117,7 @@ class Run:
             stack.callback(service.stop)
             service.start(around, site)
         self._fleet = Fleet(scenario.queue, self.parts.queue, around, self.folder, self._recorder, self._mark)
-        self._conductor = Conductor(
-            self.parts.faults, self._fleet, self._board, self._follower, self._recorder, scenario.seed
-        )
+        self._conductor = Conductor(self.parts.faults, self._fleet, self._board, self._follower, self._recorder, scenario.seed)
         self._fleet.start()
         self._producer = self._start_producer(around)
 
@@ -247,9 +247,7 @@ class Run:
         board, strikes = self._board, self._conductor.strikes if self._conductor is not None else 0
         elapsed_s = seconds_between(self._started_ns, self._shown_ns)
         title = self.parts.scenario.title
-        self._progress.show(
-            Status(title, self._phase, elapsed_s, board.acknowledged, board.running, board.finished, strikes)
-        )
+        self._progress.show(Status(title, self._phase, elapsed_s, board.acknowledged, board.running, board.finished, strikes))
 
     def _save(self) -> None:
         """Gather what was recorded into the History, keep it, and clear the raw records and the servers' data away."""

@@ -252,8 +252,8 @@ class Scenario(Part):
         return self
 
     def with_(self, **changes: Any) -> Scenario:
-        """A copy with changes, validated again. Keys of a part are written `queue__workers=4`; a bare name that only the queue has, such as
-        `workers`, goes there.
+        """A copy with changes, validated again. Keys of a part are written `queue__workers=4`; a bare name that only
+        the queue has, such as `workers`, goes there.
 
         Raises: pydantic.ValidationError.
         """

@@ -71,7 +71,7 @@ def attach_signals(recorder, settings):
         record(events.JOB_DEAD, job(request.id)[0], events.DEAD_REVOKED, 0, text(sender.name), text("revoked"))
 
     @connect(signals.task_unknown)
-    def unknown_task(name=None, id=None, **_):
+    def unknown_task(name=None, id=None, **_):  # noqa: A002  # the signal passes it by this name
         record(events.JOB_DEAD, job(id)[0], events.DEAD_UNKNOWN_TASK, 0, text(name), text("unknown task"))
 
     @connect(signals.worker_ready)
