@@ -5,6 +5,7 @@ the moment it is stored, and the page cache outlives the process. The blocks are
 are mapped, so a full disk is an error here and never a SIGBUS in the worker.
 """
 
+import functools
 import itertools
 import json
 import mmap
@@ -13,6 +14,7 @@ import socket
 import struct
 import sys
 import threading
+import weakref
 from time import monotonic_ns
 
 from . import record
@@ -34,6 +36,12 @@ def _exhausted():
     return _Segment(None, itertools.count(record.SLOTS), None)
 
 
+def _reset_living(reset):
+    living = reset()
+    if living is not None:
+        living()
+
+
 class Recorder:
     """Records the events of this process. Threads and signal handlers may call it; a fork gets its own file.
 
@@ -47,7 +55,8 @@ class Recorder:
         self._slots = slots
         self._reset()
         if hasattr(os, "register_at_fork"):
-            os.register_at_fork(after_in_child=self._reset)
+            # Hooks live as long as the process: a weak one lets a harness make one recorder a run.
+            os.register_at_fork(after_in_child=functools.partial(_reset_living, weakref.WeakMethod(self._reset)))
         self.record = self._make_record()
 
     def _reset(self):

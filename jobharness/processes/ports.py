@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from random import SystemRandom
 
 import psutil
 
@@ -12,11 +13,26 @@ __all__ = ["free_port", "is_open", "reserve"]
 
 
 def free_port() -> int:
-    """A port on 127.0.0.1 that nobody listens on now. Another process may take it before its user does."""
+    """A port on 127.0.0.1 that nobody listens on now. Another process may take it before its user does.
+
+    Chosen at random below the range from which the kernel serves outgoing connections (32768 and up on Linux): one of those could
+    take the port in the meantime. It belongs to no seed: two runs side by side must differ.
+    """
+    choice = SystemRandom()
+    while True:
+        port = choice.randrange(10_000, 32_768)
+        if _can_bind(port):
+            return port
+
+
+def _can_bind(port: int) -> bool:
     with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
 
 
 def reserve(port: int | None) -> int:
@@ -26,12 +42,8 @@ def reserve(port: int | None) -> int:
     """
     if port is None:
         return free_port()
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            raise PortTaken(port, _holder(port)) from None
+    if not _can_bind(port):
+        raise PortTaken(port, _holder(port))
     return port
 
 

@@ -13,7 +13,7 @@ from jobharness.agent.recorder import Recorder
 from jobharness.clock import now_ns
 from jobharness.faults.fault import Target
 from jobharness.history.event import Kind
-from jobharness.history.follow import Follower, News
+from jobharness.history.follow import News
 from jobharness.runner.board import Board
 from jobharness.runner.fleet import Fleet
 from jobharness.runner.parts import ArmedFault
@@ -43,8 +43,8 @@ class _Scene:
                 continue
             if not target.child:
                 worker.process.signal(number)
-                # It takes no more jobs, though its exit is noticed only later: no other fault may aim at it.
-                worker.ready = number not in ENDING
+                if number in ENDING:
+                    self._fleet.ending(worker)  # No other fault may aim at it.
                 return
             for child in worker.process.children():
                 if child.pid == target.pid:
@@ -54,13 +54,11 @@ class _Scene:
 class Conductor:
     """Runs all faults of a run. Not for two threads at once."""
 
-    def __init__(
-        self, faults: Sequence[ArmedFault], fleet: Fleet, board: Board, follower: Follower, recorder: Recorder, seed: int
-    ) -> None:
-        self._faults, self._fleet, self._board = faults, fleet, board
-        self._follower, self._recorder = follower, recorder
+    def __init__(self, faults: Sequence[ArmedFault], fleet: Fleet, board: Board, recorder: Recorder, seed: int) -> None:
+        self._faults, self._fleet, self._board, self._recorder = faults, fleet, board, recorder
         self._scenes = {armed.label: _Scene(fleet, Random(f"{seed}:{armed.label}")) for armed in faults}
         self._open: set[str] = set()
+        self._struck: list[tuple[ArmedFault, Sequence[Target]]] = []
         self.strikes = 0
 
     def start(self, now: int) -> None:
@@ -74,9 +72,8 @@ class Conductor:
             if armed.label not in self._open:
                 armed.trigger.see(news)
 
-    def act(self) -> list[News]:
-        """Strike what is due, and close what is healed. Returns the events read on the way, for the others to see."""
-        news: list[News] = []
+    def act(self) -> bool:
+        """Strike what is due, close what is healed. True when something was struck: then read on, and `account`."""
         for armed in self._faults:
             if armed.label in self._open:
                 if self._fleet.whole:
@@ -84,30 +81,31 @@ class Conductor:
                 continue
             due, cause = armed.trigger.due(now_ns())
             if due:
-                news += self._strike(armed, cause)
-        return news
+                self._strike(armed, cause)
+        return bool(self._struck)
 
-    def _strike(self, armed: ArmedFault, cause: News | None) -> list[News]:
+    def _strike(self, armed: ArmedFault, cause: News | None) -> None:
         targets = armed.fault.strike(self._scenes[armed.label], cause)
-        struck_ns = now_ns()
         if not targets:
             armed.trigger.missed()
-            return []
-        label = self._recorder.text(armed.label)
-        self._recorder.record(Kind.FAULT_BEGIN, value=armed.trigger.strikes + 1, text=label)
-        # Only now is it certain what was in flight: what the victim recorded up to its end is in its file.
-        news = self._follower.poll()
-        self._board.see(news)
-        for target in targets:
-            jobs = self._board.in_flight(target.worker, target.pid if target.child else None)
-            for key in jobs:
-                self._recorder.record(Kind.FAULT_HIT, key, value=target.pid, text=label)
-            if not jobs:
-                self._recorder.record(Kind.FAULT_HIT, value=target.pid, text=label)
-        armed.trigger.struck(struck_ns)
+            return
+        self._recorder.record(Kind.FAULT_BEGIN, value=armed.trigger.strikes + 1, text=self._recorder.text(armed.label))
+        armed.trigger.struck(now_ns())
         self._open.add(armed.label)
+        self._struck.append((armed, targets))
         self.strikes += 1
-        return news
+
+    def account(self) -> None:
+        """Record which jobs were in flight where something was struck, now that all its victims recorded was read."""
+        for armed, targets in self._struck:
+            label = self._recorder.text(armed.label)
+            for target in targets:
+                jobs = self._board.in_flight(target.worker, target.pid if target.child else None)
+                for key in jobs:
+                    self._recorder.record(Kind.FAULT_HIT, key, value=target.pid, text=label)
+                if not jobs:
+                    self._recorder.record(Kind.FAULT_HIT, value=target.pid, text=label)
+        self._struck.clear()
 
     def _close(self, armed: ArmedFault) -> None:
         armed.fault.undo(self._scenes[armed.label])

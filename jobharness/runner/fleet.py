@@ -5,9 +5,10 @@ from __future__ import annotations
 import signal
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from enum import Enum
 
 from jobharness.agent.recorder import Recorder
-from jobharness.clock import deadline_ns, now_ns
+from jobharness.clock import NS_PER_S, deadline_ns, now_ns
 from jobharness.errors import ProcessFailed
 from jobharness.history.event import Kind
 from jobharness.history.follow import News
@@ -17,18 +18,31 @@ from jobharness.runner.folder import RunFolder
 from jobharness.runner.surroundings import Surroundings
 from jobharness.scenario.model import QueueSpec
 
-__all__ = ["Fleet", "Worker"]
+__all__ = ["Fleet", "State", "Worker"]
+
+
+class State(Enum):
+    """Where a worker is in its life. `ENDING`: told to stop or killed, its process not gone yet; `GONE`: no process."""
+
+    STARTING = "starting"
+    READY = "ready"
+    ENDING = "ending"
+    GONE = "gone"
 
 
 @dataclass
 class Worker:
-    """One worker by name, through all its processes. `restart_ns`: when its replacement is due."""
+    """One worker by name, through all its processes.
+
+    `wanted_ns`: since when it should have been ready. `restart_ns`: when its replacement is due; None: there will be none.
+    """
 
     name: str
     process: Process | None = None
-    ready: bool = False
-    started_ns: int = 0
+    state: State = State.GONE
+    wanted_ns: int = 0
     restart_ns: int | None = None
+    served: bool = False
     exits: list[int] = field(default_factory=list)
 
 
@@ -46,6 +60,7 @@ class Fleet:
     def start(self) -> None:
         """Start every worker; readiness comes later, as an event. Raises: ProcessFailed."""
         for worker in self.workers:
+            worker.wanted_ns = now_ns()
             self._launch(worker)
 
     def _launch(self, worker: Worker) -> None:
@@ -57,7 +72,7 @@ class Fleet:
             log=self._folder.logs / f"{worker.name}.log",
             mark=self._mark,
         )
-        worker.ready, worker.started_ns, worker.restart_ns = False, now_ns(), None
+        worker.state, worker.restart_ns = State.STARTING, None
         name = self._recorder.text(worker.name)
         self._recorder.record(Kind.WORKER_STARTED, value=worker.process.pid, text=name)
 
@@ -66,49 +81,54 @@ class Fleet:
         for one in news:
             if one.kind is Kind.WORKER_READY:
                 for worker in self.workers:
-                    if worker.process is not None and worker.process.pid == one.process:
-                        worker.ready = True
+                    if worker.process is not None and worker.process.pid == one.process and worker.state is State.STARTING:
+                        worker.state, worker.served = State.READY, True
 
     def tend(self) -> list[Worker]:
         """Notice exits, start the replacements that are due; returns the workers that exited since the last call.
 
-        Raises: ProcessFailed when a worker did not become ready in time.
+        Raises: ProcessFailed when a worker did not become ready in time, or exited before it had ever been.
         """
         gone = []
         for worker in self.workers:
-            if worker.process is None:
-                if worker.restart_ns is not None and now_ns() >= worker.restart_ns:
-                    self._launch(worker)
-                continue
-            code = worker.process.exit_code
-            if code is not None:
-                self._exited(worker, code)
+            if worker.process is not None and worker.process.exit_code is not None:
+                self._exited(worker, worker.process.exit_code)
                 gone.append(worker)
-            elif not worker.ready and now_ns() > worker.started_ns + round(self._spec.ready_within * 1e9):
-                tail = worker.process.log_tail()
-                raise ProcessFailed(worker.name, f"was not ready within {self._spec.ready_within:g} s of its start", tail)
+            if worker.restart_ns is not None and now_ns() >= worker.restart_ns:
+                self._launch(worker)
+            if worker.state is State.STARTING and now_ns() > worker.wanted_ns + round(self._spec.ready_within * NS_PER_S):
+                tail = worker.process.log_tail() if worker.process is not None else ""
+                raise ProcessFailed(worker.name, f"was not ready within {self._spec.ready_within:g} s", tail)
         return gone
 
     def _exited(self, worker: Worker, code: int) -> None:
-        name = self._recorder.text(worker.name)
-        self._recorder.record(Kind.WORKER_EXITED, value=code, text=name)
-        if not worker.ready and code >= 0:
-            assert worker.process is not None
+        self._recorder.record(Kind.WORKER_EXITED, value=code, text=self._recorder.text(worker.name))
+        assert worker.process is not None
+        if not worker.served:
             raise ProcessFailed(worker.name, f"exited with code {code} before it was ready", worker.process.log_tail())
+        # A replacement that exits before it is ready is tried again, as a process manager would, but its time runs on.
+        if worker.state is not State.STARTING:
+            worker.wanted_ns = now_ns()
         worker.exits.append(code)
-        worker.process, worker.ready = None, False
+        worker.process, worker.state = None, State.GONE
         again = {"always": True, "on-failure": code != 0, "never": False}[self._spec.restart]
         if again and not self._stopping:
             worker.restart_ns = deadline_ns(self._spec.restart_delay)
 
+    def ending(self, worker: Worker) -> None:
+        """The worker was told to stop, or killed: it takes no more jobs, though its exit is noticed only later."""
+        worker.state = State.ENDING
+
     @property
     def whole(self) -> bool:
         """Whether every worker that will run is ready."""
-        return all(worker.ready or (worker.process is None and worker.restart_ns is None) for worker in self.workers)
+        return all(
+            worker.state is State.READY or (worker.state is State.GONE and worker.restart_ns is None) for worker in self.workers
+        )
 
     def ready_workers(self) -> list[Worker]:
         """Those that take jobs, in the order of their names."""
-        return [worker for worker in self.workers if worker.ready and worker.process is not None]
+        return [worker for worker in self.workers if worker.state is State.READY]
 
     def stop(self, grace_s: float) -> None:
         """SIGTERM to all at once, SIGKILL to those that have not ended within `grace_s`. Safe to call twice."""
@@ -123,4 +143,4 @@ class Fleet:
             if worker.process is not None:
                 code = worker.process.exit_code or 0
                 self._recorder.record(Kind.WORKER_EXITED, value=code, text=self._recorder.text(worker.name))
-                worker.process, worker.ready = None, False
+                worker.process, worker.state = None, State.GONE

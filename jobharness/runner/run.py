@@ -117,7 +117,7 @@ class Run:
             stack.callback(service.stop)
             service.start(around, site)
         self._fleet = Fleet(scenario.queue, self.parts.queue, around, self.folder, self._recorder, self._mark)
-        self._conductor = Conductor(self.parts.faults, self._fleet, self._board, self._follower, self._recorder, scenario.seed)
+        self._conductor = Conductor(self.parts.faults, self._fleet, self._board, self._recorder, scenario.seed)
         self._fleet.start()
         self._producer = self._start_producer(around)
 
@@ -220,22 +220,28 @@ class Run:
 
     def _turn(self) -> None:
         """Read, tend, strike, show: once."""
-        news = self._follower.poll()
-        self._board.see(news)
+        self._read()
         if self._fleet is not None and self._conductor is not None:
-            self._fleet.see(news)
-            self._conductor.see(news)
-            late = self._conductor.act()
-            self._fleet.see(late)
+            if self._conductor.act():
+                self._read()
+                self._conductor.account()
             for worker in self._fleet.tend():
                 self._board.forget(worker.name)
         if self._producer is not None and self._producer.exit_code is not None and not self._board.producer_done:
-            self._board.see(self._follower.poll())
+            self._read()
             if not self._board.producer_done:
                 code = self._producer.exit_code
                 raise ProcessFailed("producer", f"ended with code {code} before its plan was sent", self._producer.log_tail())
         if now_ns() - self._shown_ns > SHOW_EVERY_S * NS_PER_S:
             self._show()
+
+    def _read(self) -> None:
+        """Take in what was recorded since the last time."""
+        news = self._follower.poll()
+        self._board.see(news)
+        if self._fleet is not None and self._conductor is not None:
+            self._fleet.see(news)
+            self._conductor.see(news)
 
     def _begin(self, phase: str) -> None:
         self._phase = phase
