@@ -69,12 +69,15 @@ class Recorder:
         self._stem = "%s.%s.%d.%d" % (self.role, self.name, self._process, monotonic_ns())
 
     def _make_record(self):
-        """`record(kind, key, value, attempt, task, text, group)`; a closure, because it is on the worker's hot path."""
+        """`record(kind, key, value, attempt, task, text, group, time_ns)`; a closure, because it is on the worker's hot path.
+
+        `time_ns`: when it happened, where that was before now (an id that is known only afterwards); 0 is now.
+        """
         pack_into, slots = record.RECORD.pack_into, self._slots
         header, size, commit, no_job = record.HEADER_BYTES, record.RECORD_BYTES, record.COMMIT, record.NO_JOB
         now, thread = monotonic_ns, threading.get_ident
 
-        def write(kind, key=no_job, value=0, attempt=0, task=0, text=0, group=0):
+        def write(kind, key=no_job, value=0, attempt=0, task=0, text=0, group=0, time_ns=0):
             segment = self._segment
             slot = next(segment.count)
             while slot >= slots:
@@ -84,7 +87,7 @@ class Recorder:
                 slot = next(segment.count)
             pack_into(
                 segment.buffer, header + slot * size,
-                now(), key, value, kind, attempt & 0xFFFF, self._process, task, text, group,
+                time_ns or now(), key, value, kind, attempt & 0xFFFF, self._process, task, text, group,
                 thread() & 0xFFFFFFFF, 0, slot ^ commit,
             )  # fmt: skip
 

@@ -88,7 +88,7 @@ DESCRIPTIONS: dict[Kind, str] = {
     Kind.JOB_SETTLED: "worker: the message was acknowledged to the broker",
     Kind.JOB_HELD: "harness, at the end of the drain: the broker still holds the job; text: where",
     Kind.WORKER_STARTED: "harness: a worker process was started; value: its process id; text: its name",
-    Kind.WORKER_READY: "worker: the library says that it takes jobs",
+    Kind.WORKER_READY: "worker: this process takes jobs, as the library says; value: how many of the worker must (0: one)",
     Kind.WORKER_STOPPING: "worker: the library began an orderly stop",
     Kind.WORKER_EXITED: "harness: a worker's main process is gone; value: exit code, negative for a signal; text: its name",
     Kind.PRODUCER_READY: "producer: the app is imported, the plan is open",

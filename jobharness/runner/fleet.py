@@ -35,13 +35,16 @@ class Worker:
     """One worker by name, through all its processes.
 
     `wanted_ns`: since when it should have been ready. `restart_ns`: when its replacement is due; None: there will be none.
+    `launched_ns`: when its present process was started. `ready_pids`: those of its processes that take jobs.
     """
 
     name: str
     process: Process | None = None
     state: State = State.GONE
     wanted_ns: int = 0
+    launched_ns: int = 0
     restart_ns: int | None = None
+    ready_pids: set[int] = field(default_factory=set)
     served: bool = False
     exits: list[int] = field(default_factory=list)
 
@@ -64,9 +67,11 @@ class Fleet:
             self._launch(worker)
 
     def _launch(self, worker: Worker) -> None:
+        worker.launched_ns, worker.ready_pids = now_ns(), set()
         worker.process = Process(
             worker.name,
-            self._queue.worker_command(self._surroundings.python, worker.name),
+            self._surroundings.command(self._spec.command, "queue.command")
+            or self._queue.worker_command(self._surroundings.python, worker.name),
             env=self._surroundings.for_process("worker", worker.name),
             folder=self._surroundings.cwd,
             log=self._folder.logs / f"{worker.name}.log",
@@ -77,12 +82,15 @@ class Fleet:
         self._recorder.record(Kind.WORKER_STARTED, value=worker.process.pid, text=name)
 
     def see(self, news: Iterable[News]) -> None:
-        """Learn from events which workers are ready."""
+        """Learn from events which workers are ready: those of which as many processes take jobs as the event says there are."""
         for one in news:
             if one.kind is Kind.WORKER_READY:
                 for worker in self.workers:
-                    if worker.process is not None and worker.process.pid == one.process and worker.state is State.STARTING:
-                        worker.state, worker.served = State.READY, True
+                    # By name and time, not by process id: in many libraries it is a child that takes the jobs.
+                    if worker.name == one.name and one.time_ns >= worker.launched_ns and worker.state is State.STARTING:
+                        worker.ready_pids.add(one.process)
+                        if len(worker.ready_pids) >= max(1, one.value):
+                            worker.state, worker.served = State.READY, True
 
     def tend(self) -> list[Worker]:
         """Notice exits, start the replacements that are due; returns the workers that exited since the last call.

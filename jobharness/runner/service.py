@@ -29,10 +29,7 @@ class Service:
 
     def start(self, around: Surroundings, site: Site) -> None:
         """Start it. Raises: ProcessFailed with its last lines when it exits, or is not healthy in time."""
-        command = [around.fill(word, "service.command") for word in self._spec.command]
-        script = around.python.parent / command[0]
-        if script.exists():
-            command[0] = str(script)
+        command = around.command(self._spec.command, "service.command")
         env = around.for_process("service", "service")
         process = Process("service", command, env=env, folder=around.cwd, log=site.logs / "service.log", mark=site.mark)
         self._process = process

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from jobharness.errors import InvalidRequest, nearest
@@ -54,6 +54,13 @@ class Surroundings:
             raise InvalidRequest(f"{key}: nothing is called {{{name}}}{hint} (known: {', '.join(sorted(self._places))})")
         return text
 
+    def command(self, words: Sequence[str], key: str) -> list[str]:
+        """A command of the scenario, filled in; scripts beside the app's interpreter come first. Raises: InvalidRequest."""
+        filled = [self.fill(word, key) for word in words]
+        if filled and (self.python.parent / filled[0]).exists():
+            filled[0] = str(self.python.parent / filled[0])
+        return filled
+
     def for_process(self, role: str, name: str) -> dict[str, str]:
         """The whole environment of one process of the app, the agent switched on."""
         library = self._parts.queue.agent_library()
@@ -69,6 +76,8 @@ class Surroundings:
             "JOBHARNESS_ROLE": role,
             "JOBHARNESS_NAME": name,
             "JOBHARNESS_LIBRARY": library,
+            "JOBHARNESS_APP": self._parts.scenario.queue.app,
+            "JOBHARNESS_METHODS": json.dumps(self._parts.scenario.queue.methods),
             "JOBHARNESS_SETTINGS": json.dumps(self._parts.scenario.queue.settings),
         }
 

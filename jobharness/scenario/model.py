@@ -44,8 +44,14 @@ class QueueSpec(Part):
     """Kind of pool, where the library has several, such as "prefork" or "solo"."""
     arguments: tuple[str, ...] = ()
     """Further arguments of the worker's command."""
+    command: tuple[str, ...] = ()
+    """The worker's command, where it is not the library's own: a wrapper, a script, or a home-grown queue's worker."""
     settings: dict[str, Any] = {}
     """Settings laid over the app's own, by the names the library gives them."""
+    methods: dict[str, str] = {}
+    """Adapter "python": what a home-grown queue calls its put, reserve, run, settle, retry and bury."""
+    ask: dict[str, str] = {}
+    """Adapter "python": SQL for the broker: waiting, running, delayed, dead (each one number), held (job id, where)."""
     env: dict[str, str] = {}
     """Environment variables for workers, producer and service; {broker.url}, {upstream.url} and {run.folder} are filled in."""
     python: str | None = None
