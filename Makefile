@@ -6,7 +6,7 @@ BIN    := $(VENV)/bin
 .PHONY: demo test check bench clean setup
 
 demo: $(VENV)/.demo
-	$(BIN)/pytest --jobharness scenarios
+	$(BIN)/pytest --jobharness scenarios/*.toml
 
 test: $(VENV)/.dev
 	$(BIN)/pytest tests

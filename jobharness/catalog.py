@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib
 from importlib.metadata import entry_points
 from pathlib import Path
+from random import Random
 from typing import Any
 
 from jobharness.brokers.broker import Broker
@@ -23,7 +24,11 @@ __all__ = ["BROKERS", "FAULTS", "METRICS", "QUEUES", "assemble", "broker_kind", 
 
 QUEUES = {"celery": "jobharness.queues.celery:CeleryQueue"}
 BROKERS = {"redis": "jobharness.brokers.redis:RedisBroker"}
-FAULTS = {"kill": "jobharness.faults.kill:Kill", "terminate": "jobharness.faults.terminate:Terminate"}
+FAULTS = {
+    "kill": "jobharness.faults.kill:Kill",
+    "pause": "jobharness.faults.pause:Pause",
+    "terminate": "jobharness.faults.terminate:Terminate",
+}
 DELIVERIES = {
     "at-least-once": "jobharness.contracts.at_least_once:AtLeastOnce",
     "at-most-once": "jobharness.contracts.at_most_once:AtMostOnce",
@@ -79,7 +84,7 @@ def assemble(scenario: Scenario, project: Path, source: Path | None = None) -> P
             guess = nearest(name, METRICS)
             hint = f"; did you mean {guess!r}?" if guess else ""
             raise ScenarioInvalid(where, f"gate.{name}", f"there is no such metric{hint} (known: {', '.join(METRICS)})")
-    faults = tuple(_arm(index, spec, where) for index, spec in enumerate(scenario.fault))
+    faults = _arm_all(scenario, where)
     return Parts(
         scenario=scenario,
         source=source,
@@ -91,21 +96,35 @@ def assemble(scenario: Scenario, project: Path, source: Path | None = None) -> P
     )
 
 
-def _arm(index: int, spec: FaultSpec, where: str) -> ArmedFault:
-    key = f"fault[{index}]"
+def _arm_all(scenario: Scenario, where: str) -> tuple[ArmedFault, ...]:
+    labels = [spec.name or f"{spec.kind}#{index + 1}" for index, spec in enumerate(scenario.fault)]
+    for index, (label, spec) in enumerate(zip(labels, scenario.fault, strict=True)):
+        if labels.count(label) > 1:
+            raise ScenarioInvalid(where, f"fault[{index}].name", f"two faults are called {label!r}")
+        if spec.after is not None and spec.after not in labels:
+            raise ScenarioInvalid(where, f"fault[{index}].after", str(UnknownName("fault", spec.after, labels)))
+    return tuple(
+        _arm(f"fault[{index}]", label, spec, Random(f"{scenario.seed}:{label}:trigger"), where)
+        for index, (label, spec) in enumerate(zip(labels, scenario.fault, strict=True))
+    )
+
+
+def _arm(key: str, label: str, spec: FaultSpec, random: Random, where: str) -> ArmedFault:
     kind: type[Fault] = _load("kind of fault", spec.kind, FAULTS)
     try:
-        fault, trigger = kind(**spec.details), Trigger(spec)
+        fault, trigger = kind(**spec.details), Trigger(spec, random)
     except TypeError:
         allowed = [name for name in kind.__init__.__annotations__ if name != "return"]
         wrong = next((name for name in spec.details if name not in allowed), "")
-        known = sorted({*allowed, *FaultSpec.model_fields})
+        known = sorted({*allowed, *(field.alias or name for name, field in FaultSpec.model_fields.items())})
         guess = nearest(wrong, known)
         hint = f"; did you mean {guess!r}?" if guess else ""
         raise ScenarioInvalid(where, f"{key}.{wrong}", f"unknown key{hint} (known here: {', '.join(known)})") from None
     except InvalidRequest as error:
         raise ScenarioInvalid(where, key, str(error)) from error
-    return ArmedFault(f"{spec.kind}#{index + 1}", fault, trigger)
+    if spec.lasts is not None and not fault.lasting:
+        raise ScenarioInvalid(where, f"{key}.for", f"{spec.kind!r} is over at once; `for` goes with faults that last")
+    return ArmedFault(label, fault, trigger, spec.lasts)
 
 
 def _contracts(scenario: Scenario, labels: list[str]) -> tuple[Contract, ...]:

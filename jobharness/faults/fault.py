@@ -1,25 +1,37 @@
-"""The seam: what a fault is, and what it may see and do."""
+"""The seam: what a fault is, and what it may see and do.
+
+A fault is instant (a signal) or lasts until it is undone (a pause). One that goes on working while it is open, such as a
+rolling restart, has `work` besides (`Working`).
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from random import Random
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from jobharness.errors import InvalidRequest
 from jobharness.history.follow import News
 
-__all__ = ["Fault", "Scene", "Target", "aim", "checked_target"]
+__all__ = ["EVERYONE", "Fault", "Scene", "Target", "Working", "aim", "checked_target"]
+
+TARGETS = ("worker", "child", "tree", "all")
 
 
 @dataclass(frozen=True)
 class Target:
-    """A process that a fault may strike: a worker's main process, or one of its pool children (`child`)."""
+    """Where a fault strikes: a worker's main process, a pool child (`child`), or, with no worker's name, all of the run.
+
+    The jobs that it holds while the fault is open are what the fault hit.
+    """
 
     worker: str
     pid: int
     child: bool = False
+
+
+EVERYONE = Target("", 0)
 
 
 class Scene(Protocol):
@@ -38,44 +50,20 @@ class Scene(Protocol):
         """The living pool children of a worker."""
         ...
 
+    def alive(self, target: Target) -> bool:
+        """Whether the process still runs."""
+        ...
+
     def signal(self, target: Target, number: int) -> None:
         """Send a signal to a target. Nothing happens when it is gone."""
         ...
-
-
-TARGETS = ("worker", "child")
-
-
-def checked_target(kind: str, target: str) -> str:
-    """The target if it is one. Raises: InvalidRequest."""
-    if target not in TARGETS:
-        raise InvalidRequest(f"fault {kind!r}: target must be one of {', '.join(TARGETS)}, not {target!r}")
-    return target
-
-
-def aim(scene: Scene, target: str, news: News | None) -> Target | None:
-    """The process to strike: where the event came from, if an event triggered the fault, else any of the ready ones.
-
-    "worker" is a main process, "child" one of its pool. None where there is nobody, or the one meant is gone.
-    """
-    workers = scene.workers()
-    if news is not None:
-        workers = [worker for worker in workers if worker.worker == news.name]
-    if not workers:
-        return None
-    worker = scene.random.choice(list(workers))
-    if target == "worker":
-        return worker
-    children = scene.children(worker.worker)
-    if news is not None:
-        return next((child for child in children if child.pid == news.process), None)
-    return scene.random.choice(list(children)) if children else None
 
 
 class Fault(Protocol):
     """Something that goes wrong. Made from its details in the scenario; refuses details it does not know."""
 
     kind: str
+    lasting: bool
 
     def __init__(self, **details: Any) -> None:
         """`details`: the keys of the scenario's [[fault]] that are not its trigger. A key it does not take is a TypeError."""
@@ -91,3 +79,43 @@ class Fault(Protocol):
     def undo(self, scene: Scene) -> None:
         """Undo what is not undone by itself. Safe to call twice."""
         ...
+
+
+@runtime_checkable
+class Working(Protocol):
+    """A fault that goes on working while it is open."""
+
+    def work(self, scene: Scene) -> bool:
+        """Do the next bit, if it is time; True when it is over. Called every few milliseconds; never blocks."""
+        ...
+
+
+def checked_target(kind: str, target: str) -> str:
+    """The target if it is one. Raises: InvalidRequest."""
+    if target not in TARGETS:
+        raise InvalidRequest(f"fault {kind!r}: target must be one of {', '.join(TARGETS)}, not {target!r}")
+    return target
+
+
+def aim(scene: Scene, target: str, news: News | None) -> Sequence[Target]:
+    """The processes to strike: where the event came from, if an event triggered the fault, else any of the ready workers.
+
+    "worker" is a main process, "child" one of its pool, "tree" a worker with its whole pool, "all" every worker's tree. Empty
+    where there is nobody, or the one meant is gone.
+    """
+    workers = scene.workers()
+    if target == "all":
+        return [process for worker in workers for process in (worker, *scene.children(worker.worker))]
+    if news is not None:
+        workers = [worker for worker in workers if worker.worker == news.name]
+    if not workers:
+        return ()
+    worker = scene.random.choice(list(workers))
+    if target == "worker":
+        return (worker,)
+    children = scene.children(worker.worker)
+    if target == "tree":
+        return (worker, *children)
+    if news is not None:
+        return [child for child in children if child.pid == news.process]
+    return (scene.random.choice(list(children)),) if children else ()

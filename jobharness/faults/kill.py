@@ -12,20 +12,20 @@ __all__ = ["Kill"]
 
 
 class Kill:
-    """SIGKILL for a worker's main process (`target = "worker"`), or for one process of its pool ("child")."""
+    """SIGKILL for a main process ("worker"), one process of its pool ("child"), both ("tree"), or all workers ("all")."""
 
     kind = "kill"
+    lasting = False
 
     def __init__(self, target: str = "worker") -> None:
         self._target = checked_target(self.kind, target)
 
     def strike(self, scene: Scene, news: News | None) -> Sequence[Target]:
-        """Signal one process; none where no worker is ready, or the one meant is gone."""
-        victim = aim(scene, self._target, news)
-        if victim is None:
-            return ()
-        scene.signal(victim, signal.SIGKILL)
-        return (victim,)
+        """Signal the processes; none where no worker is ready, or the one meant is gone."""
+        victims = aim(scene, self._target, news)
+        for victim in victims:
+            scene.signal(victim, signal.SIGKILL)
+        return victims
 
     def undo(self, scene: Scene) -> None:
         """Nothing: the process manager starts a replacement."""

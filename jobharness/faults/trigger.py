@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from random import Random
 
 from jobharness.clock import NS_PER_S
 from jobharness.errors import InvalidRequest, nearest
@@ -20,16 +21,16 @@ __all__ = ["Trigger"]
 class Trigger:
     """Decides for one fault. Pure but for its own memory of what it has seen; all times in ns.
 
+    Args: `random`: this fault's own stream of the seed.
     Raises: InvalidRequest for an event that does not exist.
     """
 
-    def __init__(self, spec: FaultSpec) -> None:
-        self._spec = spec
+    def __init__(self, spec: FaultSpec, random: Random) -> None:
+        self._spec, self._random = spec, random
         self._on = _kind(spec.on) if spec.on is not None else None
-        self._strikes = 0
+        self._strikes = self._fitting = 0
         self._not_before_ns = 0
         self._armed: tuple[int, News | None] | None = None
-        self._start_ns: int | None = None
 
     @property
     def strikes(self) -> int:
@@ -43,19 +44,36 @@ class Trigger:
 
     def start(self, now_ns: int) -> None:
         """The first arrival was at `now_ns`; moments count from there."""
-        self._start_ns = now_ns
-        if self._on is None:
+        if self._spec.rate is not None:
+            self._arm(now_ns + self._gap_ns(), None)
+        elif self._on is None and self._spec.after is None:
             first_s = self._spec.at if self._spec.at is not None else (self._spec.every or 0.0)
-            self._armed = (self._ns(first_s + self._spec.delay) + now_ns, None)
+            self._arm(now_ns + _ns(first_s), None)
 
     def see(self, news: Sequence[News]) -> None:
         """Look at events as they arrive, in order."""
-        if self._on is None or self._start_ns is None or self._armed is not None or self.exhausted:
+        if self._on is None or self._armed is not None or self.exhausted:
             return
         for one in news:
-            if one.kind is self._on and one.time_ns >= self._not_before_ns and self._spec.task in (None, one.task):
-                self._armed = (one.time_ns + self._ns(self._spec.delay), one)
-                return
+            if self._fits(one):
+                self._fitting += 1
+                if self._fitting >= self._spec.nth and self._follows():
+                    self._arm(one.time_ns, one)
+                    return
+
+    def _fits(self, one: News) -> bool:
+        spec = self._spec
+        return (
+            one.kind is self._on
+            and one.time_ns >= self._not_before_ns
+            and spec.task in (None, one.task)
+            and spec.worker in (None, one.name)
+        )
+
+    def other_struck(self, name: str, now_ns: int) -> None:
+        """Another fault struck."""
+        if name == self._spec.after and self._armed is None and not self.exhausted and self._follows():
+            self._arm(now_ns, None)
 
     def due(self, now_ns: int) -> tuple[bool, News | None]:
         """Whether to strike now, and the event that said so."""
@@ -66,18 +84,32 @@ class Trigger:
     def struck(self, now_ns: int) -> None:
         """It struck at `now_ns`."""
         self._strikes += 1
-        period_ns = self._ns(self._spec.every or 0.0)
+        period_ns = _ns(self._spec.every or 0.0)
         self._not_before_ns = now_ns + max(period_ns, 1)
-        self._armed = (now_ns + period_ns, None) if self._on is None and period_ns else None
+        self._armed = None
+        if self._spec.rate is not None:
+            self._armed = (now_ns + self._gap_ns(), None)
+        elif self._on is None and period_ns:
+            self._armed = (now_ns + period_ns, None)
 
     def missed(self) -> None:
         """There was nobody to strike: an event waits for the next one; a moment is tried again at once."""
         if self._on is not None:
             self._armed = None
 
-    @staticmethod
-    def _ns(seconds: float) -> int:
-        return round(seconds * NS_PER_S)
+    def _arm(self, moment_ns: int, cause: News | None) -> None:
+        self._armed = (moment_ns + _ns(self._spec.delay), cause)
+
+    def _follows(self) -> bool:
+        return self._spec.probability >= 1 or self._random.random() < self._spec.probability
+
+    def _gap_ns(self) -> int:
+        assert self._spec.rate is not None
+        return _ns(self._random.expovariate(self._spec.rate))
+
+
+def _ns(seconds: float) -> int:
+    return round(seconds * NS_PER_S)
 
 
 def _kind(name: str) -> Kind:

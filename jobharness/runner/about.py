@@ -34,7 +34,7 @@ def about(run: Run) -> dict[str, Any]:
             "command": sys.argv,
             "seed": scenario.seed,
             "source": str(run.parts.source) if run.parts.source is not None else None,
-            "scenario": scenario.model_dump(exclude_unset=True),
+            "scenario": scenario.model_dump(exclude_unset=True, by_alias=True),
             "broker": run.provider,
             "app": {"version": app.version, "python": app.python, "settings": dict(app.settings)} if app is not None else None,
             "git": _git(run.parts.project),

@@ -82,7 +82,9 @@ class Board:
         return sum(1 for jobs in self._flight.values() for process in jobs.values() if process)
 
     def in_flight(self, worker: str, process: int | None = None) -> list[bytes]:
-        """The keys of the jobs that a worker holds (taken or running), or that one process of it runs."""
+        """The keys of the jobs that a worker holds (taken or running), that one process of it runs, or, for "", of all."""
+        if not worker:
+            return [key for jobs in self._flight.values() for key in jobs]
         jobs = self._flight[worker]
         return [key for key, runner in jobs.items() if process is None or runner == process]
 

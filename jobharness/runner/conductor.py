@@ -1,17 +1,18 @@
-"""Lets the faults strike: feeds their triggers, records what each strike hit, and heals.
+"""Lets the faults strike: feeds their triggers, records what each hit, and heals.
 
-A fault strikes again only when what it broke before has been replaced.
+    trigger -> strike -> open (a lasting fault goes on, a process is replaced) -> undo -> whole again -> closed
+
+A fault strikes again only when what it broke before is whole. Overlaps of different faults are allowed.
 """
 
 from __future__ import annotations
 
-import signal
 from collections.abc import Sequence
-from random import Random
+from dataclasses import dataclass, field
 
 from jobharness.agent.recorder import Recorder
-from jobharness.clock import now_ns
-from jobharness.faults.fault import Target
+from jobharness.clock import deadline_ns, now_ns
+from jobharness.faults.fault import Scene, Target, Working
 from jobharness.history.event import Kind
 from jobharness.history.follow import News
 from jobharness.runner.board import Board
@@ -20,45 +21,38 @@ from jobharness.runner.parts import ArmedFault
 
 __all__ = ["Conductor"]
 
+TAKES_JOBS = (Kind.JOB_RECEIVED, Kind.JOB_RUNNING)
 
-ENDING = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
 
+@dataclass
+class _Strike:
+    """A fault that is open. `until_ns`: when to undo it; None: it ends by itself, or with the workload where it lasts."""
 
-class _Scene:
-    """What a fault may see and do; see `faults.fault.Scene`."""
+    armed: ArmedFault
+    scene: Scene
+    targets: Sequence[Target]
+    until_ns: int | None
+    undone: bool = False
+    working: bool = False
+    hit: set[bytes] = field(default_factory=set)
 
-    def __init__(self, fleet: Fleet, random: Random) -> None:
-        self._fleet, self.random = fleet, random
-
-    def workers(self) -> Sequence[Target]:
-        return [Target(w.name, w.process.pid) for w in self._fleet.ready_workers() if w.process is not None]
-
-    def children(self, worker: str) -> Sequence[Target]:
-        found = (w.process for w in self._fleet.workers if w.name == worker and w.process is not None)
-        return [Target(worker, child.pid, child=True) for process in found for child in process.children()]
-
-    def signal(self, target: Target, number: int) -> None:
-        for worker in self._fleet.ready_workers():
-            if worker.process is None or worker.name != target.worker:
-                continue
-            if not target.child:
-                worker.process.signal(number)
-                if number in ENDING:
-                    self._fleet.ending(worker)  # No other fault may aim at it.
-                return
-            for child in worker.process.children():
-                if child.pid == target.pid:
-                    child.send_signal(number)
+    def reaches(self, one: News) -> Target | None:
+        """The target of this fault in which the event happened, if any."""
+        for target in self.targets:
+            if not target.worker or (target.worker == one.name and (not target.child or target.pid == one.process)):
+                return target
+        return None
 
 
 class Conductor:
-    """Runs all faults of a run. Not for two threads at once."""
+    """Runs all faults of a run. Not for two threads at once. `scenes`: for each fault, by label."""
 
-    def __init__(self, faults: Sequence[ArmedFault], fleet: Fleet, board: Board, recorder: Recorder, seed: int) -> None:
-        self._faults, self._fleet, self._board, self._recorder = faults, fleet, board, recorder
-        self._scenes = {armed.label: _Scene(fleet, Random(f"{seed}:{armed.label}")) for armed in faults}
-        self._open: set[str] = set()
-        self._struck: list[tuple[ArmedFault, Sequence[Target]]] = []
+    def __init__(
+        self, faults: Sequence[ArmedFault], scenes: dict[str, Scene], fleet: Fleet, board: Board, recorder: Recorder
+    ) -> None:
+        self._faults, self._scenes, self._fleet, self._board, self._recorder = faults, scenes, fleet, board, recorder
+        self._open: dict[str, _Strike] = {}
+        self._unaccounted: list[_Strike] = []
         self.strikes = 0
 
     def start(self, now: int) -> None:
@@ -67,60 +61,94 @@ class Conductor:
             armed.trigger.start(now)
 
     def see(self, news: Sequence[News]) -> None:
-        """Show the triggers what happened; those whose fault is not healed yet do not look."""
+        """Show the triggers what happened, but for faults that are still open; note what open ones that last hit meanwhile."""
         for armed in self._faults:
             if armed.label not in self._open:
                 armed.trigger.see(news)
+        lasting = [strike for strike in self._open.values() if strike.armed.fault.lasting and not strike.undone]
+        for one in news if lasting else ():
+            if one.kind in TAKES_JOBS:
+                for strike in lasting:
+                    target = strike.reaches(one)
+                    if target is not None:
+                        self._hit(strike, target, one.key)
 
     def act(self) -> bool:
-        """Strike what is due, close what is healed. True when something was struck: then read on, and `account`."""
+        """Strike what is due. True when something was struck: then read on, and `account`."""
         for armed in self._faults:
-            if armed.label in self._open:
-                if self._fleet.whole:
-                    self._close(armed)
-                continue
             due, cause = armed.trigger.due(now_ns())
-            if due:
+            if due and armed.label not in self._open:
                 self._strike(armed, cause)
-        return bool(self._struck)
+        return bool(self._unaccounted)
 
     def _strike(self, armed: ArmedFault, cause: News | None) -> None:
-        targets = armed.fault.strike(self._scenes[armed.label], cause)
+        scene = self._scenes[armed.label]
+        targets = armed.fault.strike(scene, cause)
         if not targets:
             armed.trigger.missed()
             return
         self._recorder.record(Kind.FAULT_BEGIN, value=armed.trigger.strikes + 1, text=self._recorder.text(armed.label))
         armed.trigger.struck(now_ns())
-        self._open.add(armed.label)
-        self._struck.append((armed, targets))
+        until_ns = deadline_ns(armed.lasts_s) if armed.fault.lasting and armed.lasts_s is not None else None
+        strike = _Strike(armed, scene, targets, until_ns, working=isinstance(armed.fault, Working))
+        self._open[armed.label] = strike
+        self._unaccounted.append(strike)
         self.strikes += 1
+        for other in self._faults:
+            other.trigger.other_struck(armed.label, now_ns())
 
     def account(self) -> None:
         """Record which jobs were in flight where something was struck, now that all its victims recorded was read."""
-        for armed, targets in self._struck:
-            label = self._recorder.text(armed.label)
-            for target in targets:
+        for strike in self._unaccounted:
+            for target in strike.targets:
                 jobs = self._board.in_flight(target.worker, target.pid if target.child else None)
                 for key in jobs:
-                    self._recorder.record(Kind.FAULT_HIT, key, value=target.pid, text=label)
+                    self._hit(strike, target, key)
                 if not jobs:
-                    self._recorder.record(Kind.FAULT_HIT, value=target.pid, text=label)
-        self._struck.clear()
+                    self._recorder.record(Kind.FAULT_HIT, value=target.pid, text=self._recorder.text(strike.armed.label))
+        self._unaccounted.clear()
 
-    def _close(self, armed: ArmedFault) -> None:
-        armed.fault.undo(self._scenes[armed.label])
-        self._recorder.record(Kind.FAULT_END, text=self._recorder.text(armed.label))
-        self._open.discard(armed.label)
+    def _hit(self, strike: _Strike, target: Target, key: bytes) -> None:
+        """Once per strike and job, however many of the struck processes have to do with it."""
+        if key in strike.hit:
+            return
+        strike.hit.add(key)
+        self._recorder.record(Kind.FAULT_HIT, key, value=target.pid, text=self._recorder.text(strike.armed.label))
+
+    def _tend(self, strike: _Strike) -> None:
+        """Move an open fault on: let it work, undo it at its end, close it when everything is whole again."""
+        fault = strike.armed.fault
+        if strike.working and isinstance(fault, Working):
+            strike.working = not fault.work(strike.scene)
+        over = not fault.lasting or (strike.until_ns is not None and now_ns() >= strike.until_ns)
+        if over and not strike.working and not strike.undone:
+            self._undo(strike)
+        if strike.undone and self._fleet.whole:
+            self._recorder.record(Kind.FAULT_END, text=self._recorder.text(strike.armed.label))
+            del self._open[strike.armed.label]
+
+    def _undo(self, strike: _Strike) -> None:
+        strike.armed.fault.undo(strike.scene)
+        strike.undone = True
 
     def heal(self) -> None:
-        """Undo every fault; none strikes afterwards. Safe to call twice."""
+        """The workload is over: undo what would last for ever. A fault with a given time keeps it; see `healed`."""
+        for strike in self._open.values():
+            if strike.armed.fault.lasting and strike.until_ns is None and not strike.undone:
+                strike.working = False
+                self._undo(strike)
+
+    def undo_all(self) -> None:
+        """Undo every fault at once, open or not. Safe to call twice; on every way out of a run."""
         for armed in self._faults:
-            if armed.label in self._open:
-                self._close(armed)
-            else:
-                armed.fault.undo(self._scenes[armed.label])
+            armed.fault.undo(self._scenes[armed.label])
 
     @property
     def healed(self) -> bool:
         """Whether nothing that struck is still open."""
         return not self._open
+
+    def tend(self) -> None:
+        """Move on what is open: work, undo at its end, close when whole. Nothing new strikes."""
+        for strike in list(self._open.values()):
+            self._tend(strike)

@@ -17,11 +17,15 @@ __all__ = ["ArmedFault", "Parts"]
 
 @dataclass(frozen=True)
 class ArmedFault:
-    """A fault, when it strikes, and the label that it has in the history."""
+    """A fault, when it strikes, and the label that it has in the history.
+
+    `lasts_s`: how long until it is undone, where it lasts; None: to the end of the workload.
+    """
 
     label: str
     fault: Fault
     trigger: Trigger
+    lasts_s: float | None = None
 
 
 @dataclass(frozen=True)

@@ -11,11 +11,13 @@ import shutil
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
+from random import Random
 
 from jobharness.agent.recorder import Recorder
 from jobharness.clock import NS_PER_S, deadline_ns, now_ns, seconds_between
 from jobharness.contracts.contract import Verdict, judge
 from jobharness.errors import JobharnessError, ProcessFailed
+from jobharness.faults.fault import Scene
 from jobharness.history import log
 from jobharness.history.event import Kind
 from jobharness.history.follow import Follower
@@ -34,6 +36,7 @@ from jobharness.runner.folder import RunFolder
 from jobharness.runner.inspection import inspect_app
 from jobharness.runner.parts import Parts
 from jobharness.runner.progress import Progress, Status
+from jobharness.runner.scene import RunScene
 from jobharness.runner.service import Service
 from jobharness.runner.surroundings import Surroundings
 from jobharness.upstream.server import Upstream
@@ -117,7 +120,7 @@ class Run:
             stack.callback(service.stop)
             service.start(around, site)
         self._fleet = Fleet(scenario.queue, self.parts.queue, around, self.folder, self._recorder, self._mark)
-        self._conductor = Conductor(self.parts.faults, self._fleet, self._board, self._recorder, scenario.seed)
+        self._conductor = Conductor(self.parts.faults, self._scenes(self._fleet), self._fleet, self._board, self._recorder)
         self._fleet.start()
         self._producer = self._start_producer(around)
 
@@ -125,6 +128,11 @@ class Run:
         fleet, board = self._fleet, self._board
         if not self._until(lambda: fleet.whole and board.producer_ready, PRODUCER_WITHIN_S):
             raise ProcessFailed("producer", f"was not ready within {PRODUCER_WITHIN_S:g} s", self._producer.log_tail())
+
+    def _scenes(self, fleet: Fleet) -> dict[str, Scene]:
+        """What each fault may see and do, with its own stream of the seed."""
+        seed = self.parts.scenario.seed
+        return {armed.label: RunScene(fleet, Random(f"{seed}:{armed.label}")) for armed in self.parts.faults}
 
     def _places(self, upstream: Upstream | None, service: Service | None) -> dict[str, str]:
         """What the placeholders of a scenario stand for in this run."""
@@ -162,7 +170,7 @@ class Run:
         conductor.heal()
         assert self._fleet is not None
         fleet = self._fleet
-        self._until(lambda: fleet.whole)
+        self._until(lambda: conductor.healed and fleet.whole)
 
     def _drain(self) -> None:
         """Wait until every acknowledged job is settled and the broker is empty, or nothing has moved for the recovery bound."""
@@ -197,7 +205,7 @@ class Run:
         """Stop what runs, in order; safe wherever the run has got to."""
         self._begin("stop")
         if self._conductor is not None:
-            self._conductor.heal()
+            self._conductor.undo_all()
         if self._fleet is not None:
             self._fleet.stop(STOP_GRACE_S)
         if self._producer is not None:
@@ -222,9 +230,10 @@ class Run:
         """Read, tend, strike, show: once."""
         self._read()
         if self._fleet is not None and self._conductor is not None:
-            if self._conductor.act():
+            if self._phase == "workload" and self._conductor.act():
                 self._read()
                 self._conductor.account()
+            self._conductor.tend()
             for worker in self._fleet.tend():
                 self._board.forget(worker.name)
         if self._producer is not None and self._producer.exit_code is not None and not self._board.producer_done:

@@ -77,7 +77,7 @@ def _known_keys(place: tuple[int | str, ...]) -> list[str]:
             continue
         field = model.model_fields.get(str(step))
         model = _model_in(field.annotation) if field is not None else model
-    return sorted(model.model_fields) if model is not None else []
+    return sorted(field.alias or name for name, field in model.model_fields.items()) if model is not None else []
 
 
 def _model_in(annotation: Any) -> type[BaseModel] | None:

@@ -151,33 +151,54 @@ class WorkloadSpec(Part):
 
 
 class FaultSpec(Part):
-    """What goes wrong, to whom, when."""
+    """What goes wrong, to whom, when. Keys beside these belong to the kind of fault."""
 
-    model_config = ConfigDict(extra="allow", frozen=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="allow", frozen=True, use_attribute_docstrings=True, validate_by_name=True)
 
     kind: str
     """Name of the fault, such as "kill"."""
+    name: str | None = None
+    """What the report and other faults call it; "kill#1" and so on where it is left out."""
     on: str | None = None
     """An event that triggers it, such as "job.running"."""
+    nth: int = Field(default=1, ge=1)
+    """With `on`: the first such event to look at, counted from 1; earlier ones pass."""
+    task: str | None = None
+    """With `on`: only events of this task."""
+    worker: str | None = None
+    """With `on`: only events of this worker, such as "worker-1"."""
     at: Duration | None = None
     """A moment that triggers it, from the first arrival."""
     every: Duration | None = None
     """A period: alone it triggers by itself, with `on` it is the least time between two strikes."""
-    task: str | None = None
-    """With `on`: only events of this task."""
+    rate: Rate | None = None
+    """Strikes at random moments at this mean rate, from the seed."""
+    after: str | None = None
+    """The name of another fault: triggered when that one strikes."""
     delay: Duration = 0.0
     """How long after its trigger it strikes."""
+    probability: float = Field(default=1.0, gt=0, le=1)
+    """The share of its triggers that it follows, from the seed."""
     times: int = Field(default=1, ge=1)
     """How often it strikes at most."""
+    lasts: Duration | None = Field(default=None, alias="for")
+    """For a fault that lasts: until it is undone; to the end of the workload where it is left out."""
 
     @model_validator(mode="after")
     def _one_trigger(self) -> FaultSpec:
-        if self.on is None and self.at is None and self.every is None:
-            raise ValueError('a fault needs a trigger: on = "job.running", at = "5s" or every = "2s"')
-        if self.on is not None and self.at is not None:
-            raise ValueError("a fault has either `on` or `at`")
-        if self.at is not None and self.times > 1 and self.every is None:
+        given = [name for name in ("on", "at", "rate", "after") if getattr(self, name) is not None]
+        if len(given) > 1:
+            raise ValueError(f"a fault has one trigger, not both `{given[0]}` and `{given[1]}`")
+        if not given and self.every is None:
+            raise ValueError(
+                'a fault needs a trigger: on = "job.running", at = "5s", every = "2s", rate = "1/s" or after = "kill#1"'
+            )
+        if self.every is not None and given and given[0] in ("rate", "after"):
+            raise ValueError(f"`every` goes with `on` or `at`, or alone, not with `{given[0]}`")
+        if given == ["at"] and self.times > 1 and self.every is None:
             raise ValueError("`at` strikes once; for several strikes add `every`")
+        if self.on is None and (self.nth > 1 or self.task is not None or self.worker is not None):
+            raise ValueError("`nth`, `task` and `worker` choose among events, so they go with `on`")
         return self
 
     @property
@@ -263,7 +284,7 @@ class Scenario(Part):
 
         Raises: pydantic.ValidationError.
         """
-        plain = self.model_dump(exclude_unset=True)
+        plain = self.model_dump(exclude_unset=True, by_alias=True)
         for name, value in changes.items():
             path = name.split("__")
             if len(path) == 1 and name not in type(self).model_fields and name in QueueSpec.model_fields:
