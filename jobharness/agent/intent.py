@@ -7,14 +7,19 @@ Latency counts from the intended arrival, so that a producer held up by a slow b
 import threading
 from time import monotonic_ns
 
-__all__ = ["began", "intend", "key", "take"]
+__all__ = ["began", "group", "intend", "key", "take"]
 
 _thread = threading.local()
 
 
-def intend(at_ns):
-    """The next enqueue of this thread was meant for `at_ns`."""
-    _thread.at_ns, _thread.key = at_ns, None
+def intend(at_ns, group=""):
+    """The next enqueue of this thread was meant for `at_ns`; `group` is the key that order and limits go by."""
+    _thread.at_ns, _thread.key, _thread.group = at_ns, None, group
+
+
+def group():
+    """The group of the enqueue that this thread was last told of, or ""."""
+    return getattr(_thread, "group", "")
 
 
 def take(now=monotonic_ns):

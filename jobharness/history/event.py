@@ -9,7 +9,7 @@ from enum import IntEnum
 
 from jobharness.agent import events
 
-__all__ = ["DESCRIPTIONS", "EXECUTION_ENDS", "Dead", "Kind"]
+__all__ = ["DESCRIPTIONS", "EXECUTION_ENDS", "HARNESS_KINDS", "Dead", "Kind"]
 
 
 class Kind(IntEnum):
@@ -20,6 +20,9 @@ class Kind(IntEnum):
     ENQUEUE_REFUSED = events.ENQUEUE_REFUSED
     ENQUEUE_UNKNOWN = events.ENQUEUE_UNKNOWN
     ENQUEUE_INTENDED = events.ENQUEUE_INTENDED
+    ENQUEUE_NOT_BEFORE = events.ENQUEUE_NOT_BEFORE
+    ENQUEUE_PRIORITY = events.ENQUEUE_PRIORITY
+    SCHEDULE_TICK = events.SCHEDULE_TICK
     JOB_RECEIVED = events.JOB_RECEIVED
     JOB_RUNNING = events.JOB_RUNNING
     JOB_FINISHED = events.JOB_FINISHED
@@ -30,6 +33,8 @@ class Kind(IntEnum):
     JOB_TIMED_OUT = events.JOB_TIMED_OUT
     JOB_SETTLED = events.JOB_SETTLED
     JOB_HELD = events.JOB_HELD
+    JOB_BURIED = events.JOB_BURIED
+    JOB_LEASE_EXTENDED = events.JOB_LEASE_EXTENDED
     WORKER_STARTED = events.WORKER_STARTED
     WORKER_READY = events.WORKER_READY
     WORKER_STOPPING = events.WORKER_STOPPING
@@ -45,6 +50,15 @@ class Kind(IntEnum):
     RECORDER_FAILED = events.RECORDER_FAILED
     UPSTREAM_REQUEST = events.UPSTREAM_REQUEST
     UPSTREAM_ANSWERED = events.UPSTREAM_ANSWERED
+    UPSTREAM_RETRY_AFTER = events.UPSTREAM_RETRY_AFTER
+    EFFECT_APPLIED = events.EFFECT_APPLIED
+    RESOURCE_MEMORY = events.RESOURCE_MEMORY
+    RESOURCE_DESCRIPTORS = events.RESOURCE_DESCRIPTORS
+    RESOURCE_CPU = events.RESOURCE_CPU
+    RESOURCE_MEMORY_LIMIT = events.RESOURCE_MEMORY_LIMIT
+    FAILURE_LOGGED = events.FAILURE_LOGGED
+    FAILURE_COUNTED = events.FAILURE_COUNTED
+    FAILURE_REPORTED = events.FAILURE_REPORTED
 
     @property
     def name_(self) -> str:
@@ -71,12 +85,26 @@ class Dead(IntEnum):
 EXECUTION_ENDS = (Kind.JOB_FINISHED, Kind.JOB_FAILED, Kind.JOB_TIMED_OUT)
 """What ends an execution that `job.running` began; an execution without one was cut off."""
 
+_HARNESS_NOUNS = ("FAULT_", "RUN_", "RECORDER_", "PRODUCER_", "UPSTREAM_", "EFFECT_", "RESOURCE_", "FAILURE_")
+HARNESS_KINDS = frozenset(kind for kind in Kind if kind.name.startswith(_HARNESS_NOUNS)) | {
+    Kind.ENQUEUE_REFUSED,
+    Kind.ENQUEUE_UNKNOWN,
+    Kind.ENQUEUE_INTENDED,
+    Kind.JOB_HELD,
+    Kind.WORKER_STARTED,
+    Kind.WORKER_EXITED,
+}
+"""What the harness's own processes write whatever the queue library: no adapter need report it."""
+
 DESCRIPTIONS: dict[Kind, str] = {
     Kind.ENQUEUE_BEGIN: "any enqueuing process: a send begins; value: the intended arrival, ns",
     Kind.ENQUEUE_ACKNOWLEDGED: "any enqueuing process: the library's call returned without an error",
     Kind.ENQUEUE_REFUSED: "producer: the call raised in a way that proves nothing was sent; text: the exception",
     Kind.ENQUEUE_UNKNOWN: "producer: the call raised or timed out, the job may be there or not; text: the exception",
     Kind.ENQUEUE_INTENDED: "producer: a job sent through the app's service was meant for value, ns",
+    Kind.ENQUEUE_NOT_BEFORE: "any enqueuing process: sent with a countdown or eta; value: the moment it may run, ns",
+    Kind.ENQUEUE_PRIORITY: "any enqueuing process: sent with a priority; value: its rank, the smaller the more urgent",
+    Kind.SCHEDULE_TICK: "scheduler: an entry came due, key: its job; value: its period, ns; text: its name; group: the tick's",
     Kind.JOB_RECEIVED: "worker: the library took the job from the broker",
     Kind.JOB_RUNNING: "worker: an execution of the task's code begins",
     Kind.JOB_FINISHED: "worker: the task's code returned",
@@ -87,6 +115,8 @@ DESCRIPTIONS: dict[Kind, str] = {
     Kind.JOB_TIMED_OUT: "worker: the library ended the execution for its time limit",
     Kind.JOB_SETTLED: "worker: the message was acknowledged to the broker",
     Kind.JOB_HELD: "harness, at the end of the drain: the broker still holds the job; text: where",
+    Kind.JOB_BURIED: "harness, at the end of the drain: the job is where the queue keeps failed jobs; text: where",
+    Kind.JOB_LEASE_EXTENDED: "worker: the library renewed its hold on the job; value: for how long, ns",
     Kind.WORKER_STARTED: "harness: a worker process was started; value: its process id; text: its name",
     Kind.WORKER_READY: "worker: this process takes jobs, as the library says; value: how many of the worker must (0: one)",
     Kind.WORKER_STOPPING: "worker: the library began an orderly stop",
@@ -102,4 +132,13 @@ DESCRIPTIONS: dict[Kind, str] = {
     Kind.RECORDER_FAILED: "harness: a process could not record all its events; value: its process id; text: its name",
     Kind.UPSTREAM_REQUEST: "upstream: a request arrived; key: the job it names; text: its idempotency key",
     Kind.UPSTREAM_ANSWERED: "upstream: it was answered; value: the HTTP status",
+    Kind.UPSTREAM_RETRY_AFTER: "upstream: an answer asked the caller to wait; value: for how long, ns; text: as in the request",
+    Kind.EFFECT_APPLIED: "upstream, or the app's side: a job took effect; task: on what; text: what makes it one and the same",
+    Kind.RESOURCE_MEMORY: "harness, at intervals: a worker's resident memory, bytes; text: its name; group: process id",
+    Kind.RESOURCE_DESCRIPTORS: "harness, at intervals: a worker's open file descriptors",
+    Kind.RESOURCE_CPU: "harness, at intervals: processor time a worker used since its start, ns",
+    Kind.RESOURCE_MEMORY_LIMIT: "harness, once a worker: the most memory it may have, bytes; text and group as above",
+    Kind.FAILURE_LOGGED: "harness, at the end of the drain: a worker's log names the dead job; text: where",
+    Kind.FAILURE_COUNTED: "integrations: the app's own metrics counted the dead job; text: the metric",
+    Kind.FAILURE_REPORTED: "integrations: an error report of the dead job arrived; text: its title",
 }

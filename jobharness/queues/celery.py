@@ -8,6 +8,7 @@ from pathlib import Path
 
 from jobharness.brokers.broker import Broker
 from jobharness.errors import BrokerFailed, InvalidRequest
+from jobharness.history.event import Kind
 from jobharness.queues.queue import App, Counts, Held
 from jobharness.scenario.model import QueueSpec
 
@@ -23,6 +24,13 @@ class CeleryQueue:
 
     library = "celery"
     brokers = ("redis",)
+    reports = frozenset(
+        (
+            Kind.ENQUEUE_BEGIN, Kind.ENQUEUE_ACKNOWLEDGED, Kind.ENQUEUE_NOT_BEFORE, Kind.ENQUEUE_PRIORITY, Kind.SCHEDULE_TICK,
+            Kind.JOB_RECEIVED, Kind.JOB_RUNNING, Kind.JOB_FINISHED, Kind.JOB_FAILED, Kind.JOB_RETRIED, Kind.JOB_DEAD,
+            Kind.JOB_REJECTED, Kind.JOB_TIMED_OUT, Kind.JOB_SETTLED, Kind.WORKER_READY, Kind.WORKER_STOPPING,
+        )
+    )  # fmt: skip
 
     def __init__(self, spec: QueueSpec) -> None:
         if spec.pool is not None and spec.pool not in POOLS:

@@ -1,21 +1,37 @@
-"""The seam: what a queue library is to a run."""
+"""The seam: what a queue library is to a run.
+
+Two abilities are asked for and not required of everyone:
+
+- `reports`, a class attribute (`TellsKinds`): the kinds of event that the adapter's agent records, beside those that
+  the harness writes itself. An adapter that does not say is taken to record `LEAST_REPORTS`. A contract which needs
+  a kind that is not among them is refused when the scenario is loaded: a promise that cannot be seen is not judged.
+- `dead(broker, app)` (`ListsDead`): the jobs in the place where the library keeps failed ones. With it, the history
+  has `job.buried`, and the contract `dead_letters` can be asked for.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from jobharness.brokers.broker import Broker
+from jobharness.history.event import HARNESS_KINDS, Kind
 from jobharness.scenario.model import QueueSpec
 
-__all__ = ["App", "Counts", "Held", "Queue"]
+__all__ = ["LEAST_REPORTS", "App", "Counts", "Held", "ListsDead", "Queue", "TellsKinds", "reported_kinds"]
+
+LEAST_REPORTS = frozenset(
+    (Kind.ENQUEUE_BEGIN, Kind.ENQUEUE_ACKNOWLEDGED, Kind.JOB_RUNNING, Kind.JOB_FINISHED, Kind.JOB_FAILED, Kind.WORKER_READY)
+)
+"""What every adapter records."""
 
 
 @dataclass(frozen=True)
 class App:
-    """What the live app says of itself: library version, settings that matter, tasks by name with their own settings."""
+    """What the live app says of itself: library version, settings that matter, tasks by name with their own
+    settings."""
 
     version: str
     python: str
@@ -70,3 +86,25 @@ class Queue(Protocol):
     def held(self, broker: Broker, app: App) -> Iterable[Held]:
         """Every job that the broker holds now, with the place. Raises: BrokerFailed when it does not answer."""
         ...
+
+
+class TellsKinds(Protocol):
+    """A queue that says which kinds of event its agent records."""
+
+    reports: frozenset[Kind]
+
+
+@runtime_checkable
+class ListsDead(Protocol):
+    """A queue that has a place for failed jobs (a dead-letter queue, a registry of failures), and can list it."""
+
+    def dead(self, broker: Broker, app: App) -> Iterable[Held]:
+        """Every job that is kept there now, with the place. Raises: BrokerFailed when it does not answer."""
+        ...
+
+
+def reported_kinds(kind: type[Queue]) -> frozenset[Kind]:
+    """Every kind of event that a history of this queue can have: its agent's and the harness's."""
+    own: frozenset[Kind] = getattr(kind, "reports", LEAST_REPORTS)
+    buried = {Kind.JOB_BURIED} if hasattr(kind, "dead") else set()
+    return own | HARNESS_KINDS | buried

@@ -28,7 +28,7 @@ from jobharness.metrics.metric import Metric
 from jobharness.processes.guardian import Guardian
 from jobharness.processes.process import Process
 from jobharness.processes.site import Site
-from jobharness.queues.queue import App
+from jobharness.queues.queue import App, ListsDead
 from jobharness.runner.board import Board
 from jobharness.runner.conductor import Conductor
 from jobharness.runner.fleet import Fleet
@@ -53,7 +53,8 @@ HEAD_START_S = 0.05
 
 
 class Run:
-    """Executes one scenario once. Args: `parts` chosen and checked, `folder` empty, `progress` to be shown where it is."""
+    """Executes one scenario once. Args: `parts` chosen and checked, `folder` empty, `progress` to be shown where it
+    is."""
 
     def __init__(self, parts: Parts, folder: RunFolder, progress: Progress) -> None:
         self.parts, self.folder, self._progress = parts, folder, progress
@@ -76,8 +77,8 @@ class Run:
 
         Raises: InvalidRequest before anything of the app is started; EnvironmentFailed when a server, worker or
         producer cannot be
-        started. A failure later ends the run, and the History says that it was cut short. KeyboardInterrupt passes through,
-        after the History was saved.
+        started. A failure later ends the run, and the History says that it was cut short. KeyboardInterrupt passes
+        through, after the History was saved.
         """
         with ExitStack() as stack:
             stack.callback(self._save)
@@ -97,7 +98,8 @@ class Run:
         return self.history
 
     def _provision(self, stack: ExitStack) -> None:
-        """Everything up to the first job: the app is asked first, then servers, service, workers and producer are started."""
+        """Everything up to the first job: the app is asked first, then servers, service, workers and producer are
+        started."""
         scenario = self.parts.scenario
         upstream = Upstream(scenario.upstream.latency) if scenario.upstream is not None else None
         service = Service(scenario.service) if scenario.service is not None else None
@@ -173,7 +175,8 @@ class Run:
         self._until(lambda: conductor.healed and fleet.whole)
 
     def _drain(self) -> None:
-        """Wait until every acknowledged job is settled and the broker is empty, or nothing has moved for the recovery bound."""
+        """Wait until every acknowledged job is settled and the broker is empty, or nothing has moved for the
+        recovery bound."""
         self._begin("drain")
         scenario = self.parts.scenario
         bound_s = scenario.contract.recovery or scenario.drain.quiet
@@ -195,11 +198,16 @@ class Run:
         return not self.parts.queue.counts(self.parts.broker, self.app).unsettled
 
     def _note_held(self) -> None:
-        """Record every job that the broker still holds, and where. Before the workers stop: stopping moves jobs."""
+        """Record every job that the broker still holds or keeps as failed, and where. Before the workers stop:
+        stopping moves jobs."""
         assert self.app is not None
         for held in self.parts.queue.held(self.parts.broker, self.app):
             key, _ = self._recorder.job(held.job_id)
             self._recorder.record(Kind.JOB_HELD, key, text=self._recorder.text(held.where))
+        if isinstance(self.parts.queue, ListsDead):
+            for held in self.parts.queue.dead(self.parts.broker, self.app):
+                key, _ = self._recorder.job(held.job_id)
+                self._recorder.record(Kind.JOB_BURIED, key, text=self._recorder.text(held.where))
 
     def _wind_up(self) -> None:
         """Stop what runs, in order; safe wherever the run has got to."""

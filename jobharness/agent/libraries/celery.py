@@ -5,6 +5,7 @@ settling of a message have no signal: `Task.apply_async`'s exceptions are the pr
 `celery.worker.request.Request.acknowledge` and `.reject` are wrapped.
 """
 
+import datetime
 import functools
 import time
 
@@ -21,11 +22,16 @@ def attach_signals(recorder, settings):
         return lambda handler: signal.connect(handler, weak=False)
 
     @connect(signals.before_task_publish)
-    def enqueue_begin(sender=None, headers=None, **_):
+    def enqueue_begin(sender=None, headers=None, properties=None, **_):
         if headers and not headers.get("retries"):
             key, job_id = job(headers["id"])
             intent.began(key)
-            record(events.ENQUEUE_BEGIN, key, intent.take(), 0, text(sender), job_id)
+            record(events.ENQUEUE_BEGIN, key, intent.take(), 0, text(sender), job_id, text(intent.group()))
+            if headers.get("eta"):
+                record(events.ENQUEUE_NOT_BEFORE, key, _monotonic_ns(headers["eta"]))
+            rank = _rank(properties)
+            if rank is not None:
+                record(events.ENQUEUE_PRIORITY, key, rank)
 
     @connect(signals.after_task_publish)
     def enqueue_acknowledged(sender=None, headers=None, **_):
@@ -109,6 +115,37 @@ def attach_settling(recorder, settings):
     wrap("reject", 1)
 
 
+def attach_ticks(recorder, settings):
+    """Record when the scheduler (beat) sends a periodic entry: the one moment at which a tick, its entry and its job meet."""
+    from celery.beat import Scheduler
+
+    original = Scheduler.apply_async
+
+    @functools.wraps(original)
+    def apply_async(self, entry, *args, **kwargs):
+        result = original(self, entry, *args, **kwargs)
+        period_ns = int(getattr(getattr(entry.schedule, "run_every", None), "total_seconds", float)() * 1e9)
+        if result is not None:
+            key = recorder.job(result.id)[0]
+            recorder.record(
+                events.SCHEDULE_TICK,
+                key,
+                period_ns,
+                0,
+                recorder.text(entry.task),
+                recorder.text(entry.name),
+                recorder.text(_tick(entry)),
+            )
+        return result
+
+    Scheduler.apply_async = apply_async
+
+
+def _tick(entry):
+    """What names a tick of a crontab, which comes at most once a minute by the wall clock; "" for a plain period."""
+    return time.strftime("%Y-%m-%dT%H:%M", time.gmtime()) if hasattr(entry.schedule, "hour") else ""
+
+
 def attach_settings(recorder, settings):
     """Lay the scenario's settings over every app of this process, once the app has loaded its own."""
     if not settings:
@@ -129,6 +166,7 @@ WATCH = {
     "celery.signals": attach_signals,
     "celery.worker.request": attach_settling,
     "celery.app.base": attach_settings,
+    "celery.beat": attach_ticks,
 }
 
 
@@ -211,3 +249,22 @@ def _delay_ns(when):
     if hasattr(when, "timestamp"):
         return max(0, int((when.timestamp() - time.time()) * 1e9))
     return 0
+
+
+def _monotonic_ns(eta):
+    """The moment of an ISO 8601 eta on this machine's monotonic clock, ns."""
+    moment = datetime.datetime.fromisoformat(eta.replace("Z", "+00:00"))
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=datetime.timezone.utc)
+    return time.monotonic_ns() + int((moment.timestamp() - time.time()) * 1e9)
+
+
+def _rank(properties):
+    """How urgent a message is, the smaller the sooner; None where it has no priority. In Redis 0 is first, in AMQP it is last."""
+    priority = (properties or {}).get("priority")
+    if priority is None:
+        return None
+    from celery import current_app
+
+    url = str(current_app.conf.broker_write_url or current_app.conf.broker_url or "")
+    return -priority if url.startswith(("amqp", "pyamqp")) else priority
