@@ -1,7 +1,6 @@
 """Calls a function once a module has been imported, without importing it."""
 
 import importlib.abc
-import importlib.util
 import sys
 
 __all__ = ["when_imported"]
@@ -16,26 +15,28 @@ def when_imported(name, call):
 
 
 class _Watcher(importlib.abc.MetaPathFinder):
-    """Finds one module by the other finders, and wraps its loader."""
+    """Finds one module by the finders behind it, and wraps its loader. Stays until the module was executed: a look is none."""
 
     def __init__(self, name, call):
         self.name, self.call = name, call
 
     def find_spec(self, fullname, path=None, target=None):
-        if fullname != self.name:
+        if fullname != self.name or self not in sys.meta_path:
             return None
-        sys.meta_path.remove(self)
-        spec = importlib.util.find_spec(fullname)
-        if spec is not None and spec.loader is not None:
-            spec.loader = _Loader(spec.loader, self.call)
-        return spec
+        for finder in sys.meta_path[sys.meta_path.index(self) + 1 :]:
+            spec = finder.find_spec(fullname, path, target) if hasattr(finder, "find_spec") else None
+            if spec is not None:
+                if spec.loader is not None:
+                    spec.loader = _Loader(spec.loader, self)
+                return spec
+        return None
 
 
 class _Loader(importlib.abc.Loader):
-    """The module's own loader, followed by the call."""
+    """The module's own loader, followed by the call. The module keeps its own loader, and nothing of this one."""
 
-    def __init__(self, loader, call):
-        self.loader, self.call = loader, call
+    def __init__(self, loader, watcher):
+        self.loader, self.watcher = loader, watcher
 
     def __getattr__(self, name):
         return getattr(self.loader, name)
@@ -44,5 +45,8 @@ class _Loader(importlib.abc.Loader):
         return self.loader.create_module(spec)
 
     def exec_module(self, module):
+        module.__spec__.loader = module.__loader__ = self.loader
         self.loader.exec_module(module)
-        self.call()
+        if self.watcher in sys.meta_path:
+            sys.meta_path.remove(self.watcher)
+        self.watcher.call()

@@ -22,8 +22,9 @@ reserved   uint32 zero
 commit     uint32 the slot's number in the file, exclusive-or `COMMIT`
 ========== ====== =================================================================
 
-Texts are numbered from 1 in a file of JSON strings beside it, one a line; 0 is no text. A text is written
-before the first record that names it.
+The record files of a process are called `ROLE.NAME.PROCESS.TIME.SEGMENT.rec`. Its texts stand beside them in
+`ROLE.NAME.PROCESS.TIME.texts`, one `[number, "text"]` of JSON a line; numbers begin at 1, 0 is no text, and a text is written
+before the first record that names it. An empty `ROLE.NAME.PROCESS.TIME.failed` says that it could not open its first file.
 """
 
 import hashlib
@@ -42,6 +43,7 @@ RECORD = struct.Struct("<Q16sqHHIIIIIII")
 RECORD_BYTES = 64
 COMMIT = 0x4A425321
 COMMIT_OFFSET = 60
+FAILED_SUFFIX = ".failed"
 SLOTS = 32768  # In one file: 2 MiB. A process that records more goes on in its next file.
 NO_JOB = b"\0" * 16
 

@@ -5,6 +5,7 @@ the moment it is stored, and the page cache outlives the process. The blocks are
 are mapped, so a full disk is an error here and never a SIGBUS in the worker.
 """
 
+import errno
 import functools
 import itertools
 import json
@@ -31,9 +32,9 @@ class _Segment:
         self.buffer, self.count, self.texts_path = buffer, count, texts_path
 
 
-def _exhausted():
+def _exhausted(slots):
     """A segment with no slot left, so that the next record opens a real one."""
-    return _Segment(None, itertools.count(record.SLOTS), None)
+    return _Segment(None, itertools.count(slots), None)
 
 
 def _reset_living(reset):
@@ -46,7 +47,8 @@ class Recorder:
     """Records the events of this process. Threads and signal handlers may call it; a fork gets its own file.
 
     Nothing is opened before the first record. If the files cannot be written the recorder marks itself failed
-    (`failed`, and a flag that the harness reads) and drops what follows; it never raises into the app.
+    (`failed`, and a mark that the harness reads: the flag of its last file, or an empty file ending in `.failed` where it
+    has none) and drops what follows; it never raises into the app.
     """
 
     def __init__(self, folder, role, name, library="", slots=record.SLOTS):
@@ -61,8 +63,9 @@ class Recorder:
 
     def _reset(self):
         self._lock = threading.RLock()
-        self._segment = _exhausted()
-        self._segments = 0
+        self._segment = _exhausted(self._slots)
+        self._next_number = itertools.count(1)
+        self._next_file = itertools.count()
         self._numbers = {}
         self._texts_fd = None
         self._process = os.getpid()
@@ -85,11 +88,15 @@ class Recorder:
                 if segment is None:
                     return
                 slot = next(segment.count)
-            pack_into(
-                segment.buffer, header + slot * size,
-                time_ns or now(), key, value, kind, attempt & 0xFFFF, self._process, task, text, group,
-                thread() & 0xFFFFFFFF, 0, slot ^ commit,
-            )  # fmt: skip
+            try:
+                pack_into(
+                    segment.buffer, header + slot * size,
+                    time_ns or now(), key, value, kind, attempt & 0xFFFF, self._process, task, text, group,
+                    thread() & 0xFFFFFFFF, 0, slot ^ commit,
+                )  # fmt: skip
+            except (struct.error, TypeError) as error:
+                # A value that does not fit is a mistake of the instrumentation; the app must not pay for it.
+                self._fail(error)
 
         return write
 
@@ -103,15 +110,20 @@ class Recorder:
         with self._lock:
             if self._texts_fd is None and self._next_segment(self._segment) is None:
                 return 0
-            if words not in self._numbers:
-                line = json.dumps(words) + "\n"
-                try:
-                    os.write(self._texts_fd, line.encode("ascii"))
-                except OSError:
-                    self._fail()
-                    return 0
-                self._numbers[words] = len(self._numbers) + 1
-            return self._numbers[words]
+            return self._numbers.get(words) or self._write_text(words)
+
+    def _write_text(self, words):
+        # The line carries its number: a signal handler that comes in between may write another text first.
+        number = next(self._next_number)
+        line = json.dumps([number, str(words)]).encode("ascii") + b"\n"
+        try:
+            if os.write(self._texts_fd, line) != len(line):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        except OSError as error:
+            self._fail(error)
+            return 0
+        self._numbers[words] = number
+        return number
 
     def job(self, job_id):
         """`(key, text)` of a job: its 128-bit key, and the number of its id when the key does not tell it."""
@@ -141,8 +153,10 @@ class Recorder:
         if self._texts_fd is None:
             self._texts_fd = os.open(stem + ".texts", os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
         size = record.HEADER_BYTES + self._slots * record.RECORD_BYTES
+        # Taken at once: a signal handler that records in between opens a file of its own, and nothing is lost.
+        number = next(self._next_file)
         # The harness looks for names that end in .rec: the file gets its name when its header is whole.
-        hidden = "%s.%d.new" % (stem, self._segments)
+        hidden = "%s.%d.new" % (stem, number)
         descriptor = os.open(hidden, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
         try:
             if hasattr(os, "posix_fallocate"):
@@ -163,21 +177,30 @@ class Recorder:
                 "slots": self._slots,
             }
         ).encode("ascii")
-        record.HEADER.pack_into(
-            buffer, 0, record.MAGIC, record.SCHEMA, 0, self._process, self._segments, monotonic_ns(), len(about)
-        )
+        record.HEADER.pack_into(buffer, 0, record.MAGIC, record.SCHEMA, 0, self._process, number, monotonic_ns(), len(about))
         buffer[record.HEADER.size : record.HEADER.size + len(about)] = about
-        os.rename(hidden, "%s.%d.rec" % (stem, self._segments))
-        self._segments += 1
+        os.rename(hidden, "%s.%d.rec" % (stem, number))
         return _Segment(buffer, itertools.count(), stem)
 
     def _fail(self, error=None):
+        if self.failed:
+            return
         self.failed = True
         if self._segment.buffer is not None:
             self._raise_flag(record.FLAG_FAILED)
+        else:
+            self._leave_mark()
         try:
             sys.stderr.write("jobharness: cannot record the events of process %d: %s\n" % (self._process, error))
         except Exception:
+            pass
+
+    def _leave_mark(self):
+        """An empty file needs no block, so there is room for its name where there was none for a record file."""
+        path = os.path.join(self.folder, self._stem + record.FAILED_SUFFIX)
+        try:
+            os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o644))
+        except OSError:
             pass
 
     def _raise_flag(self, flag):

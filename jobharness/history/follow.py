@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from jobharness.agent import record
+from jobharness.errors import HistoryUnreadable
 from jobharness.history.event import Kind
-from jobharness.history.log import read_texts
+from jobharness.history.texts import Texts
 
 __all__ = ["Follower", "News"]
 
@@ -47,8 +48,8 @@ class _Tail:
         _, _, _, self.process, _, _, about_bytes = record.HEADER.unpack_from(self.buffer)
         about = json.loads(self.buffer[record.HEADER.size : record.HEADER.size + about_bytes])
         self.name, self.role, self.slots = about["name"], about["role"], about["slots"]
-        self.texts_path = path.with_name(path.name.rsplit(".", 2)[0] + ".texts")
-        self.texts: list[str] = []
+        self.path = path
+        self.texts = Texts(path.with_name(path.name.rsplit(".", 2)[0] + ".texts"))
         self.next = 0
         self.holes: list[int] = []
 
@@ -74,14 +75,13 @@ class _Tail:
     def _read(self, slot: int) -> News:
         fields = record.RECORD.unpack_from(self.buffer, record.HEADER_BYTES + slot * record.RECORD_BYTES)
         time_ns, key, value, kind, attempt, process, task, text = fields[:8]
+        try:
+            known = Kind(kind)
+        except ValueError:
+            raise HistoryUnreadable(str(self.path), f"holds an event of kind {kind}, which this version does not know") from None
         return News(
-            time_ns, Kind(kind), key, value, attempt, process, self._text(task), self._text(text), self.name, self.role
+            time_ns, known, key, value, attempt, process, self.texts[task], self.texts[text], self.name, self.role
         )  # fmt: skip
-
-    def _text(self, number: int) -> str:
-        if number > len(self.texts):
-            self.texts = read_texts(self.texts_path)
-        return self.texts[number - 1] if 0 < number <= len(self.texts) else ""
 
     @property
     def failed(self) -> bool:
@@ -95,21 +95,25 @@ class Follower:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._tails: dict[str, _Tail] = {}
+        self._marks: set[tuple[int, str]] = set()
         self._seen_at = -1
 
     def poll(self) -> list[News]:
         """What was recorded since the last call, in the order of time within this call."""
         changed_ns = self.folder.stat().st_mtime_ns
-        # A folder's time of change is coarse: a file that appears in the same tick as the last look would be missed.
-        if changed_ns != self._seen_at or time.time_ns() - changed_ns < COARSE_NS:
-            self._seen_at = changed_ns
+        if changed_ns != self._seen_at:
+            # A folder's time of change is coarse: a file may yet appear in the same tick as this look.
+            self._seen_at = changed_ns if time.time_ns() - changed_ns > COARSE_NS else -1
             for entry in os.scandir(self.folder):
                 if entry.name.endswith(".rec") and entry.name not in self._tails:
                     self._tails[entry.name] = _Tail(Path(entry.path))
+                elif entry.name.endswith(record.FAILED_SUFFIX):
+                    name, pid, _ = entry.name.removesuffix(record.FAILED_SUFFIX).partition(".")[2].rsplit(".", 2)
+                    self._marks.add((int(pid), name))
         news = [one for tail in self._tails.values() for one in tail.news()]
         news.sort(key=lambda one: one.time_ns)
         return news
 
     def failed(self) -> list[tuple[int, str]]:
         """`(process id, name)` of each process whose recorder said that it failed."""
-        return sorted({(tail.process, tail.name) for tail in self._tails.values() if tail.failed})
+        return sorted(self._marks | {(tail.process, tail.name) for tail in self._tails.values() if tail.failed})

@@ -6,6 +6,7 @@ crash cut off is skipped and counted.
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,16 +20,21 @@ from jobharness.agent import record
 from jobharness.errors import HistoryUnreadable
 from jobharness.history.event import Kind
 from jobharness.history.frame import EVENT_SCHEMA, JOB_SCHEMA, PROCESS_SCHEMA, History
+from jobharness.history.texts import Texts
 
 __all__ = ["HISTORY_SCHEMA", "RecordFile", "gather", "load", "read_record_file", "save"]
 
 HISTORY_SCHEMA = 1
 RECORD_DTYPE = np.dtype([(name, kind) for name, kind in record.FIELDS])
+KINDS = np.array(list(Kind), dtype=np.uint16)
 
 
 @dataclass(frozen=True)
 class RecordFile:
-    """One record file, read: `records` is (n,) of RECORD_DTYPE in slot order; `torn` counts slots cut off by a crash."""
+    """One record file, read: `records` is (n,) of RECORD_DTYPE in slot order; `torn` counts slots cut off by a crash.
+
+    `texts`: the texts of its process by number; they are the same for all its files.
+    """
 
     path: Path
     about: Mapping[str, Any]
@@ -38,13 +44,18 @@ class RecordFile:
     closed: bool
     records: np.ndarray[Any, np.dtype[np.void]]
     torn: int
-    texts: list[str]
+    texts: Mapping[int, str]
+
+    @property
+    def stem(self) -> str:
+        """What the files of one process have in common."""
+        return self.path.name.rsplit(".", 2)[0]
 
 
 def read_record_file(path: Path) -> RecordFile:
     """Read one record file and its texts.
 
-    Raises: HistoryUnreadable when the file is no record file, or of a newer schema.
+    Raises: HistoryUnreadable when the file is no record file, or of a newer schema, or holds what this version does not know.
     """
     raw = path.read_bytes()
     if len(raw) < record.HEADER_BYTES or raw[:8] != record.MAGIC:
@@ -54,30 +65,47 @@ def read_record_file(path: Path) -> RecordFile:
         raise HistoryUnreadable(
             str(path), f"has record schema {schema}; this version reads up to {record.SCHEMA}. Update jobharness."
         )
-    about = json.loads(raw[record.HEADER.size : record.HEADER.size + about_bytes])
     slots = (len(raw) - record.HEADER_BYTES) // record.RECORD_BYTES
     table = np.frombuffer(raw, RECORD_DTYPE, count=slots, offset=record.HEADER_BYTES)
     committed = table["commit"] == (np.arange(slots, dtype=np.uint32) ^ np.uint32(record.COMMIT))
     used = committed | (table["time_ns"] != 0)
+    # The texts are read after the records, so that every text that a record names is among them.
+    texts = Texts(path.with_name(path.name.rsplit(".", 2)[0] + ".texts")).all()
     return RecordFile(
         path=path,
-        about=about,
+        about=_about(path, raw[record.HEADER.size : record.HEADER.size + about_bytes]),
         process=process,
         segment=segment,
         failed=bool(flags & record.FLAG_FAILED),
         closed=bool(flags & record.FLAG_CLOSED),
-        records=table[committed],
+        records=_checked(path, table[committed], texts),
         torn=int(used.sum() - committed.sum()),
-        texts=read_texts(path.with_name(path.name.rsplit(".", 2)[0] + ".texts")),
+        texts=texts,
     )
 
 
-def read_texts(path: Path) -> list[str]:
-    """The texts of one process, number 1 first; a last line that was cut off is left out."""
-    if not path.exists():
-        return []
-    lines = path.read_bytes().split(b"\n")[:-1]
-    return [json.loads(line) for line in lines]
+def _about(path: Path, raw: bytes) -> Mapping[str, Any]:
+    try:
+        about = json.loads(raw)
+    except ValueError as error:
+        raise HistoryUnreadable(str(path), "has a damaged header: it does not say which process wrote it") from error
+    if not isinstance(about, dict) or not {"name", "role"} <= about.keys():
+        raise HistoryUnreadable(str(path), "has a header without the name and the role of the process that wrote it")
+    return about
+
+
+def _checked(
+    path: Path, records: np.ndarray[Any, np.dtype[np.void]], texts: Mapping[int, str]
+) -> np.ndarray[Any, np.dtype[np.void]]:
+    strange = records["kind"][~np.isin(records["kind"], KINDS)]
+    if len(strange):
+        raise HistoryUnreadable(
+            str(path), f"holds an event of kind {strange[0]}, which this version does not know. Update jobharness."
+        )
+    highest = max((int(records[name].max()) for name in ("task", "text", "group")), default=0) if len(records) else 0
+    if highest > max(texts):
+        raise HistoryUnreadable(str(path), f"names text {highest}, but the file of its texts ends at {max(texts)}")
+    return records
 
 
 def gather(folder: Path, header: Mapping[str, Any]) -> History:
@@ -85,18 +113,20 @@ def gather(folder: Path, header: Mapping[str, Any]) -> History:
 
     Raises: HistoryUnreadable for a file that is none of ours.
     """
-    files = [read_record_file(path) for path in sorted(folder.glob("*.rec"))]
+    files = sorted((read_record_file(path) for path in folder.glob("*.rec")), key=lambda file: (file.stem, file.segment))
     texts: dict[str, int] = {"": 0}
     frames: list[pl.DataFrame] = []
-    processes: list[dict[str, Any]] = []
-    numbers: dict[tuple[int, str], int] = {}
-    for file in files:
-        stem = file.path.name.rsplit(".", 2)[0]
-        number = numbers.setdefault((file.process, stem), len(numbers))
-        if number == len(processes):
-            processes.append(_process_row(file))
-        frames.append(_frame(file, number, texts))
-    return _assemble(frames, processes, texts, {"schema": HISTORY_SCHEMA, **header, "torn": sum(f.torn for f in files)})
+    processes: dict[str, dict[str, Any]] = {}
+    for stem, group in itertools.groupby(files, key=lambda file: file.stem):
+        number, segments = len(processes), list(group)
+        # A process may fail in a later file than its first.
+        processes[stem] = {**_process_row(segments[0]), "failed": any(file.failed for file in segments)}
+        frames += [_frame(file, number, texts) for file in segments]
+    for mark in sorted(folder.glob("*" + record.FAILED_SUFFIX)):
+        stem = mark.name.removesuffix(record.FAILED_SUFFIX)
+        processes.setdefault(stem, _unheard_row(stem))["failed"] = True
+    about = {"schema": HISTORY_SCHEMA, **header, "torn": sum(file.torn for file in files)}
+    return _assemble(frames, list(processes.values()), texts, about)
 
 
 def _process_row(file: RecordFile) -> dict[str, Any]:
@@ -105,14 +135,20 @@ def _process_row(file: RecordFile) -> dict[str, Any]:
         "role": file.about["role"],
         "pid": file.process,
         "host": file.about.get("host", ""),
-        "failed": file.failed,
     }
+
+
+def _unheard_row(stem: str) -> dict[str, Any]:
+    """The row of a process that could not record anything; its name is all there is (see `agent.record`)."""
+    role, _, rest = stem.partition(".")
+    name, pid, _ = rest.rsplit(".", 2)
+    return {"name": name, "role": role, "pid": int(pid), "host": ""}
 
 
 def _frame(file: RecordFile, process: int, texts: dict[str, int]) -> pl.DataFrame:
     """One file's records, its texts renumbered into the run's."""
-    renumber = np.zeros(len(file.texts) + 1, np.uint32)
-    for number, words in enumerate(file.texts, start=1):
+    renumber = np.zeros(max(file.texts) + 1, np.uint32)
+    for number, words in file.texts.items():
         renumber[number] = texts.setdefault(words, len(texts))
     rows = file.records
 
@@ -202,13 +238,11 @@ def load(path: Path) -> History:
         table = pl.read_parquet(path)
     except (pl.exceptions.PolarsError, OSError, ValueError) as error:
         raise HistoryUnreadable(str(path), f"is not a readable Parquet file ({str(error).splitlines()[0]})") from error
-    if about is None:
+    schema = _schema_of(about)
+    if schema is None or (schema <= HISTORY_SCHEMA and not {*EVENT_SCHEMA, *JOB_SCHEMA} <= set(table.columns)):
         raise HistoryUnreadable(str(path), "is a Parquet file, but not a history of jobharness")
-    if about["header"]["schema"] > HISTORY_SCHEMA:
-        raise HistoryUnreadable(
-            str(path),
-            f"has schema {about['header']['schema']}; this version reads up to {HISTORY_SCHEMA}. Update jobharness.",
-        )
+    if schema > HISTORY_SCHEMA:
+        raise HistoryUnreadable(str(path), f"has schema {schema}; this version reads up to {HISTORY_SCHEMA}. Update jobharness.")
     jobs = table.filter(pl.col("key_hi").is_not_null()).sort("job").select(list(JOB_SCHEMA))
     return History(
         events=table.select(pl.col(name).cast(kind) for name, kind in EVENT_SCHEMA.items()),
@@ -217,3 +251,10 @@ def load(path: Path) -> History:
         texts=pl.Series("texts", about["texts"], dtype=pl.String),
         header=about["header"],
     )
+
+
+def _schema_of(about: Any) -> int | None:
+    """The schema number that a saved History gives of itself; None where it is none of ours."""
+    header = about.get("header") if isinstance(about, dict) and {"processes", "texts"} <= about.keys() else None
+    schema = header.get("schema") if isinstance(header, dict) else None
+    return schema if isinstance(schema, int) else None
