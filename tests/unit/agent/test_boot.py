@@ -95,8 +95,8 @@ def test_library_given_by_path_is_attached_with_its_settings_once_its_module_is_
 
 
 def test_child_interpreter_started_by_the_app_is_recorded_too(tmp_path):
-    code = "import subprocess, sys; subprocess.run([sys.executable, '-c', 'from jobharness_agent import boot; boot.recorder.record(31)'])"
-    run(code, tmp_path)
+    child = "from jobharness_agent import boot; boot.recorder.record(31)"
+    run(f"import subprocess, sys; subprocess.run([sys.executable, '-c', {child!r}])", tmp_path)
     history = log.gather(tmp_path / "records", {})
     assert history.processes.height == 1 and history.processes["name"].to_list() == ["worker-1"]
 
