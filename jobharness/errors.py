@@ -28,6 +28,7 @@ __all__ = [
     "ReportsNotWritable",
     "ScenarioInvalid",
     "UnknownName",
+    "message_of",
     "nearest",
 ]
 
@@ -36,6 +37,11 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
     """The known name that `name` was probably meant to be, or None."""
     matches = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
     return matches[0] if matches else None
+
+
+def message_of(error: BaseException) -> str:
+    """The whole message for the user: the error's own, then its notes."""
+    return "\n".join([str(error), *getattr(error, "__notes__", ())])
 
 
 class JobharnessError(Exception):

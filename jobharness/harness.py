@@ -3,30 +3,39 @@
 from __future__ import annotations
 
 import shlex
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
 
 from jobharness.catalog import assemble
+from jobharness.errors import EnvironmentFailed, InvalidRequest
 from jobharness.report.publish import publish
 from jobharness.runner.about import about
-from jobharness.runner.folder import new_folder
+from jobharness.runner.folder import RunFolder, new_folder
 from jobharness.runner.progress import Progress, Silent
 from jobharness.runner.result import Result
 from jobharness.runner.run import Run
-from jobharness.scenario.load import load_scenario
+from jobharness.scenario.load import changed, load_scenario
 from jobharness.scenario.model import Scenario
 
 __all__ = ["Harness"]
 
 
 class Harness:
-    """Runs scenarios of one project. `project`: the folder that apps are imported from; `reports`: where run folders go."""
+    """Runs scenarios of one project.
 
-    def __init__(self, project: Path, reports: Path | None = None, progress: Progress | None = None) -> None:
+    Args: `project`: the folder that apps are imported from; `reports`: where run folders go; `repeat`: the command that repeats a
+    run, where it is not `jobharness run`.
+    """
+
+    def __init__(
+        self, project: Path, reports: Path | None = None, progress: Progress | None = None, repeat: str | None = None
+    ) -> None:
         self.project = project.resolve()
         self.reports = reports if reports is not None else self.project / "reports"
         self._progress = progress if progress is not None else Silent()
+        self._repeat = repeat
 
     def run(self, scenario: Scenario | Path | str, **changes: Any) -> Result:
         """Run a scenario (a file, relative to the project, or a Scenario) once and write its report.
@@ -34,38 +43,56 @@ class Harness:
         `changes` are laid over it, as in `Scenario.with_`: `workers=4`, `seed=3`, `workload__duration="2s"`. Blocks
         until the run is over.
 
-        Raises: InvalidRequest before anything is started, EnvironmentFailed when something could not be started.
+        Raises: InvalidRequest before anything is started; EnvironmentFailed when something could not be started, and
+        KeyboardInterrupt, both after the report of what was seen until then was written (its folder is in the exception's notes).
         """
         source = None
         if not isinstance(scenario, Scenario):
-            source = self.project / scenario
+            source = _as_typed(self.project / scenario)
             scenario = load_scenario(source)
         if changes:
-            scenario = scenario.with_(**changes)
+            scenario = changed(scenario, str(source or "scenario"), changes)
         parts = assemble(scenario, self.project, source)
         folder = new_folder(self.reports, source.stem if source is not None else scenario.title)
         run = Run(parts, folder, self._progress)
-        run.execute()
+        try:
+            run.execute()
+        except InvalidRequest:
+            # Nothing of the app was started, so there is nothing to look at.
+            shutil.rmtree(folder.path)
+            raise
+        except (EnvironmentFailed, KeyboardInterrupt) as error:
+            self._publish(run, folder)
+            error.add_note(f"What was seen until then, with the log of every process: {folder.path}")
+            raise
+        return self._publish(run, folder)
+
+    def _publish(self, run: Run, folder: RunFolder) -> Result:
         verdict, metrics, crossings = run.judge()
         result = Result(
-            scenario=scenario,
-            source=source,
+            scenario=run.parts.scenario,
+            source=run.parts.source,
             folder=folder.path,
             history=run.history,
             verdict=verdict,
             metrics=metrics,
             crossings=crossings,
             about=about(run),
-            repeat=self._repeat(scenario, source),
+            repeat=self._repeat or _command(run.parts.scenario, run.parts.source),
         )
         publish(result)
         return result
 
-    def _repeat(self, scenario: Scenario, source: Path | None) -> str:
-        if source is None:
-            return shlex.join(sys.argv)
-        try:
-            shown = source.relative_to(Path.cwd())
-        except ValueError:
-            shown = source
-        return f"jobharness run {shlex.quote(str(shown))} --seed {scenario.seed}"
+
+def _as_typed(path: Path) -> Path:
+    """A path as a person in this folder would type it: messages and repeat commands show it."""
+    try:
+        return path.relative_to(Path.cwd())
+    except ValueError:
+        return path
+
+
+def _command(scenario: Scenario, source: Path | None) -> str:
+    if source is None:
+        return shlex.join(sys.argv)
+    return f"jobharness run {shlex.quote(str(source))} --seed {scenario.seed}"

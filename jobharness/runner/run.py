@@ -90,9 +90,9 @@ class Run:
             except (JobharnessError, KeyboardInterrupt) as error:
                 reason = "interrupted" if isinstance(error, KeyboardInterrupt) else str(error).splitlines()[0]
                 self._recorder.record(Kind.RUN_CUT_SHORT, text=self._recorder.text(reason))
+                self.cut_short = str(error) or reason
                 if isinstance(error, KeyboardInterrupt) or not self._board.acknowledged:
                     raise
-                self.cut_short = str(error)
             finally:
                 self._wind_up()
         return self.history

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
 from jobharness.errors import ScenarioInvalid, nearest
-from jobharness.scenario.model import Scenario
+from jobharness.scenario.model import QueueSpec, Scenario
 
-__all__ = ["load_scenario", "scenario_from"]
+__all__ = ["changed", "load_scenario", "scenario_from"]
 
 
 def load_scenario(path: Path) -> Scenario:
@@ -44,11 +45,33 @@ def scenario_from(plain: dict[str, Any], source: str) -> Scenario:
     try:
         return Scenario.model_validate(plain)
     except ValidationError as error:
-        mistakes = error.errors(include_url=False)
-        lines = [_sentence(dict(mistake)) for mistake in mistakes]
-        first_key = _dotted(mistakes[0]["loc"])
-        rest = "".join(f"\n{source}: {_dotted(m['loc'])}: {line}" for m, line in zip(mistakes[1:], lines[1:], strict=True))
-        raise ScenarioInvalid(source, first_key, lines[0] + rest) from None
+        raise _invalid(error, source) from None
+
+
+def changed(scenario: Scenario, source: str, changes: Mapping[str, Any]) -> Scenario:
+    """The scenario with changes, named as in `Scenario.with_`.
+
+    Raises: ScenarioInvalid for a name that is none, or a value that does not fit.
+    """
+    known = sorted({*Scenario.model_fields, *QueueSpec.model_fields})
+    for name in changes:
+        if name.split("__")[0] not in known:
+            guess = nearest(name, known)
+            hint = f"; did you mean {guess!r}?" if guess else ""
+            raise ScenarioInvalid(source, name, f"cannot be changed: unknown name{hint} (known: {', '.join(known)})")
+    try:
+        return scenario.with_(**changes)
+    except ValidationError as error:
+        raise _invalid(error, source) from None
+
+
+def _invalid(error: ValidationError, source: str) -> ScenarioInvalid:
+    """One line per mistake."""
+    mistakes = error.errors(include_url=False)
+    lines = [_sentence(dict(mistake)) for mistake in mistakes]
+    first_key = _dotted(mistakes[0]["loc"])
+    rest = "".join(f"\n{source}: {_dotted(m['loc'])}: {line}" for m, line in zip(mistakes[1:], lines[1:], strict=True))
+    return ScenarioInvalid(source, first_key, lines[0] + rest)
 
 
 def _sentence(mistake: dict[str, Any]) -> str:

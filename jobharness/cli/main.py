@@ -1,0 +1,122 @@
+"""The entry point: the subcommands, and how every error ends in one clear message and an exit code."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.text import Text
+
+import jobharness
+from jobharness.errors import JobharnessBug, JobharnessError, message_of
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    name="jobharness",
+    help="Tells you, with proof, what happens to your background jobs when things go wrong.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+EXIT_INTERRUPTED = 130
+EXIT_BUG = 3
+
+Reports = Annotated[Path | None, typer.Option("--reports", metavar="DIR", help="Where run folders go (default: ./reports).")]
+
+
+def main() -> None:
+    """Run the command line; ends the process with its exit code."""
+    app()
+
+
+@app.callback(invoke_without_command=True)
+def _version(
+    version: Annotated[bool, typer.Option("--version", help="Print the version and exit.", is_eager=True)] = False,
+) -> None:
+    if version:
+        typer.echo(f"jobharness {jobharness.__version__}")
+        raise typer.Exit
+
+
+@app.command()
+def run(
+    scenarios: Annotated[list[Path], typer.Argument(metavar="SCENARIO...", help="Scenario files, or folders of them.")],
+    seed: Annotated[int | None, typer.Option("--seed", help="Instead of each scenario's own seed.")] = None,
+    json_file: Annotated[
+        Path | None, typer.Option("--json", metavar="FILE", help="Write all results as JSON; '-' is standard output.")
+    ] = None,
+    reports: Reports = None,
+) -> None:
+    """Run scenarios, one after the other, and print what became of the jobs.
+
+    Exit codes: 0 passed; 1 a contract is broken; 2 bad usage or scenario; 3 no verdict (unknown, vacuous, or something could not
+    be started); 4 a gate was crossed; 130 interrupted. Of several scenarios the gravest counts, in the order 1, 2, 3, 4, 0. A
+    known gap changes nothing here: a broken contract is 1.
+    """
+    from jobharness.cli.run import run_scenarios
+
+    _end(lambda: run_scenarios(scenarios, seed, json_file, reports), reports)
+
+
+@app.command()
+def scenarios(
+    paths: Annotated[
+        list[Path] | None, typer.Argument(metavar="[PATH]...", help="Files or folders (default: scenarios).")
+    ] = None,
+) -> None:
+    """List scenarios: title, queue, broker, faults, known gap."""
+    from jobharness.cli.scenarios import list_scenarios
+
+    _end(lambda: list_scenarios(paths or [Path("scenarios")]))
+
+
+@app.command()
+def doctor() -> None:
+    """Say what is on this machine, and the exact command that installs what is missing."""
+    from jobharness.cli.doctor import examine
+
+    _end(examine)
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON schema of a scenario, for editors."""
+    from jobharness.cli.schema import print_schema
+
+    _end(print_schema)
+
+
+def _end(command: Callable[[], int], reports: Path | None = None) -> None:
+    """Call the command and exit with its code, whatever happens."""
+    errors = Console(stderr=True)
+    try:
+        code = command()
+    except KeyboardInterrupt:
+        code = EXIT_INTERRUPTED
+    except JobharnessBug as error:
+        code = _report_bug(errors, error, reports)
+    except JobharnessError as error:
+        errors.print(Text.assemble(("error: ", "bold red"), message_of(error)), soft_wrap=True)
+        code = error.exit_code
+    except BrokenPipeError:
+        raise  # The reader of a pipe went away; typer ends quietly.
+    except Exception as error:
+        code = _report_bug(errors, error, reports)
+    raise typer.Exit(code)
+
+
+def _report_bug(errors: Console, error: Exception, reports: Path | None) -> int:
+    from jobharness.report.bug import bug_note
+
+    errors.print(Text(bug_note(error, reports if reports is not None else Path("reports"))), soft_wrap=True)
+    return EXIT_BUG
+
+
+if __name__ == "__main__":
+    main()

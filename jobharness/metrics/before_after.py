@@ -1,0 +1,138 @@
+"""Two runs side by side: every metric, and every variable that differs between them.
+
+What was counted (lost, stuck, duplicated jobs) is a fact about the two runs. How fast they were is a measurement, and one run a
+side is no evidence of a difference: two runs of the same version differ too. So a measured difference is shown and never called
+better or worse.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from jobharness.metrics.metric import Metric
+
+__all__ = ["COUNTED", "Change", "Comparison", "Difference", "Side", "compare"]
+
+COUNTED = (
+    "jobs.acknowledged",
+    "jobs.completed",
+    "jobs.lost",
+    "jobs.stuck",
+    "jobs.duplicated",
+    "jobs.dead",
+    "faults.strikes",
+    "faults.jobs_hit",
+)
+
+ONE_RUN = (
+    "One run a side is no evidence of a difference in speed: two runs of the same version differ too. "
+    "Read the measured rows as what these two runs did; the counted rows are facts."
+)
+
+# Where a run's server listened is chance and not a variable.
+_LOOPBACK_PORT = re.compile(r"(127\.0\.0\.1|localhost):\d+")
+
+
+@dataclass(frozen=True)
+class Side:
+    """One of the two runs. `variables`: everything that could explain a difference, nested as it came (scenario, settings,
+    versions, machine)."""
+
+    name: str
+    metrics: Mapping[str, Metric]
+    variables: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Change:
+    """One metric, before and after. `counted`: a fact about the two runs; else a measurement of one run a side."""
+
+    before: Metric
+    after: Metric
+
+    @property
+    def name(self) -> str:
+        """The metric's name."""
+        return self.after.name
+
+    @property
+    def counted(self) -> bool:
+        """Whether it is a count of jobs or strikes."""
+        return self.name in COUNTED
+
+    @property
+    def share(self) -> float | None:
+        """The difference as a share of the value before; None where there is none to take a share of."""
+        if self.before.value is None or self.after.value is None or self.before.value == 0:
+            return None
+        return self.after.value / self.before.value - 1
+
+    @property
+    def word(self) -> str:
+        """ "better", "worse" or "same" for a count that has a good direction; "" for everything else."""
+        if not self.counted or self.after.better == "neither" or self.before.value is None or self.after.value is None:
+            return ""
+        if self.before.value == self.after.value:
+            return "same"
+        return "better" if (self.after.value < self.before.value) is (self.after.better == "lower") else "worse"
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A variable that the two runs do not share. None: it was not set on that side."""
+
+    name: str
+    before: Any
+    after: Any
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Two runs side by side. `warnings`: what keeps a reader from concluding more than the runs allow, the gravest first."""
+
+    before: str
+    after: str
+    changes: tuple[Change, ...]
+    differences: tuple[Difference, ...]
+    warnings: tuple[str, ...]
+
+
+def compare(before: Side, after: Side) -> Comparison:
+    """Lay two runs side by side. Metrics that only one side has are left out; the order is that of `after`."""
+    changes = tuple(Change(before.metrics[name], metric) for name, metric in after.metrics.items() if name in before.metrics)
+    differences = tuple(_differences(before.variables, after.variables))
+    return Comparison(before.name, after.name, changes, differences, tuple(_warnings(differences)))
+
+
+def _differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[Difference]:
+    left, right = dict(_flat(before)), dict(_flat(after))
+    for name in [*left, *(name for name in right if name not in left)]:
+        if left.get(name) != right.get(name):
+            yield Difference(name, left.get(name), right.get(name))
+
+
+def _flat(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:
+    """Every leaf with its dotted name. A list of plain values is one leaf: its order has a meaning of its own."""
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            yield from _flat(inner, f"{name}.{key}" if name else str(key))
+    elif isinstance(value, list | tuple) and any(isinstance(inner, Mapping) for inner in value):
+        for index, inner in enumerate(value):
+            yield from _flat(inner, f"{name}[{index}]")
+    else:
+        leaf = list(value) if isinstance(value, tuple) else value
+        yield name, _LOOPBACK_PORT.sub(r"\1:*", leaf) if isinstance(leaf, str) else leaf
+
+
+def _warnings(differences: tuple[Difference, ...]) -> Iterator[str]:
+    shared = [one.name for one in differences if one.name == "seed" or one.name.startswith("workload")]
+    if shared:
+        yield f"The two runs did not do the same work ({', '.join(shared)} differ), so they cannot be compared."
+    if len(differences) > 1:
+        yield f"{len(differences)} variables differ, so no single one of them can be named as the cause of a difference."
+    if not differences:
+        yield "No variable differs: what differs between the two runs is chance."
+    yield ONE_RUN

@@ -1,0 +1,103 @@
+"""A finished run in a few hundred plain values: what summaries and comparisons are made from, and what travels between processes.
+
+A Result holds the whole History and stays in its process; a Digest is JSON and can come from another one (pytest-xdist).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from jobharness.metrics.before_after import Side
+from jobharness.metrics.metric import Metric
+from jobharness.report.data import metrics_json
+from jobharness.runner.result import Result
+
+__all__ = ["Digest", "digest"]
+
+LABELS = ("title", "owner", "expected", "rollback", "known_gap", "before", "tags")
+
+
+@dataclass(frozen=True)
+class Digest:
+    """One run. `source` and `before`: whole paths of the scenario and of its counterpart, "" where there is none; `folder`: the
+    run's."""
+
+    title: str
+    source: str
+    before: str
+    seed: int
+    verdict: str
+    sentence: str
+    known_gap: str
+    exit_code: int
+    folder: str
+    repeat: str
+    metrics: Mapping[str, Mapping[str, Any]]
+    variables: Mapping[str, Any]
+
+    @property
+    def name(self) -> str:
+        """What a table calls it: the name of its file, or its title."""
+        return Path(self.source).stem if self.source else self.title
+
+    def metric(self, name: str) -> Metric:
+        """A metric by name; one without a value where the run has none of that name."""
+        plain = self.metrics.get(name)
+        if plain is None:
+            return Metric(name, None, "1", 0)
+        return Metric(name, plain["value"], plain["unit"], plain["count"], plain["better"])
+
+    def side(self) -> Side:
+        """This run as one side of a comparison."""
+        return Side(self.name, {name: self.metric(name) for name in self.metrics}, self.variables)
+
+    def plain(self) -> dict[str, Any]:
+        """As JSON; `Digest(**plain)` is the way back."""
+        return asdict(self)
+
+
+def digest(result: Result) -> Digest:
+    """The digest of a finished run."""
+    scenario, source = result.scenario, result.source
+    before = (source.parent / scenario.before).resolve() if scenario.before and source is not None else ""
+    return Digest(
+        title=scenario.title,
+        source=str(source.resolve()) if source is not None else "",
+        before=str(before),
+        seed=scenario.seed,
+        verdict=str(result.verdict.word),
+        sentence=gravest(result),
+        known_gap=scenario.known_gap or "",
+        exit_code=result.exit_code,
+        folder=str(result.folder),
+        repeat=result.repeat,
+        metrics=metrics_json(result),
+        variables=_variables(result.about),
+    )
+
+
+def gravest(result: Result) -> str:
+    """The sentence behind the verdict: of the gravest finding, or of the gate where everything held and it did not pass."""
+    stopped = [crossing.sentence for crossing in result.crossings if crossing.word != "passed"]
+    if result.verdict.word.name == "HOLDS" and stopped:
+        return stopped[0]
+    return result.verdict.findings[0].sentence if result.verdict.findings else "nothing was promised"
+
+
+def _variables(about: Mapping[str, Any]) -> dict[str, Any]:
+    """What could explain a difference. A setting's live value, as the app has it, goes before what the scenario asked for."""
+    scenario = {name: value for name, value in about["scenario"].items() if name not in LABELS}
+    queue = dict(scenario.pop("queue"))
+    asked = queue.pop("settings", {})
+    live = about["app"]["settings"] if about.get("app") else {}
+    return {
+        "setting": {**asked, **live},
+        "queue": queue,
+        **scenario,
+        "version": {**about["versions"], "broker": about["broker"], "app's python": (about.get("app") or {}).get("python")},
+        "commit": (about.get("git") or {}).get("commit"),
+        "machine": about["machine"],
+    }
