@@ -2,20 +2,39 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from jobharness.processes.site import Site
 from jobharness.scenario.model import BrokerSpec
 
-__all__ = ["Broker"]
+__all__ = ["Broker", "Provider"]
+
+
+@dataclass(frozen=True)
+class Provider:
+    """One way in which a kind of server can be had on this machine. `found`: its version and place, "" where it is missing;
+    `install`: the command that installs it."""
+
+    name: str
+    found: str
+    install: str
 
 
 class Broker(Protocol):
     """A server of one kind. Made from its part of the scenario; nothing runs before `start`."""
 
     kind: str
+    package: str
+    """What must be importable to ask such a server; jobharness's extra of the kind's name installs it."""
 
     def __init__(self, spec: BrokerSpec) -> None: ...
+
+    @classmethod
+    def providers(cls) -> Iterable[Provider]:
+        """Every way such a server can be had here, in the order in which they are tried. Starts nothing."""
+        ...
 
     @property
     def url(self) -> str:

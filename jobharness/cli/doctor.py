@@ -20,7 +20,6 @@ from rich.text import Text
 
 import jobharness
 from jobharness.catalog import BROKERS, QUEUES, broker_kind, names, queue_kind
-from jobharness.errors import ExtraMissing
 
 __all__ = ["Row", "examine", "rows"]
 
@@ -31,7 +30,8 @@ DOCKER_WITHIN_S = 10.0
 
 @dataclass(frozen=True)
 class Row:
-    """One line. `state`: "optional" is not there and not needed, because something else does. `fix`: a command, "" where nothing is to do."""
+    """One line. `state`: "optional" is not there and not needed, because something else does. `fix`: a command, "" where nothing
+    is to do."""
 
     section: str
     what: str
@@ -81,7 +81,9 @@ def _base() -> Iterator[Row]:
     yield Row("jobharness", "pytest plugin", "ready" if registered else "missing", f"pytest {version('pytest')}", fix)
     upstream = [name for name in ("starlette", "uvicorn") if importlib.util.find_spec(name) is None]
     if upstream:
-        yield Row("jobharness", "[upstream]", "missing", f"{', '.join(upstream)} not installed", "pip install 'jobharness[upstream]'")
+        yield Row(
+            "jobharness", "[upstream]", "missing", f"{', '.join(upstream)} not installed", "pip install 'jobharness[upstream]'"
+        )
     else:
         yield Row("jobharness", "[upstream]", "ready", f"starlette {version('starlette')}, uvicorn {version('uvicorn')}")
 
@@ -92,7 +94,9 @@ def _providers(name: str) -> Iterator[Row]:
     some = any(provider.found for provider in providers)
     for provider in providers:
         state: State = "ready" if provider.found else "optional" if some else "missing"
-        yield Row(f"Broker {name}", provider.name, state, provider.found or "not found", "" if provider.found else provider.install)
+        yield Row(
+            f"Broker {name}", provider.name, state, provider.found or "not found", "" if provider.found else provider.install
+        )
 
 
 def _library(name: str) -> Row:
@@ -122,14 +126,10 @@ def _pair(queue: str, broker: str, providers: list[Row]) -> Row:
     needs = [_library(queue)]
     if not any(row.state == "ready" for row in providers):
         needs += [row for row in providers if row.fix][:1]
-    missing = [row for row in needs if row.state == "missing"]
-    try:
-        broker_kind(broker).check_client()
-        extra = ""
-    except ExtraMissing as error:
-        extra = f"pip install 'jobharness[{error.extra}]'"
-    fixes = dict.fromkeys([*(row.fix for row in missing), *([extra] if extra else [])])
+    fixes = [row.fix for row in needs if row.state == "missing"]
+    if importlib.util.find_spec(broker_kind(broker).package) is None:
+        fixes.append(f"pip install 'jobharness[{broker}]'")
     what = f"{queue} on {broker}"
     if fixes:
-        return Row(PAIRS, what, "missing", f"{len(fixes)} to install", " && ".join(fixes))
+        return Row(PAIRS, what, "missing", f"{len(fixes)} to install", " && ".join(dict.fromkeys(fixes)))
     return Row(PAIRS, what, "ready", next(row.found for row in providers if row.state == "ready"))
