@@ -28,6 +28,7 @@ FAULTS = {
     "kill": "jobharness.faults.kill:Kill",
     "pause": "jobharness.faults.pause:Pause",
     "terminate": "jobharness.faults.terminate:Terminate",
+    "upstream": "jobharness.faults.upstream:UpstreamMisbehaves",
 }
 DELIVERIES = {
     "at-least-once": "jobharness.contracts.at_least_once:AtLeastOnce",
@@ -104,15 +105,18 @@ def _arm_all(scenario: Scenario, where: str) -> tuple[ArmedFault, ...]:
         if spec.after is not None and spec.after not in labels:
             raise ScenarioInvalid(where, f"fault[{index}].after", str(UnknownName("fault", spec.after, labels)))
     return tuple(
-        _arm(f"fault[{index}]", label, spec, Random(f"{scenario.seed}:{label}:trigger"), where)
+        _arm(scenario, f"fault[{index}]", label, spec, where)
         for index, (label, spec) in enumerate(zip(labels, scenario.fault, strict=True))
     )
 
 
-def _arm(key: str, label: str, spec: FaultSpec, random: Random, where: str) -> ArmedFault:
+def _arm(scenario: Scenario, key: str, label: str, spec: FaultSpec, where: str) -> ArmedFault:
     kind: type[Fault] = _load("kind of fault", spec.kind, FAULTS)
+    for need in getattr(kind, "needs", ()):
+        if getattr(scenario, need) is None:
+            raise ScenarioInvalid(where, key, f"the fault {spec.kind!r} needs [{need}], and the scenario has none")
     try:
-        fault, trigger = kind(**spec.details), Trigger(spec, random)
+        fault, trigger = kind(**spec.details), Trigger(spec, Random(f"{scenario.seed}:{label}:trigger"))
     except TypeError:
         allowed = [name for name in kind.__init__.__annotations__ if name != "return"]
         wrong = next((name for name in spec.details if name not in allowed), "")

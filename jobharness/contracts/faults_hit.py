@@ -34,12 +34,12 @@ class FaultsHit:
         if reasons:
             return Finding(self.name, Word.VACUOUS, "; ".join(reasons), counts)
         strikes = history.of(Kind.FAULT_BEGIN).collect().height
-        jobs = history.of(Kind.FAULT_HIT).filter(pl.col("job").is_not_null()).collect().height
+        jobs = history.of(Kind.FAULT_HIT).filter(pl.col("job").is_not_null() | (pl.col("task") > 0)).collect().height
         sentence = f"{strikes} strikes hit {jobs} jobs in flight" if self.labels else "the scenario has no faults"
         return Finding(self.name, Word.HOLDS, sentence, counts)
 
     def _labels(self, history: History, kind: Kind, with_job: bool = False) -> set[str]:
         rows = history.of(kind)
         if with_job:
-            rows = rows.filter(pl.col("job").is_not_null())
+            rows = rows.filter(pl.col("job").is_not_null() | (pl.col("task") > 0))
         return {history.text(number) for number in rows.select("text").collect()["text"].unique()}

@@ -13,8 +13,9 @@ from typing import Any, Protocol, runtime_checkable
 
 from jobharness.errors import InvalidRequest
 from jobharness.history.follow import News
+from jobharness.upstream.behaviour import Misbehaviour
 
-__all__ = ["EVERYONE", "Fault", "Scene", "Target", "Working", "aim", "checked_target"]
+__all__ = ["EVERYONE", "CanMisbehave", "Fault", "Scene", "Target", "Working", "aim", "checked_target"]
 
 TARGETS = ("worker", "child", "tree", "all")
 
@@ -34,8 +35,29 @@ class Target:
 EVERYONE = Target("", 0)
 
 
+class CanMisbehave(Protocol):
+    """The upstream, as a fault sees it (see `jobharness.upstream.server`)."""
+
+    @property
+    def pid(self) -> int: ...
+
+    def misbehave(self, wrong: Misbehaviour) -> None: ...
+
+    def behave(self, label: str) -> None: ...
+
+
 class Scene(Protocol):
     """What a fault sees of the run, and the only way it reaches a process: those that the run started, and no others."""
+
+    @property
+    def label(self) -> str:
+        """What the fault is called in this run."""
+        ...
+
+    @property
+    def upstream(self) -> CanMisbehave | None:
+        """The API that jobs call, if the scenario has one."""
+        ...
 
     @property
     def random(self) -> Random:
@@ -60,7 +82,11 @@ class Scene(Protocol):
 
 
 class Fault(Protocol):
-    """Something that goes wrong. Made from its details in the scenario; refuses details it does not know."""
+    """Something that goes wrong. Made from its details in the scenario; refuses details it does not know.
+
+    What it cannot do without stands in a class attribute `needs` (names of tables of the scenario, such as
+    "upstream"): a scenario without it is refused.
+    """
 
     kind: str
     lasting: bool

@@ -39,6 +39,8 @@ from jobharness.runner.progress import Progress, Status
 from jobharness.runner.scene import RunScene
 from jobharness.runner.service import Service
 from jobharness.runner.surroundings import Surroundings
+from jobharness.scenario.model import UpstreamSpec
+from jobharness.upstream.behaviour import Manners, QuotaRule
 from jobharness.upstream.server import Upstream
 from jobharness.workload.plan import planned_jobs, write_plan
 
@@ -101,7 +103,7 @@ class Run:
         """Everything up to the first job: the app is asked first, then servers, service, workers and producer are
         started."""
         scenario = self.parts.scenario
-        upstream = Upstream(scenario.upstream.latency) if scenario.upstream is not None else None
+        upstream = Upstream(_manners(scenario.upstream)) if scenario.upstream is not None else None
         service = Service(scenario.service) if scenario.service is not None else None
         around = Surroundings(self.parts, self.folder, self._places(upstream, service))
         site = Site(self.folder.data, self.folder.logs, self.folder.records, self._mark, around.without_agent())
@@ -122,7 +124,9 @@ class Run:
             stack.callback(service.stop)
             service.start(around, site)
         self._fleet = Fleet(scenario.queue, self.parts.queue, around, self.folder, self._recorder, self._mark)
-        self._conductor = Conductor(self.parts.faults, self._scenes(self._fleet), self._fleet, self._board, self._recorder)
+        self._conductor = Conductor(
+            self.parts.faults, self._scenes(self._fleet, upstream), self._fleet, self._board, self._recorder
+        )
         self._fleet.start()
         self._producer = self._start_producer(around)
 
@@ -131,10 +135,12 @@ class Run:
         if not self._until(lambda: fleet.whole and board.producer_ready, PRODUCER_WITHIN_S):
             raise ProcessFailed("producer", f"was not ready within {PRODUCER_WITHIN_S:g} s", self._producer.log_tail())
 
-    def _scenes(self, fleet: Fleet) -> dict[str, Scene]:
+    def _scenes(self, fleet: Fleet, upstream: Upstream | None) -> dict[str, Scene]:
         """What each fault may see and do, with its own stream of the seed."""
         seed = self.parts.scenario.seed
-        return {armed.label: RunScene(fleet, Random(f"{seed}:{armed.label}")) for armed in self.parts.faults}
+        return {
+            armed.label: RunScene(armed.label, fleet, upstream, Random(f"{seed}:{armed.label}")) for armed in self.parts.faults
+        }
 
     def _places(self, upstream: Upstream | None, service: Service | None) -> dict[str, str]:
         """What the placeholders of a scenario stand for in this run."""
@@ -286,3 +292,8 @@ class Run:
         """The verdict, the metrics and what the gate says of them, from the saved History."""
         metrics = measure(self.history)
         return judge(self.history, self.parts.contracts), metrics, judge_gate(metrics, self.parts.scenario.gate)
+
+
+def _manners(spec: UpstreamSpec) -> Manners:
+    quotas = tuple(QuotaRule(kind=q.kind, limit=q.limit, window_s=q.window, key=q.key) for q in spec.quota)
+    return Manners(latency_s=spec.latency, quotas=quotas, retry_after=spec.retry_after, limit_headers=spec.limit_headers)

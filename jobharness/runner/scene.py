@@ -10,6 +10,7 @@ import psutil
 
 from jobharness.faults.fault import Target
 from jobharness.runner.fleet import Fleet, State, Worker
+from jobharness.upstream.server import Upstream
 
 __all__ = ["RunScene"]
 
@@ -19,8 +20,8 @@ ENDING = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
 class RunScene:
     """See `faults.fault.Scene`. Finds a target's process anew at each call: a process id alone could be another's by then."""
 
-    def __init__(self, fleet: Fleet, random: Random) -> None:
-        self._fleet, self.random = fleet, random
+    def __init__(self, label: str, fleet: Fleet, upstream: Upstream | None, random: Random) -> None:
+        self.label, self._fleet, self.upstream, self.random = label, fleet, upstream, random
 
     def workers(self) -> Sequence[Target]:
         """The ready workers."""

@@ -79,11 +79,29 @@ class BrokerSpec(Part):
     """The one provider to use, instead of the first that can."""
 
 
+class QuotaSpec(Part):
+    """One quota of the upstream; who exceeds it gets a 429."""
+
+    kind: Literal["token-bucket", "sliding-window", "concurrency"]
+    """"token-bucket": bursts up to the limit; "sliding-window": exact for every window; "concurrency": requests at once."""
+    limit: int = Field(ge=1)
+    """Requests per window, or at once."""
+    window: Duration = Field(default=1.0, gt=0)
+    """The window; for "concurrency", what a 429 tells its caller to wait."""
+    key: str = ""
+    """A request header that tells callers apart; all are one where it is left out."""
+
+
 class UpstreamSpec(Part):
     """The HTTP API that jobs call: a server of its own, started for the run."""
 
     latency: Duration = 0.0
     """How long each answer takes."""
+    quota: tuple[QuotaSpec, ...] = ()
+    retry_after: Literal["seconds", "date", "none"] = "seconds"
+    """How a 429 says when to come back."""
+    limit_headers: bool = True
+    """Whether a 429 carries X-RateLimit-Limit, -Remaining and -Reset."""
 
 
 class ServiceSpec(Part):
