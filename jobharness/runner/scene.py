@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Sequence
+from contextlib import suppress
 from random import Random
 
 import psutil
@@ -43,7 +44,8 @@ class RunScene:
         if target.child:
             for child in self._pool(target.worker):
                 if child.pid == target.pid:
-                    child.send_signal(number)
+                    with suppress(psutil.NoSuchProcess):
+                        child.send_signal(number)
             return
         worker = self._worker(target)
         if worker is None or worker.process is None:

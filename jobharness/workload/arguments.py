@@ -5,8 +5,6 @@ A string that is one placeholder becomes the value itself (a number stays a numb
 
 from __future__ import annotations
 
-import datetime
-import decimal
 import re
 from random import Random
 from typing import Any
@@ -23,7 +21,7 @@ _PLACEHOLDER = re.compile(r"\{faker\.([a-z_0-9]+)(?::([^{}]*))?\}")
 class Arguments:
     """Fills templates from one seeded Faker. The same seed and the same order of calls give the same values.
 
-    Raises: ScenarioInvalid at once for a provider that Faker does not have.
+    Raises: ScenarioInvalid at once for a provider that Faker does not have, or that does not take what it is given.
     """
 
     def __init__(self, templates: list[Any], locale: str, random: Random) -> None:
@@ -31,12 +29,26 @@ class Arguments:
             self._faker = Faker(locale)
         except AttributeError as error:
             raise ScenarioInvalid("workload", "locale", f"Faker has no locale {locale!r}") from error
+        for text in _strings(templates):
+            for match in _PLACEHOLDER.finditer(text):
+                self._try(match)
         self._faker.seed_instance(random.getrandbits(64))
-        for name in {match.group(1) for text in _strings(templates) for match in _PLACEHOLDER.finditer(text)}:
-            if not hasattr(self._faker, name):
-                guess = nearest(name, dir(self._faker))
-                hint = f"; did you mean {guess!r}?" if guess else ""
-                raise ScenarioInvalid("workload.job", "kwargs", f"Faker has no provider {name!r}{hint}")
+
+    def _try(self, match: re.Match[str]) -> None:
+        known = self._providers()
+        name = match.group(1)
+        if name not in known:
+            guess = nearest(name, known)
+            hint = f"; did you mean {guess!r}?" if guess else ""
+            raise ScenarioInvalid("workload.job", match.group(0), f"Faker has no provider {name!r}{hint}")
+        try:
+            self._value(match)
+        except Exception as error:  # A provider may raise anything; all of it is about what the scenario asked for.
+            raise ScenarioInvalid("workload.job", match.group(0), f"Faker cannot make it: {error}") from error
+
+    def _providers(self) -> set[str]:
+        """What Faker can make: the public methods of its providers, and none of its own."""
+        return {name for provider in self._faker.get_providers() for name in dir(provider) if not name.startswith("_")}
 
     def fill(self, template: Any) -> Any:
         """The template with its placeholders filled, as JSON-able values."""
@@ -51,10 +63,18 @@ class Arguments:
         return template
 
     def _value(self, match: re.Match[str]) -> Any:
-        value = getattr(self._faker, match.group(1))(**_parameters(match.group(2) or ""))
-        if isinstance(value, datetime.date | datetime.time | decimal.Decimal):
-            return str(value)
-        return sorted(value) if isinstance(value, set) else value
+        return _plain(getattr(self._faker, match.group(1))(**_parameters(match.group(2) or "")))
+
+
+def _plain(value: Any) -> Any:
+    """The value as JSON can hold it; what it cannot, such as a date, as text."""
+    if value is None or isinstance(value, str | int | float):
+        return value
+    if isinstance(value, dict):
+        return {str(key): _plain(inner) for key, inner in value.items()}
+    if isinstance(value, set | frozenset):
+        return sorted((_plain(inner) for inner in value), key=repr)
+    return [_plain(inner) for inner in value] if isinstance(value, list | tuple) else str(value)
 
 
 def _parameters(text: str) -> dict[str, Any]:

@@ -1,1 +1,0 @@
-"""What several tests need: no test lives here."""
