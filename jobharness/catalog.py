@@ -23,7 +23,13 @@ from jobharness.scenario.model import FaultSpec, Scenario
 __all__ = ["BROKERS", "FAULTS", "METRICS", "QUEUES", "assemble", "broker_kind", "names", "queue_kind"]
 
 QUEUES = {"celery": "jobharness.queues.celery:CeleryQueue"}
-BROKERS = {"redis": "jobharness.brokers.redis:RedisBroker"}
+BROKERS = {
+    "nats": "jobharness.brokers.nats:NatsBroker",
+    "postgres": "jobharness.brokers.postgres:PostgresBroker",
+    "rabbitmq": "jobharness.brokers.rabbitmq:RabbitmqBroker",
+    "redis": "jobharness.brokers.redis:RedisBroker",
+    "sqlite": "jobharness.brokers.sqlite:SqliteBroker",
+}
 FAULTS = {
     "kill": "jobharness.faults.kill:Kill",
     "pause": "jobharness.faults.pause:Pause",

@@ -1,15 +1,19 @@
-"""The seam: what a broker is to a run."""
+"""The seam: what a broker is to a run, and what some brokers can do besides.
+
+A further ability is a small protocol of its own, found by asking (`isinstance(broker, CanCrash)`) and never by name.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
 
 from jobharness.processes.site import Site
 from jobharness.scenario.model import BrokerSpec
 
-__all__ = ["Broker", "Provider"]
+__all__ = ["Broker", "CanCrash", "CanPause", "LivesInFolder", "MessageQueues", "Provider", "QueueTotals", "QueuedMessage"]
 
 
 @dataclass(frozen=True)
@@ -46,11 +50,20 @@ class Broker(Protocol):
         """How it was had, for the report: a sentence with version and path. Known after `start`."""
         ...
 
+    @property
+    def version(self) -> str:
+        """The server's own version, such as "7.0.15"; "" before `start`."""
+        ...
+
     def start(self, site: Site) -> None:
         """Start it (or connect to it) and wait until it answers.
 
         Raises: BrokerFailed with the last lines of its log. If it fails: nothing of it is left running.
         """
+        ...
+
+    def is_ready(self) -> bool:
+        """Whether it answers its own protocol now. Blocks for a few seconds at most."""
         ...
 
     def client(self) -> Any:
@@ -59,4 +72,72 @@ class Broker(Protocol):
 
     def stop(self) -> None:
         """End it, or, where it was given by URL, leave it as it was found. Safe to call twice."""
+        ...
+
+
+@runtime_checkable
+class CanCrash(Protocol):
+    """A broker whose process can be lost and come back."""
+
+    def kill(self) -> None:
+        """SIGKILL all of it, and wait until it is gone. Its data and port stay.
+
+        Raises: InvalidRequest where it was given by URL: what was not started here is not killed.
+        """
+        ...
+
+    def restart(self) -> None:
+        """Start it again on the same data and port, after `kill` or `stop`, and wait until it answers. Raises: BrokerFailed."""
+        ...
+
+
+@runtime_checkable
+class CanPause(Protocol):
+    """A broker that can be made to hang: connections stay open, nothing is answered."""
+
+    def pause(self) -> None:
+        """Stop all of it in its tracks. Raises: InvalidRequest where it was given by URL."""
+        ...
+
+    def resume(self) -> None:
+        """Let it go on. Safe to call twice, and when it was never paused."""
+        ...
+
+
+@runtime_checkable
+class LivesInFolder(Protocol):
+    """A broker whose address depends on the run's folder: it is told before anybody asks for `url`."""
+
+    def live_in(self, folder: Path) -> None:
+        """Its data will be in this folder, which exists."""
+        ...
+
+
+@dataclass(frozen=True)
+class QueueTotals:
+    """How many messages one queue of a message broker holds; `unacknowledged` is None where the broker cannot be asked."""
+
+    ready: int
+    unacknowledged: int | None
+
+
+@dataclass(frozen=True)
+class QueuedMessage:
+    """One message that waits in a queue: its body, AMQP properties by name (headers too), and the queue's name."""
+
+    queue: str
+    body: bytes
+    properties: Mapping[str, Any]
+
+
+@runtime_checkable
+class MessageQueues(Protocol):
+    """A message broker (RabbitMQ): it knows queues, and what waits in them."""
+
+    def queue_totals(self) -> Mapping[str, QueueTotals]:
+        """The totals of every queue by name, as of now. Raises: BrokerFailed."""
+        ...
+
+    def waiting(self, queue: str) -> Iterable[QueuedMessage]:
+        """The messages that wait in a queue, in order; each is put back and keeps its place. Raises: BrokerFailed."""
         ...

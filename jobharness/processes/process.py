@@ -14,7 +14,7 @@ import psutil
 from jobharness.errors import ProcessFailed
 from jobharness.processes.guardian import MARK
 
-__all__ = ["Process", "wait_for"]
+__all__ = ["Process", "is_alive", "wait_for"]
 
 POLL_S = 0.005
 
@@ -69,7 +69,7 @@ class Process:
             found = psutil.Process(self.pid).children(recursive=True)
         except psutil.Error:
             return []
-        return [child for child in found if _runs(child)]
+        return [child for child in found if is_alive(child)]
 
     def signal(self, number: int) -> None:
         """Send a signal to it alone. Nothing happens when it is gone."""
@@ -105,7 +105,8 @@ class Process:
             return "\n".join(log.read().decode("utf-8", "replace").splitlines()[-lines:])
 
 
-def _runs(process: psutil.Process) -> bool:
+def is_alive(process: psutil.Process) -> bool:
+    """Whether a process, not of ours perhaps, still runs code: a zombie that nobody has reaped yet does not."""
     try:
         return bool(process.status() != psutil.STATUS_ZOMBIE)
     except psutil.Error:

@@ -22,7 +22,13 @@ class Site:
     mark: str
     env: Mapping[str, str]
 
-    def start(self, name: str, command: Sequence[str], folder: Path | None = None) -> Process:
-        """Start a process of the run. Raises: ProcessFailed when its command cannot be started."""
+    def start(
+        self, name: str, command: Sequence[str], folder: Path | None = None, env: Mapping[str, str] | None = None
+    ) -> Process:
+        """Start a process of the run; `env` is laid over the plain environment.
+
+        Raises: ProcessFailed when its command cannot be started.
+        """
         place = folder if folder is not None else self.data
-        return Process(name, command, env=self.env, folder=place, log=self.logs / f"{name}.log", mark=self.mark)
+        around = {**self.env, **(env or {})}
+        return Process(name, command, env=around, folder=place, log=self.logs / f"{name}.log", mark=self.mark)

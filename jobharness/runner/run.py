@@ -14,6 +14,7 @@ from contextlib import ExitStack
 from random import Random
 
 from jobharness.agent.recorder import Recorder
+from jobharness.brokers.broker import LivesInFolder
 from jobharness.clock import NS_PER_S, deadline_ns, now_ns, seconds_between
 from jobharness.contracts.contract import Verdict, judge
 from jobharness.errors import JobharnessError, ProcessFailed
@@ -144,6 +145,8 @@ class Run:
 
     def _places(self, upstream: Upstream | None, service: Service | None) -> dict[str, str]:
         """What the placeholders of a scenario stand for in this run."""
+        if isinstance(self.parts.broker, LivesInFolder):
+            self.parts.broker.live_in(self.folder.data)
         places = {"broker.url": self.parts.broker.url, "run.folder": str(self.folder.data)}
         if upstream is not None:
             places["upstream.url"] = upstream.url

@@ -77,6 +77,8 @@ class BrokerSpec(Part):
     """A fixed port for the server that is started; a free one where it is left out."""
     provider: Literal["binary", "wheel", "container"] | None = None
     """The one provider to use, instead of the first that can."""
+    image: str | None = None
+    """The container's image, where it is started in one; the kind's own choice (such as "redis:7") where it is left out."""
 
 
 class QuotaSpec(Part):

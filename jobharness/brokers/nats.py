@@ -1,0 +1,123 @@
+"""NATS with JetStream: given by URL, from PATH, or a container."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from jobharness.brokers.provide import Offer
+from jobharness.brokers.server import ContainerPlan, NotReady, ServerBroker
+from jobharness.errors import BrokerFailed
+
+if TYPE_CHECKING:
+    from nats.aio.client import Client
+    from nats.js import JetStreamContext
+
+__all__ = ["NatsBroker", "NatsClient"]
+
+CONNECT_WITHIN_S = 2
+ANSWER_WITHIN_S = 5.0
+T = TypeVar("T")
+
+
+class NatsBroker(ServerBroker):
+    """One NATS server on loopback with JetStream, its data in the run's folder."""
+
+    kind = "nats"
+    package = "nats"
+    offer = Offer(
+        "nats",
+        binaries=("nats-server",),
+        install="apt-get install nats-server",
+        image="nats:2",
+    )
+    schemes = ("nats",)
+    default_port = 4222
+    oldest = (2, 2)
+
+    def _address(self, port: int) -> str:
+        return f"nats://127.0.0.1:{port}"
+
+    def _command(self, binary: str, folder: Path) -> Sequence[str]:
+        return [binary, "--addr", "127.0.0.1", "--port", str(self._port), "--jetstream", "--store_dir", str(folder)]
+
+    def _container(self) -> ContainerPlan:
+        return ContainerPlan(port=4222, command=["--jetstream", "--store_dir", "/data"])
+
+    def _ask_version(self) -> str:
+        client = self.client()
+        try:
+            return client.version
+        finally:
+            client.close()
+
+    def client(self) -> NatsClient:
+        """A new client for asking it; the caller closes it. Raises: BrokerFailed."""
+        return NatsClient(self.url, self._where)
+
+
+class NatsClient:
+    """nats-py, asked from code that is not asynchronous. Not for two threads at once.
+
+    Raises: NotReady where nothing answers, BrokerFailed where the server refuses.
+    """
+
+    def __init__(self, url: str, where: str) -> None:
+        from nats.aio.client import Client
+
+        self._loop = asyncio.new_event_loop()
+        self._nats: Client = Client()
+        self._said: list[str] = []
+        try:
+            self._loop.run_until_complete(self._connect(url))
+        except Exception as error:
+            self._loop.close()
+            said = "; ".join(dict.fromkeys([*self._said, str(error)]))
+            if "uthorization" in said:
+                raise BrokerFailed(f"the NATS server at {where} refused the user or password in broker.url ({said})") from error
+            raise NotReady(said) from error
+
+    async def _connect(self, url: str) -> None:
+        async def note(error: Exception) -> None:
+            self._said.append(str(error))
+
+        await self._nats.connect(
+            url, error_cb=note, allow_reconnect=False, max_reconnect_attempts=1, connect_timeout=CONNECT_WITHIN_S
+        )
+
+    @property
+    def version(self) -> str:
+        """The server's version."""
+        version = self._nats.connected_server_version
+        return f"{version.major}.{version.minor}.{version.patch}"
+
+    def ask(self, question: Callable[[JetStreamContext], Awaitable[T]]) -> T:
+        """The answer to a question to JetStream: `client.ask(lambda stream: stream.consumer_info("jobs", "workers"))`.
+
+        Raises: BrokerFailed.
+        """
+        import nats.errors
+        import nats.js.errors
+
+        async def answer() -> T:
+            return await asyncio.wait_for(question(self._nats.jetstream()), ANSWER_WITHIN_S)
+
+        try:
+            return self._loop.run_until_complete(answer())
+        except nats.js.errors.NotFoundError:
+            raise
+        except (nats.errors.Error, OSError, TimeoutError) as error:
+            raise BrokerFailed(f"the broker did not answer ({error or type(error).__name__})") from error
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._loop.run_until_complete(self._nats.close())
+        self._loop.close()
+
+    def __enter__(self) -> NatsClient:
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        self.close()

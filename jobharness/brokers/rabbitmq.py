@@ -1,0 +1,179 @@
+"""RabbitMQ as a node of the run's own (own name, ports, data and epmd, several side by side), given by URL, or a container.
+
+Queues are counted through the management plugin's HTTP API with `enable_queue_totals`, which asks the queues themselves; its
+other figures are samples of up to 5 s ago.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import urllib.request
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, unquote, urlsplit
+
+from jobharness.brokers.broker import QueuedMessage, QueueTotals
+from jobharness.brokers.provide import Offer
+from jobharness.brokers.server import ContainerPlan, NotReady, ServerBroker
+from jobharness.errors import BrokerFailed
+from jobharness.processes.ports import free_port, is_open
+from jobharness.processes.process import Process, wait_for
+from jobharness.processes.site import Site
+from jobharness.scenario.model import BrokerSpec
+
+if TYPE_CHECKING:
+    import amqp
+
+__all__ = ["RabbitmqBroker"]
+
+EPMD_WITHIN_S = 10.0
+ANSWER_WITHIN_S = 5.0
+MANAGEMENT_PORT = 15672
+CONFIG = """\
+listeners.tcp.1 = 127.0.0.1:{port}
+management.tcp.ip = 127.0.0.1
+management.tcp.port = {management}
+log.console = true
+log.console.level = info
+log.file = false
+disk_free_limit.absolute = 50MB
+"""
+IN_CONTAINER = "rabbitmq-plugins enable --offline rabbitmq_management && exec docker-entrypoint.sh rabbitmq-server"
+
+
+class RabbitmqBroker(ServerBroker):
+    """One RabbitMQ node on loopback with its management plugin, user guest, its data in the run's folder."""
+
+    kind = "rabbitmq"
+    package = "amqp"
+    offer = Offer(
+        "rabbitmq",
+        # Debian's command on PATH changes to the system's own node and user; the one below it does as it is told.
+        binaries=("/usr/lib/rabbitmq/bin/rabbitmq-server", "rabbitmq-server"),
+        install="apt-get install rabbitmq-server",
+        image="rabbitmq:3",
+        tells_version=False,
+    )
+    schemes = ("amqp",)
+    default_port = 5672
+    oldest = (3, 8)
+    ready_within_s = 60.0
+
+    def __init__(self, spec: BrokerSpec) -> None:
+        super().__init__(spec)
+        own = spec.url is None
+        self._management_port = free_port() if own else MANAGEMENT_PORT
+        self._epmd_port, self._distribution_port = (free_port(), free_port()) if own else (0, 0)
+        self._epmd: Process | None = None
+
+    def _address(self, port: int) -> str:
+        return f"amqp://guest:guest@127.0.0.1:{port}/%2F"
+
+    def _prepare(self, binary: str, folder: Path, site: Site) -> None:
+        (folder / "rabbitmq.conf").write_text(CONFIG.format(port=self._port, management=self._management_port), encoding="ascii")
+        (folder / "enabled_plugins").write_text("[rabbitmq_management].\n", encoding="ascii")
+        # Erlang would start its port mapper as a daemon that outlives the node; ours is a process of the run.
+        self._epmd = site.start("broker-epmd", ["epmd", "-port", str(self._epmd_port), "-address", "127.0.0.1"], folder)
+        if not wait_for(lambda: is_open(self._epmd_port), EPMD_WITHIN_S):
+            raise BrokerFailed("Erlang's port mapper `epmd` did not start", self._epmd.log_tail())
+
+    def stop(self) -> None:
+        """End the node that was started here, and its port mapper. Safe to call twice."""
+        super().stop()
+        if self._epmd is not None:
+            self._epmd.stop(grace_s=0)
+            self._epmd = None
+
+    def _environment(self, folder: Path) -> Mapping[str, str]:
+        return {
+            "HOME": str(folder),  # Of the Erlang cookie.
+            "RABBITMQ_NODENAME": f"jobharness-{self._port}@localhost",
+            "RABBITMQ_NODE_PORT": str(self._port),
+            "RABBITMQ_DIST_PORT": str(self._distribution_port),
+            "RABBITMQ_MNESIA_BASE": str(folder / "mnesia"),
+            "RABBITMQ_LOG_BASE": str(folder / "log"),
+            "RABBITMQ_PID_FILE": str(folder / "pid"),
+            "RABBITMQ_ENABLED_PLUGINS_FILE": str(folder / "enabled_plugins"),
+            "RABBITMQ_CONFIG_FILE": str(folder / "rabbitmq.conf"),
+            "RABBITMQ_CONF_ENV_FILE": str(folder / "none"),
+            "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "-kernel inet_dist_use_interface {127,0,0,1}",
+            "RUNNING_UNDER_SYSTEMD": "true",  # The script then becomes the node, instead of waiting for it.
+            "RABBITMQ_LOG": "-color",
+            "ERL_EPMD_PORT": str(self._epmd_port),
+            "ERL_EPMD_ADDRESS": "127.0.0.1",
+        }
+
+    def _command(self, binary: str, folder: Path) -> Sequence[str]:
+        return [binary]
+
+    def _container(self) -> ContainerPlan:
+        return ContainerPlan(port=5672, more_ports={MANAGEMENT_PORT: self._management_port}, command=["bash", "-c", IN_CONTAINER])
+
+    def _ask_version(self) -> str:
+        with self.client() as client:
+            return str(client.server_properties["version"])
+
+    def client(self) -> amqp.Connection:
+        """A new AMQP connection; the caller closes it. Raises: BrokerFailed where the server refuses it."""
+        import amqp
+
+        parts = urlsplit(self.url)
+        connection = amqp.Connection(
+            host=self._where,
+            userid=unquote(parts.username or "guest"),
+            password=unquote(parts.password or "guest"),
+            virtual_host=self._virtual_host,
+            connect_timeout=ANSWER_WITHIN_S,
+            read_timeout=ANSWER_WITHIN_S,
+            write_timeout=ANSWER_WITHIN_S,
+        )
+        try:
+            connection.connect()
+        except (amqp.AccessRefused, amqp.NotAllowed) as error:
+            said = (
+                f"the RabbitMQ server at {self._where} refused the user, password or virtual host in broker.url ({error.message})"
+            )
+            raise BrokerFailed(said) from error
+        except (amqp.AMQPError, OSError) as error:
+            raise NotReady(str(error) or type(error).__name__) from error
+        return connection
+
+    def queue_totals(self) -> Mapping[str, QueueTotals]:
+        """The totals of every queue of the virtual host by name, as of now. Raises: BrokerFailed."""
+        rows = self._manage("queues/" + quote(self._virtual_host, safe="") + "?disable_stats=true&enable_queue_totals=true")
+        return {row["name"]: QueueTotals(row["messages_ready"], row["messages_unacknowledged"]) for row in rows}
+
+    def waiting(self, queue: str) -> Iterator[QueuedMessage]:
+        """The messages that wait in a queue, in order. Each is fetched and put back, and is marked as redelivered by that."""
+        import amqp
+
+        try:
+            with self.client() as client, client.channel() as channel:
+                while (message := channel.basic_get(queue)) is not None:
+                    body = message.body if isinstance(message.body, bytes) else message.body.encode()
+                    yield QueuedMessage(queue, body, message.properties)
+        except (NotReady, amqp.AMQPError, OSError) as error:
+            raise BrokerFailed(f"the broker did not answer ({error})") from error
+
+    @property
+    def _virtual_host(self) -> str:
+        return unquote(urlsplit(self.url).path[1:]) or "/"
+
+    def _manage(self, path: str) -> Any:
+        """An answer of the management plugin."""
+        parts = urlsplit(self.url)
+        login = f"{unquote(parts.username or 'guest')}:{unquote(parts.password or 'guest')}"
+        place = f"127.0.0.1:{self._management_port}"
+        request = urllib.request.Request(
+            f"http://{place}/api/{path}", headers={"Authorization": "Basic " + base64.b64encode(login.encode()).decode()}
+        )
+        try:
+            with urllib.request.urlopen(request, timeout=ANSWER_WITHIN_S) as answer:
+                return json.load(answer)
+        except (OSError, ValueError) as error:
+            raise BrokerFailed(
+                f"RabbitMQ's management plugin did not answer at {place} ({error}); its queues are counted through it. "
+                "Enable it with: rabbitmq-plugins enable rabbitmq_management"
+            ) from error
