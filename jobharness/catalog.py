@@ -22,7 +22,10 @@ from jobharness.scenario.model import FaultSpec, Scenario
 
 __all__ = ["BROKERS", "FAULTS", "METRICS", "QUEUES", "assemble", "broker_kind", "names", "queue_kind"]
 
-QUEUES = {"celery": "jobharness.queues.celery:CeleryQueue"}
+QUEUES = {
+    "celery": "jobharness.queues.celery:CeleryQueue",
+    "rq": "jobharness.queues.rq:RqQueue",
+}
 BROKERS = {
     "nats": "jobharness.brokers.nats:NatsBroker",
     "postgres": "jobharness.brokers.postgres:PostgresBroker",

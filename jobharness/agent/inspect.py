@@ -1,6 +1,6 @@
 """Asks the live app what it is: `python -m jobharness_agent.inspect APP ANSWER` writes JSON to the file ANSWER.
 
-`{"ok": true, "version", "settings", "tasks"}`, or `{"ok": false, "traceback"}` with the app's own traceback, once.
+`{"ok": true, "version", "settings", "tasks", "missing"}`, or `{"ok": false, "traceback"}` with the app's own traceback, once.
 """
 
 import json

@@ -19,22 +19,24 @@ import weakref
 from time import monotonic_ns
 
 from . import record
+from .wrapping import one_line
 
 _FLAGS = struct.Struct("<I")
+FORK_SLOTS = 128  # In the first file of a fork: a library may fork for every job, and 2 MiB a job would fill the disk.
 
 
 class _Segment:
     """One mapped file and the counter that hands out its slots (atomic in CPython)."""
 
-    __slots__ = ("buffer", "count", "texts_path")
+    __slots__ = ("buffer", "count", "slots")
 
-    def __init__(self, buffer, count, texts_path):
-        self.buffer, self.count, self.texts_path = buffer, count, texts_path
+    def __init__(self, buffer, count, slots):
+        self.buffer, self.count, self.slots = buffer, count, slots
 
 
-def _exhausted(slots):
+def _exhausted():
     """A segment with no slot left, so that the next record opens a real one."""
-    return _Segment(None, itertools.count(slots), None)
+    return _Segment(None, itertools.count(), 0)
 
 
 def _reset_living(reset):
@@ -54,16 +56,16 @@ class Recorder:
     def __init__(self, folder, role, name, library="", slots=record.SLOTS):
         self.folder, self.role, self.name, self.library = str(folder), role, name, library
         self.failed = False
-        self._slots = slots
+        self._slots = self._first_slots = slots
         self._reset()
         if hasattr(os, "register_at_fork"):
             # Hooks live as long as the process: a weak one lets a harness make one recorder a run.
-            os.register_at_fork(after_in_child=functools.partial(_reset_living, weakref.WeakMethod(self._reset)))
+            os.register_at_fork(after_in_child=functools.partial(_reset_living, weakref.WeakMethod(self._reset_fork)))
         self.record = self._make_record()
 
     def _reset(self):
         self._lock = threading.RLock()
-        self._segment = _exhausted(self._slots)
+        self._segment = _exhausted()
         self._next_number = itertools.count(1)
         self._next_file = itertools.count()
         self._numbers = {}
@@ -71,19 +73,23 @@ class Recorder:
         self._process = os.getpid()
         self._stem = "%s.%s.%d.%d" % (self.role, self.name, self._process, monotonic_ns())
 
+    def _reset_fork(self):
+        self._reset()
+        self._first_slots = min(self._slots, FORK_SLOTS)
+
     def _make_record(self):
         """`record(kind, key, value, attempt, task, text, group, time_ns)`; a closure, because it is on the worker's hot path.
 
         `time_ns`: when it happened, where that was before now (an id that is known only afterwards); 0 is now.
         """
-        pack_into, slots = record.RECORD.pack_into, self._slots
+        pack_into = record.RECORD.pack_into
         header, size, commit, no_job = record.HEADER_BYTES, record.RECORD_BYTES, record.COMMIT, record.NO_JOB
         now, thread = monotonic_ns, threading.get_ident
 
         def write(kind, key=no_job, value=0, attempt=0, task=0, text=0, group=0, time_ns=0):
             segment = self._segment
             slot = next(segment.count)
-            while slot >= slots:
+            while slot >= segment.slots:
                 segment = self._next_segment(segment)
                 if segment is None:
                     return
@@ -130,6 +136,10 @@ class Recorder:
         key = record.key_of(job_id)
         return key, (0 if record.is_its_own_key(job_id) else self.text(str(job_id)))
 
+    def error(self, exception):
+        """The number of the text that tells an exception; 0 for None."""
+        return self.text(one_line(exception))
+
     def close(self):
         """Say that this process ended its recording in order. Safe to call twice."""
         if self._segment.buffer is not None:
@@ -152,9 +162,10 @@ class Recorder:
         stem = os.path.join(self.folder, self._stem)
         if self._texts_fd is None:
             self._texts_fd = os.open(stem + ".texts", os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
-        size = record.HEADER_BYTES + self._slots * record.RECORD_BYTES
         # Taken at once: a signal handler that records in between opens a file of its own, and nothing is lost.
         number = next(self._next_file)
+        slots = self._slots if number else self._first_slots
+        size = record.HEADER_BYTES + slots * record.RECORD_BYTES
         # The harness looks for names that end in .rec: the file gets its name when its header is whole.
         hidden = "%s.%d.new" % (stem, number)
         descriptor = os.open(hidden, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
@@ -174,13 +185,13 @@ class Recorder:
                 "host": socket.gethostname(),
                 "parent": os.getppid(),
                 "python": "%d.%d.%d" % sys.version_info[:3],
-                "slots": self._slots,
+                "slots": slots,
             }
         ).encode("ascii")
         record.HEADER.pack_into(buffer, 0, record.MAGIC, record.SCHEMA, 0, self._process, number, monotonic_ns(), len(about))
         buffer[record.HEADER.size : record.HEADER.size + len(about)] = about
         os.rename(hidden, "%s.%d.rec" % (stem, number))
-        return _Segment(buffer, itertools.count(), stem)
+        return _Segment(buffer, itertools.count(), slots)
 
     def _fail(self, error=None):
         if self.failed:

@@ -39,6 +39,17 @@ class News(NamedTuple):
     role: str
 
 
+def runs(process: int) -> bool:
+    """Whether a process of this machine still runs (or is a zombie that nobody has waited for)."""
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
 class _Tail:
     """One file: what of it was already seen."""
 
@@ -85,8 +96,17 @@ class _Tail:
 
     @property
     def failed(self) -> bool:
-        flags = int.from_bytes(self.buffer[record.FLAGS_OFFSET : record.FLAGS_OFFSET + 4], "little")
-        return bool(flags & record.FLAG_FAILED)
+        return bool(self._flags & record.FLAG_FAILED)
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing can follow: the recording was ended in order, and its process is gone."""
+        ended = self._flags & (record.FLAG_CLOSED | record.FLAG_FAILED) == record.FLAG_CLOSED
+        return ended and not runs(self.process)
+
+    @property
+    def _flags(self) -> int:
+        return int.from_bytes(self.buffer[record.FLAGS_OFFSET : record.FLAGS_OFFSET + 4], "little")
 
 
 class Follower:
@@ -95,6 +115,7 @@ class Follower:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._tails: dict[str, _Tail] = {}
+        self._over: set[str] = set()
         self._marks: set[tuple[int, str]] = set()
         self._seen_at = -1
 
@@ -105,12 +126,17 @@ class Follower:
             # A folder's time of change is coarse: a file may yet appear in the same tick as this look.
             self._seen_at = changed_ns if time.time_ns() - changed_ns > COARSE_NS else -1
             for entry in os.scandir(self.folder):
-                if entry.name.endswith(".rec") and entry.name not in self._tails:
+                if entry.name.endswith(".rec") and entry.name not in self._tails and entry.name not in self._over:
                     self._tails[entry.name] = _Tail(Path(entry.path))
                 elif entry.name.endswith(record.FAILED_SUFFIX):
                     name, pid, _ = entry.name.removesuffix(record.FAILED_SUFFIX).partition(".")[2].rsplit(".", 2)
                     self._marks.add((int(pid), name))
+        # A library that forks for every job leaves a file a job: asked before the last reading, whether it is the last.
+        over = [name for name, tail in self._tails.items() if tail.over]
         news = [one for tail in self._tails.values() for one in tail.news()]
+        for name in over:
+            del self._tails[name]
+        self._over.update(over)
         news.sort(key=lambda one: one.time_ns)
         return news
 

@@ -7,8 +7,9 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from jobharness.brokers.broker import Broker
-from jobharness.errors import BrokerFailed, InvalidRequest
+from jobharness.errors import InvalidRequest
 from jobharness.history.event import Kind
+from jobharness.queues.asking import asking_redis
 from jobharness.queues.queue import App, Counts, Held
 from jobharness.scenario.model import QueueSpec
 
@@ -57,7 +58,7 @@ class CeleryQueue:
     def counts(self, broker: Broker, app: App) -> Counts:
         """Waiting: the queue's lists. Running: delivered and not acknowledged (prefetched and delayed jobs are among them)."""
         client = broker.client()
-        with _mapped_errors(), client.pipeline(transaction=False) as pipeline:
+        with asking_redis(), client.pipeline(transaction=False) as pipeline:
             for name in _lists(app):
                 pipeline.llen(name)
             pipeline.hlen("unacked")
@@ -67,7 +68,7 @@ class CeleryQueue:
     def held(self, broker: Broker, app: App) -> Iterable[Held]:
         """The messages in the queue's lists and in the hash of unacknowledged ones."""
         client = broker.client()
-        with _mapped_errors():
+        with asking_redis():
             for name in _lists(app):
                 yield from (_held(raw, f"waiting in the list {name!r}") for raw in client.lrange(name, 0, -1))
             # The value is [message, exchange, routing key] (kombu Channel.QoS.append).
@@ -84,12 +85,3 @@ def _lists(app: App) -> Iterator[str]:
 def _held(raw: bytes | str, where: str) -> Held:
     return Held(json.loads(raw)["headers"]["id"], where)
 
-
-class _mapped_errors:  # noqa: N801  # a context manager reads as a verb
-    def __enter__(self) -> None: ...
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: object) -> None:
-        import redis
-
-        if isinstance(error, redis.RedisError):
-            raise BrokerFailed(f"the broker did not answer ({error})") from error

@@ -12,7 +12,7 @@ Two abilities are asked for and not required of everyone:
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
@@ -30,13 +30,16 @@ LEAST_REPORTS = frozenset(
 
 @dataclass(frozen=True)
 class App:
-    """What the live app says of itself: library version, settings that matter, tasks by name with their own
-    settings."""
+    """What the live app says of itself: library version, settings that matter, tasks by name with their own settings.
+
+    `missing`: what this version of the library cannot report though others can, such as {"job.retried": why}.
+    """
 
     version: str
     python: str
     settings: Mapping[str, Any]
     tasks: Mapping[str, Mapping[str, Any]]
+    missing: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ import psutil
 
 import jobharness
 from jobharness.clock import utc_now
+from jobharness.queues.queue import App
 from jobharness.runner.run import Run
 
 __all__ = ["about", "without_secrets"]
@@ -36,7 +37,7 @@ def about(run: Run) -> dict[str, Any]:
             "source": str(run.parts.source) if run.parts.source is not None else None,
             "scenario": scenario.model_dump(exclude_unset=True, by_alias=True),
             "broker": run.provider,
-            "app": {"version": app.version, "python": app.python, "settings": dict(app.settings)} if app is not None else None,
+            "app": _app(app) if app is not None else None,
             "git": _git(run.parts.project),
             "versions": {
                 "jobharness": jobharness.__version__,
@@ -63,6 +64,15 @@ def without_secrets(value: Any, name: str = "") -> Any:
     if value and any(word in name.lower() for word in SECRET_WORDS):
         return "***"
     return _mask_url(value) if isinstance(value, str) and "://" in value else value
+
+
+def _app(app: App) -> dict[str, Any]:
+    return {
+        "version": app.version,
+        "python": app.python,
+        "settings": dict(app.settings),
+        "missing": dict(app.missing),
+    }
 
 
 def _mask_url(text: str) -> str:

@@ -36,7 +36,7 @@ def inspect_app(parts: Parts, surroundings: Surroundings, folder: RunFolder, mar
     answer = json.loads(answer_path.read_text(encoding="utf-8"))
     if not answer["ok"]:
         raise AppFailed(queue.app, f"could not be imported from {surroundings.cwd}:", answer["traceback"])
-    app = App(answer["version"], answer["python"], answer["settings"], answer["tasks"])
+    app = App(answer["version"], answer["python"], answer["settings"], answer["tasks"], answer.get("missing", {}))
     _check_tasks(parts, app)
     _check_settings(queue.settings, app)
     return app

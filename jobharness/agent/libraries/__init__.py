@@ -5,5 +5,6 @@ Each module has
 - `WATCH`: module name -> function(recorder, settings), called once that module has been imported;
 - `Sender(app)`: imports the app; `send(task, args, kwargs, options) -> job id`; `not_sent`: the exceptions which prove that
   nothing was enqueued; `close()`;
-- `inspect(app) -> {"version", "settings", "tasks"}`: what the live app says of itself.
+- `inspect(app) -> {"version", "settings", "tasks", "missing"}`: what the live app says of itself; `missing` names the
+  events that this version cannot report, with the reason.
 """

@@ -58,7 +58,7 @@ def attach_signals(recorder, settings):
     def retried(sender=None, request=None, reason=None, **_):
         key = job(request.id)[0]
         attempt = (getattr(request, "retries", 0) or 0) + 1
-        record(events.JOB_FAILED, key, 0, attempt, text(sender.name), text(_one_line(getattr(reason, "exc", None))))
+        record(events.JOB_FAILED, key, 0, attempt, text(sender.name), recorder.error(getattr(reason, "exc", None)))
         record(events.JOB_RETRIED, key, _delay_ns(getattr(reason, "when", None)), attempt, text(sender.name))
 
     @connect(signals.task_failure)
@@ -69,8 +69,8 @@ def attach_signals(recorder, settings):
         if reason == events.DEAD_TIMED_OUT:
             record(events.JOB_TIMED_OUT, key, 0, attempt, name)
         if reason == events.DEAD_RAISED:
-            record(events.JOB_FAILED, key, 0, attempt, name, text(_one_line(exception)))
-        record(events.JOB_DEAD, key, reason, attempt, name, text(_one_line(exception)))
+            record(events.JOB_FAILED, key, 0, attempt, name, recorder.error(exception))
+        record(events.JOB_DEAD, key, reason, attempt, name, recorder.error(exception))
 
     @connect(signals.task_revoked)
     def revoked(sender=None, request=None, **_):
@@ -237,10 +237,6 @@ def _death(exception):
     if name in ("TimeLimitExceeded", "SoftTimeLimitExceeded"):
         return events.DEAD_TIMED_OUT
     return events.DEAD_RAISED
-
-
-def _one_line(exception):
-    return ("%s: %s" % (type(exception).__name__, exception))[:500] if exception is not None else ""
 
 
 def _delay_ns(when):

@@ -1,0 +1,42 @@
+"""Wraps a library's own method where the library has no hook, and what libraries' events have in common."""
+
+import functools
+import inspect
+
+__all__ = ["one_line", "wrap"]
+
+
+def wrap(owner, name):
+    """Decorate a function that stands in for the method `name` and is given the original first.
+
+    The class that defines the method is changed, so that the library's other classes have it too. Class methods, static methods
+    and coroutines stay what they are. It raises AttributeError where this version of the library has no such method.
+    """
+
+    def put(stand_in):
+        home = next((kind for kind in owner.__mro__ if name in vars(kind)), owner)
+        held = inspect.getattr_static(home, name)
+        kind = type(held) if isinstance(held, (classmethod, staticmethod)) else _itself
+        original = held.__func__ if kind is not _itself else held
+
+        @functools.wraps(original)
+        def replaced(*args, **kwargs):
+            return stand_in(original, *args, **kwargs)
+
+        @functools.wraps(original)
+        async def replaced_coroutine(*args, **kwargs):
+            return await stand_in(original, *args, **kwargs)
+
+        setattr(home, name, kind(replaced_coroutine if inspect.iscoroutinefunction(original) else replaced))
+        return stand_in
+
+    return put
+
+
+def _itself(function):
+    return function
+
+
+def one_line(exception):
+    """An exception in words, short enough for a report; "" for None."""
+    return ("%s: %s" % (type(exception).__name__, exception))[:500] if exception is not None else ""

@@ -1,0 +1,108 @@
+"""RQ, the harness's side: its worker command, and where its jobs are in Redis (rq/queue.py, rq/registry.py)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from jobharness.brokers.broker import Broker
+from jobharness.errors import InvalidRequest
+from jobharness.history.event import Kind
+from jobharness.queues.asking import asking_redis, check_settings
+from jobharness.queues.queue import App, Counts, Held
+from jobharness.scenario.model import QueueSpec
+
+__all__ = ["RqQueue"]
+
+POOLS = {"fork": "rq.worker.Worker", "simple": "rq.worker.SimpleWorker", "spawn": "rq.worker.SpawnWorker"}
+SETTINGS = (
+    "default_timeout", "worker_ttl", "default_result_ttl", "maintenance_interval", "job_monitoring_interval", "with_scheduler",
+)  # fmt: skip
+REGISTRIES = {
+    "wip": "running (in the registry of started jobs)",
+    "scheduled": "scheduled for later",
+    "deferred": "waiting for another job",
+}
+
+
+class RqQueue:
+    """RQ workers by `rq worker`. The URL of Redis reaches it as RQ_REDIS_URL, in the scenario's queue.env."""
+
+    library = "rq"
+    brokers = ("redis",)
+    reports = frozenset(
+        (
+            Kind.ENQUEUE_BEGIN, Kind.ENQUEUE_ACKNOWLEDGED, Kind.ENQUEUE_NOT_BEFORE, Kind.JOB_RECEIVED, Kind.JOB_RUNNING,
+            Kind.JOB_FINISHED, Kind.JOB_FAILED, Kind.JOB_RETRIED, Kind.JOB_DEAD, Kind.JOB_TIMED_OUT, Kind.JOB_SETTLED,
+            Kind.WORKER_READY, Kind.WORKER_STOPPING,
+        )
+    )  # fmt: skip
+
+    def __init__(self, spec: QueueSpec) -> None:
+        if spec.pool is not None and spec.pool not in POOLS:
+            raise InvalidRequest(f"queue.pool: RQ has the kinds {', '.join(POOLS)}, not {spec.pool!r}")
+        if spec.concurrency not in (None, 1):
+            raise InvalidRequest("queue.concurrency: an RQ worker runs one job at a time; set queue.workers instead")
+        check_settings("RQ", spec.settings, SETTINGS)
+        self._spec = spec
+
+    def worker_command(self, python: Path, name: str) -> list[str]:
+        """`rq worker`. RQ names it: a name of ours would be refused to the replacement until the dead worker's has expired."""
+        script = python.parent / "rq"
+        command = [*([str(script)] if script.exists() else [str(python), "-m", "rq.cli"]), "worker"]
+        if self._spec.pool is not None:
+            command += ["--worker-class", POOLS[self._spec.pool]]
+        return [*command, *self._spec.arguments]
+
+    def agent_library(self) -> str:
+        """The module jobharness.agent.libraries.rq."""
+        return "rq"
+
+    def counts(self, broker: Broker, app: App) -> Counts:
+        """Of all queues that Redis knows. Running: started, or popped and not yet started."""
+        client = broker.client()
+        with asking_redis():
+            names = _queues(client)
+            pipeline = client.pipeline(transaction=False)
+            for name in names:
+                pipeline.llen(f"rq:queue:{name}")
+                pipeline.llen(f"rq:queue:{name}:intermediate")
+                for registry in ("wip", "scheduled", "deferred", "failed"):
+                    pipeline.zcard(f"rq:{registry}:{name}")
+            found = pipeline.execute()
+        waiting, popped, running, scheduled, deferred, failed = (sum(found[place::6]) for place in range(6))
+        # With several workers a job is in both lists for a moment: popped, then started.
+        return Counts(waiting=waiting, running=max(popped, running), delayed=scheduled + deferred, dead=failed)
+
+    def held(self, broker: Broker, app: App) -> Iterable[Held]:
+        """The jobs in the queues' lists, in the lists of popped jobs, and in the registries of unfinished ones."""
+        client = broker.client()
+        with asking_redis():
+            for name in _queues(client):
+                for job_id in client.lrange(f"rq:queue:{name}", 0, -1):
+                    yield Held(job_id.decode(), f"waiting in the queue {name!r}")
+                started = {_job_id(entry) for entry in client.zrange(f"rq:wip:{name}", 0, -1)}
+                for job_id in client.lrange(f"rq:queue:{name}:intermediate", 0, -1):
+                    if job_id.decode() not in started:
+                        yield Held(job_id.decode(), f"popped from the queue {name!r}, not started (in the intermediate list)")
+                for registry, where in REGISTRIES.items():
+                    for entry in client.zrange(f"rq:{registry}:{name}", 0, -1):
+                        yield Held(_job_id(entry), f"{where}, queue {name!r}")
+
+    def dead(self, broker: Broker, app: App) -> Iterable[Held]:
+        """The jobs in the registries of failed jobs."""
+        client = broker.client()
+        with asking_redis():
+            for name in _queues(client):
+                for entry in client.zrange(f"rq:failed:{name}", 0, -1):
+                    yield Held(_job_id(entry), f"in the registry of failed jobs of the queue {name!r}")
+
+
+def _queues(client: Any) -> list[str]:
+    return sorted(key.decode().removeprefix("rq:queue:") for key in client.smembers("rq:queues"))
+
+
+def _job_id(entry: bytes) -> str:
+    """RQ 2 writes job:execution into the registry of started jobs."""
+    return entry.decode().partition(":")[0]
