@@ -10,8 +10,8 @@ __all__ = ["acknowledge", "begin", "monotonic_ns_of"]
 def begin(recorder, job_id, task, not_before_s=None, rank=None):
     """An enqueue begins.
 
-    Args: `task`: its name; `not_before_s`: the wall-clock moment (as by time.time()) before which it may not run, None without one;
-    `rank`: how urgent it is, the smaller the sooner, None where it has no priority.
+    Args: `task`: its name; `not_before_s`: the wall-clock moment (as by time.time()) before which it may not run, None without
+    one; `rank`: how urgent it is, the smaller the sooner, None where it has no priority.
     """
     key, words = recorder.job(job_id)
     intent.began(key)

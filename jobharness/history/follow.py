@@ -140,6 +140,11 @@ class Follower:
         news.sort(key=lambda one: one.time_ns)
         return news
 
+    @property
+    def followed(self) -> int:
+        """How many files may still grow."""
+        return len(self._tails)
+
     def failed(self) -> list[tuple[int, str]]:
         """`(process id, name)` of each process whose recorder said that it failed."""
         return sorted(self._marks | {(tail.process, tail.name) for tail in self._tails.values() if tail.failed})

@@ -84,4 +84,3 @@ def _lists(app: App) -> Iterator[str]:
 
 def _held(raw: bytes | str, where: str) -> Held:
     return Held(json.loads(raw)["headers"]["id"], where)
-

@@ -10,7 +10,6 @@ A job runs in a fork of its own, the work-horse, which ends by `os._exit`. It is
 started jobs. RQ swallows an error of Redis there, and then nothing is recorded.
 """
 
-import calendar
 import contextlib
 import threading
 
@@ -60,8 +59,8 @@ def _enqueuing(recorder, within):
 
     @wrap(Queue, "schedule_job")
     def schedule_job(original, self, job, datetime, pipeline=None, *args, **kwargs):
-        # RQ keeps whole seconds (rq/registry.py), so a job may run up to a second before the moment it was asked for.
-        not_before_s = calendar.timegm(datetime.utctimetuple()) if datetime.tzinfo else int(datetime.timestamp())
+        # RQ keeps whole seconds (rq/registry.py): a job may run up to a second before the moment that was asked for.
+        not_before_s = datetime.timestamp()
         return first_send(job, pipeline, lambda: original(self, job, datetime, pipeline, *args, **kwargs), not_before_s)
 
     @wrap(Queue, "create_job")

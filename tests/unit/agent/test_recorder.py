@@ -265,3 +265,16 @@ print(written, from_handler)
     assert sorted(value for kind, value, _ in rows if kind == Kind.WORKER_STOPPING) == list(range(1, from_handler + 1))
     words = {Kind.JOB_RUNNING: "work", Kind.WORKER_STOPPING: "signal"}
     assert all(history.text(text) == f"{words[Kind(kind)]} {value % 50}" for kind, value, text in rows)
+
+
+def test_fork_begins_with_a_small_file_and_goes_on_in_a_whole_one(tmp_path):
+    """A library that forks for every job would else fill the disk."""
+    recorder = Recorder(tmp_path, "worker", "worker-1")
+    child = os.fork()
+    if child == 0:
+        for value in range(200):
+            recorder.record(Kind.JOB_RUNNING, value=value)
+        os._exit(0)
+    os.waitpid(child, 0)
+    assert [int(row["value"]) for _, row in recorded(tmp_path)] == list(range(200))
+    assert sorted(file.about["slots"] for file in {file.path: file for file, _ in recorded(tmp_path)}.values()) == [128, 32768]

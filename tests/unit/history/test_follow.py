@@ -106,3 +106,30 @@ def test_unknown_kind_is_refused_with_its_file(tmp_path, recorder):
     recorder.record(4711)
     with pytest.raises(HistoryUnreadable, match="kind 4711"):
         Follower(tmp_path).poll()
+
+
+def test_file_of_a_process_that_ended_in_order_is_read_to_its_end_and_let_go(tmp_path):
+    """RQ leaves a file a job: keeping each of them mapped would cost more with every job."""
+    recorder = Recorder(tmp_path, "worker", "worker-1")
+    follower = Follower(tmp_path)
+    child = os.fork()
+    if child == 0:
+        recorder.record(Kind.JOB_RUNNING, value=7)
+        recorder.close()
+        os._exit(0)
+    os.waitpid(child, 0)
+    assert values(follower) == [7]
+    assert follower.followed == 0
+    assert values(follower) == []
+
+
+def test_file_of_a_process_that_was_killed_stays_followed(tmp_path):
+    recorder = Recorder(tmp_path, "worker", "worker-1")
+    follower = Follower(tmp_path)
+    child = os.fork()
+    if child == 0:
+        recorder.record(Kind.JOB_RUNNING, value=7)
+        os._exit(9)
+    os.waitpid(child, 0)
+    assert values(follower) == [7]
+    assert follower.followed == 1
