@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,6 +14,8 @@ from jobharness.runner.folder import RunFolder
 from jobharness.runner.parts import Parts
 
 __all__ = ["AGENT_PATH", "Surroundings"]
+
+_PLACEHOLDER = re.compile(r"\{([a-z_]+\.[a-z_]+)\}")
 
 AGENT_PATH = Path(__file__).resolve().parent.parent / "agent" / "path"
 
@@ -43,16 +46,16 @@ class Surroundings:
 
     def fill(self, text: str, key: str) -> str:
         """The text with {broker.url} and its kin filled in. Other braces stay as they are. Raises: InvalidRequest."""
-        for name, value in self._places.items():
-            text = text.replace("{" + name + "}", value)
-        start = text.find("{")
-        end = text.find("}", start)
-        if start >= 0 and end > start and "." in text[start:end]:
-            name = text[start + 1 : end]
-            guess = nearest(name, self._places)
-            hint = f"; did you mean {{{guess}}}?" if guess else ""
-            raise InvalidRequest(f"{key}: nothing is called {{{name}}}{hint} (known: {', '.join(sorted(self._places))})")
-        return text
+
+        def value_of(match: re.Match[str]) -> str:
+            name = match.group(1)
+            if name not in self._places:
+                guess = nearest(name, self._places)
+                hint = f"; did you mean {{{guess}}}?" if guess else ""
+                raise InvalidRequest(f"{key}: nothing is called {{{name}}}{hint} (known: {', '.join(sorted(self._places))})")
+            return self._places[name]
+
+        return _PLACEHOLDER.sub(value_of, text)
 
     def command(self, words: Sequence[str], key: str) -> list[str]:
         """A command of the scenario, filled in; scripts beside the app's interpreter come first. Raises: InvalidRequest."""
