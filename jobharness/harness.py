@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 import shutil
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from jobharness.errors import EnvironmentFailed, InvalidRequest
 from jobharness.report.publish import publish
 from jobharness.runner.about import about
 from jobharness.runner.folder import RunFolder, new_folder
+from jobharness.runner.parts import Parts
 from jobharness.runner.progress import Progress, Silent
 from jobharness.runner.result import Result
 from jobharness.runner.run import Run
@@ -46,14 +48,9 @@ class Harness:
         Raises: InvalidRequest before anything is started; EnvironmentFailed when something could not be started, and
         KeyboardInterrupt, both after the report of what was seen until then was written (its folder is in the exception's notes).
         """
-        source = None
-        if not isinstance(scenario, Scenario):
-            source = _as_typed(self.project / scenario)
-            scenario = load_scenario(source)
-        if changes:
-            scenario = changed(scenario, str(source or "scenario"), changes)
-        parts = assemble(scenario, self.project, source)
-        folder = new_folder(self.reports, source.stem if source is not None else scenario.title)
+        parts = self._parts(scenario, changes)
+        source = parts.source
+        folder = new_folder(self.reports, source.stem if source is not None else parts.scenario.title)
         run = Run(parts, folder, self._progress)
         try:
             run.execute()
@@ -63,9 +60,25 @@ class Harness:
             raise
         except (EnvironmentFailed, KeyboardInterrupt) as error:
             self._publish(run, folder)
-            error.add_note(f"What was seen until then, with the log of every process: {folder.path}")
+            error.add_note(f"What was seen until then, with the log of every process: {_as_typed(folder.path)}")
             raise
         return self._publish(run, folder)
+
+    def check(self, scenario: Scenario | Path | str, **changes: Any) -> None:
+        """Everything that can be said of a scenario without starting anything.
+
+        Raises: InvalidRequest, or PortTaken for a fixed port that is in use now.
+        """
+        self._parts(scenario, changes)
+
+    def _parts(self, scenario: Scenario | Path | str, changes: Mapping[str, Any]) -> Parts:
+        source = None
+        if not isinstance(scenario, Scenario):
+            source = _as_typed(self.project / scenario)
+            scenario = load_scenario(source)
+        if changes:
+            scenario = changed(scenario, str(source or "scenario"), changes)
+        return assemble(scenario, self.project, source)
 
     def _publish(self, run: Run, folder: RunFolder) -> Result:
         verdict, metrics, crossings = run.judge()

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from _pytest._code.code import ReprEntryNative, ReprExceptionInfo, ReprFileLocation, ReprTraceback
 
 if TYPE_CHECKING:
     from jobharness.harness import Harness
@@ -149,14 +150,19 @@ class ScenarioItem(pytest.Item):
 
         error = excinfo.value
         if isinstance(error, _Failure):
-            return str(error)
+            return self._in_our_words(str(error))
         if isinstance(error, JobharnessError) and not isinstance(error, JobharnessBug):
-            return message_of(error)
-        if isinstance(error, pytest.fail.Exception | pytest.skip.Exception):
-            return super().repr_failure(excinfo)
+            return self._in_our_words(message_of(error))
         from jobharness.report.bug import bug_note
 
-        return bug_note(error, _reports(self.config) or self.config.rootpath / "reports")
+        return self._in_our_words(bug_note(error, _reports(self.config) or self.config.rootpath / "reports"))
+
+    def _in_our_words(self, text: str) -> ReprExceptionInfo:
+        """A failure's text in pytest's own form, so that its first line alone is the summary, in JUnit XML too."""
+        headline, body = text.splitlines()[0], text + "\n"
+        return ReprExceptionInfo(
+            ReprTraceback([ReprEntryNative([body])], None, "native"), ReprFileLocation(str(self.path), 0, headline)
+        )
 
     def reportinfo(self) -> tuple[Path, int | None, str]:
         """The file, and the title as the heading of a failure."""

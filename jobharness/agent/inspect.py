@@ -25,17 +25,35 @@ def main(app, answer_path):
 
 
 def _own_traceback(error):
-    """The traceback without the frames of this agent, and without the chain of retries inside the library."""
-    ours = os.path.dirname(os.path.abspath(__file__))
-    kept = [
-        frame
-        for frame in traceback.extract_tb(error.__traceback__)
-        if not os.path.abspath(frame.filename).startswith(ours) and "importlib" not in frame.filename
-    ]
-    lines = ["Traceback (most recent call last):\n"] if kept else []
-    lines += traceback.format_list(kept)
+    """The traceback as far as it is the app's, with its causes. Frames above the app's (this agent's, the library's loader) are
+    left out."""
+    while not _own_frames(error) and error.__context__ is not None:
+        # A library that tries another way after the first has failed hides the reason: celery looks for a module named
+        "app:attribute".error = error.__context__
+    frames = _own_frames(error)
+    lines = ["Traceback (most recent call last):\n"] if frames else []
+    lines += traceback.format_list(frames)
     lines += traceback.format_exception_only(type(error), error)
-    return "".join(lines).rstrip()
+    text = "".join(lines).rstrip()
+    if error.__cause__ is None:
+        return text
+    joint = "\n\nThe above exception was the direct cause of the following exception:\n\n"
+    return _own_traceback(error.__cause__) + joint + text
+
+
+def _own_frames(error):
+    """The frames from the first that is neither installed nor part of Python; none, where the app was never entered."""
+    frames = traceback.extract_tb(error.__traceback__)
+    for index, frame in enumerate(frames):
+        if not _is_installed(frame.filename):
+            return [one for one in frames[index:] if "importlib" not in one.filename]
+    return []
+
+
+def _is_installed(filename):
+    ours = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    homes = [ours, os.path.dirname(os.__file__), *(path for path in sys.path if path.endswith("-packages"))]
+    return filename.startswith("<") or any(os.path.abspath(filename).startswith(home + os.sep) for home in homes)
 
 
 if __name__ == "__main__":

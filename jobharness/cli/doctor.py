@@ -20,6 +20,7 @@ from rich.text import Text
 
 import jobharness
 from jobharness.catalog import BROKERS, QUEUES, broker_kind, names, queue_kind
+from jobharness.report.terminal import show
 
 __all__ = ["Row", "examine", "rows"]
 
@@ -45,7 +46,7 @@ def examine() -> int:
     found = list(rows())
     console = Console(highlight=False)
     for section in dict.fromkeys(row.section for row in found):
-        console.print(Text(section, "bold"))
+        show(console, Text(section, "bold"))
         table = Table.grid(padding=(0, 2))
         for _ in range(3):
             table.add_column(no_wrap=True)
@@ -53,7 +54,7 @@ def examine() -> int:
         for row in (row for row in found if row.section == section):
             fix = Text(f"  -> {row.fix}", "cyan") if row.fix else Text()
             table.add_row(Text(" "), Text(row.what), Text(row.state, STYLES[row.state]), Text.assemble(row.found, fix))
-        console.print(table)
+        show(console, table)
     return 0 if any(row.section == PAIRS and row.state == "ready" for row in found) else 3
 
 

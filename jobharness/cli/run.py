@@ -1,10 +1,15 @@
-"""`jobharness run`: each scenario in turn, its report, then the tables over all of them."""
+"""`jobharness run`: each scenario in turn, its report, then the tables over all of them.
+
+The report goes to standard output, progress and errors to standard error.
+"""
 
 from __future__ import annotations
 
 import json
+import signal
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -13,22 +18,21 @@ from rich.console import Console
 from rich.rule import Rule
 from rich.text import Text
 
-from jobharness.errors import InvalidRequest, JobharnessBug, JobharnessError, ReportsNotWritable, message_of
+from jobharness.errors import InvalidRequest, JobharnessBug, JobharnessError, PortTaken, ReportsNotWritable, message_of
 from jobharness.harness import Harness
 from jobharness.report.bug import bug_note
 from jobharness.report.comparison import comparisons
 from jobharness.report.data import verdict_json
 from jobharness.report.digest import Digest, digest
 from jobharness.report.live import progress_on
-from jobharness.report.terminal import before_after_table, run_report, summary_table
-from jobharness.scenario.load import load_scenario
+from jobharness.report.terminal import before_after_table, run_report, show, summary_table
 
 __all__ = ["GRAVEST_FIRST", "gravest", "run_scenarios", "scenario_files"]
 
 EXIT_INTERRUPTED = 130
 EXIT_BUG = 3
 
-GRAVEST_FIRST = (130, 1, 2, 3, 4, 0)
+GRAVEST_FIRST = (EXIT_INTERRUPTED, 1, 2, 3, 4, 0)
 """Of several exit codes the first of these counts: proof of a broken promise goes before anything that merely could not be
 judged."""
 
@@ -66,7 +70,8 @@ def run_scenarios(paths: list[Path], seed: int | None, json_file: Path | None, r
     files = scenario_files(paths)
     session.check(files)
     if not session.codes:
-        session.run(files, {} if seed is None else {"seed": seed})
+        with _interrupted_by_sigterm():
+            session.run(files, {} if seed is None else {"seed": seed})
         session.conclude()
     code = gravest(session.codes)
     if json_file is not None:
@@ -76,6 +81,16 @@ def run_scenarios(paths: list[Path], seed: int | None, json_file: Path | None, r
         else:
             json_file.write_text(text, encoding="utf-8")
     return code
+
+
+@contextmanager
+def _interrupted_by_sigterm() -> Iterator[None]:
+    """SIGTERM, which is how CI systems cancel, becomes an interruption like Ctrl-C: what was seen until then is kept."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 class _Session:
@@ -92,7 +107,9 @@ class _Session:
         """Read every file before any is run: a mistake in the last should not show after minutes."""
         for file in files:
             try:
-                load_scenario(file)
+                Harness(Path.cwd()).check(file.absolute())
+            except PortTaken:
+                continue  # By the time of its run the port may be free.
             except InvalidRequest as error:
                 self._failed(file, error, error.exit_code)
 
@@ -120,8 +137,8 @@ class _Session:
         with progress_on(self._errors) as progress:
             result = Harness(Path.cwd(), self._reports, progress).run(file.absolute(), **changes)
         if self._digests:
-            self._out.print(Rule(style="dim"))
-        self._out.print(run_report(result))
+            show(self._out, Rule(style="dim"))
+        show(self._out, run_report(result))
         short = digest(result)
         self._digests.append(short)
         self._runs.append({**short.plain(), **verdict_json(result)})
@@ -143,11 +160,11 @@ class _Session:
     def conclude(self) -> None:
         """The tables over all runs: only where there are several."""
         if len(self._digests) > 1:
-            self._out.print(Rule(style="dim"))
-            self._out.print(summary_table(self._digests))
+            show(self._out, Rule(style="dim"))
+            show(self._out, summary_table(self._digests))
         for comparison in comparisons(self._digests):
-            self._out.print(Text())
-            self._out.print(before_after_table(comparison))
+            show(self._out, Text())
+            show(self._out, before_after_table(comparison))
 
     def plain(self) -> dict[str, Any]:
         """As JSON."""

@@ -91,12 +91,14 @@ class Difference:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Two runs side by side. `warnings`: what keeps a reader from concluding more than the runs allow, the gravest first."""
+    """Two runs side by side. `same_work`: both had the same seed and workload, without which no row means anything. `warnings`:
+    what keeps a reader from concluding more than the runs allow, the gravest first."""
 
     before: str
     after: str
     changes: tuple[Change, ...]
     differences: tuple[Difference, ...]
+    same_work: bool
     warnings: tuple[str, ...]
 
 
@@ -104,7 +106,8 @@ def compare(before: Side, after: Side) -> Comparison:
     """Lay two runs side by side. Metrics that only one side has are left out; the order is that of `after`."""
     changes = tuple(Change(before.metrics[name], metric) for name, metric in after.metrics.items() if name in before.metrics)
     differences = tuple(_differences(before.variables, after.variables))
-    return Comparison(before.name, after.name, changes, differences, tuple(_warnings(differences)))
+    work = [one.name for one in differences if one.name == "seed" or one.name.startswith("workload.")]
+    return Comparison(before.name, after.name, changes, differences, not work, tuple(_warnings(differences, work)))
 
 
 def _differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[Difference]:
@@ -127,10 +130,9 @@ def _flat(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:
         yield name, _LOOPBACK_PORT.sub(r"\1:*", leaf) if isinstance(leaf, str) else leaf
 
 
-def _warnings(differences: tuple[Difference, ...]) -> Iterator[str]:
-    shared = [one.name for one in differences if one.name == "seed" or one.name.startswith("workload")]
-    if shared:
-        yield f"The two runs did not do the same work ({', '.join(shared)} differ), so they cannot be compared."
+def _warnings(differences: tuple[Difference, ...], work: list[str]) -> Iterator[str]:
+    if work:
+        yield f"The two runs did not do the same work ({', '.join(work)} differ), so they cannot be compared."
     if len(differences) > 1:
         yield f"{len(differences)} variables differ, so no single one of them can be named as the cause of a difference."
     if not differences:

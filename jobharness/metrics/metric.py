@@ -24,7 +24,15 @@ class Metric:
         if self.value is None:
             return "-"
         if self.unit == "s":
-            return f"{self.value * 1000:.1f} ms" if self.value < 1 else f"{self.value:.2f} s"
+            return _duration(self.value)
         if self.unit == "jobs":
             return f"{self.value:.0f}"
-        return f"{self.value:.3g}" + (f" {self.unit}" if self.unit != "1" else "")
+        number = f"{self.value:.0f}" if abs(self.value) >= 1000 else f"{self.value:.3g}"
+        return f"{number}/s" if self.unit == "1/s" else number if self.unit == "1" else f"{number} {self.unit}"
+
+
+def _duration(seconds: float) -> str:
+    if abs(seconds) >= 1:
+        return f"{seconds:.2f} s"
+    # A tenth of a millisecond is what a run of real processes can tell apart; only a limit is ever finer.
+    return f"{seconds * 1e3:.1f} ms" if abs(seconds) >= 1e-4 or seconds == 0 else f"{seconds * 1e6:.0f} us"

@@ -5,7 +5,7 @@ A Result holds the whole History and stays in its process; a Digest is JSON and 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from typing import Any
 from jobharness.metrics.before_after import Side
 from jobharness.metrics.metric import Metric
 from jobharness.report.data import metrics_json
-from jobharness.runner.result import Result
+from jobharness.runner.result import Result, story
 
 __all__ = ["Digest", "digest"]
 
@@ -35,6 +35,7 @@ class Digest:
     exit_code: int
     folder: str
     repeat: str
+    story: Sequence[str]
     metrics: Mapping[str, Mapping[str, Any]]
     variables: Mapping[str, Any]
 
@@ -74,6 +75,7 @@ def digest(result: Result) -> Digest:
         exit_code=result.exit_code,
         folder=str(result.folder),
         repeat=result.repeat,
+        story=_story(result),
         metrics=metrics_json(result),
         variables=_variables(result.about),
     )
@@ -85,6 +87,14 @@ def gravest(result: Result) -> str:
     if result.verdict.word.name == "HOLDS" and stopped:
         return stopped[0]
     return result.verdict.findings[0].sentence if result.verdict.findings else "nothing was promised"
+
+
+def _story(result: Result) -> list[str]:
+    for finding in result.verdict.findings:
+        if finding.jobs:
+            job, why = finding.jobs[0], finding.offenders.filter(finding.offenders["job"] == finding.jobs[0])["why"][0]
+            return [str(why), *story(result.history, job)]
+    return []
 
 
 def _variables(about: Mapping[str, Any]) -> dict[str, Any]:

@@ -12,7 +12,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from rich.console import Console, Group, RenderableType
-from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -22,8 +21,9 @@ from jobharness.metrics.metric import Metric
 from jobharness.report.digest import Digest, digest
 from jobharness.runner.result import Result, story
 
-__all__ = ["as_text", "before_after_table", "run_report", "shown_path", "summary_table"]
+__all__ = ["as_text", "before_after_table", "run_report", "show", "shown_path", "summary_table"]
 
+WIDE = 120
 MOST_STORIES = 3
 MOST_EVENTS = 14
 STYLES = {"broken": "bold red", "unknown": "bold yellow", "vacuous": "bold yellow", "holds": "bold green", "crossed": "bold red"}
@@ -40,7 +40,7 @@ PARTS = (
 )
 
 
-def as_text(renderable: RenderableType, width: int = 120, colour: bool = False) -> str:
+def as_text(renderable: RenderableType, width: int = WIDE, colour: bool = False) -> str:
     """A renderable as a string, for writers that are not rich's. Lines carry no spaces at their ends."""
     console = Console(
         file=io.StringIO(), width=width, force_terminal=colour, color_system="standard" if colour else None, legacy_windows=False
@@ -48,6 +48,12 @@ def as_text(renderable: RenderableType, width: int = 120, colour: bool = False) 
     console.print(renderable)
     text: str = console.file.getvalue()  # type: ignore[attr-defined]  # the StringIO given above
     return "\n".join(line.rstrip() for line in text.splitlines())
+
+
+def show(console: Console, renderable: RenderableType) -> None:
+    """Print on a console: as wide as a terminal is, and 120 columns where the output is a file or a pipe."""
+    width = console.width if console.is_terminal else WIDE
+    console.file.write(as_text(renderable, width, console.color_system is not None) + "\n")
 
 
 def shown_path(path: Path | str) -> str:
@@ -137,10 +143,14 @@ def _worst(findings: Sequence[Finding]) -> list[tuple[int, str]]:
             if job in seen:
                 continue
             seen.add(job)
-            others = f"  (so did {shares[why] - 1} more)" if shares[why] > 1 and why not in told else ""
+            others = f"  (and {_counted(shares[why] - 1, 'more job')})" if shares[why] > 1 and why not in told else ""
             (rest if why in told else first).append((job, why + others))
             told.add(why)
     return [*first, *rest][:MOST_STORIES]
+
+
+def _counted(number: float | None, noun: str) -> str:
+    return f"{number or 0:.0f} {noun}" + ("" if number == 1 else "s")
 
 
 def _metrics(run: Digest) -> Table:
@@ -152,10 +162,12 @@ def _metrics(run: Digest) -> Table:
         if any(metric.value is not None for _, metric in values):
             unit = noun != "jobs"
             shown = [f"{detail} {metric}" if unit else f"{metric} {detail}" for detail, metric in values]
-            grid.add_row(Text(noun.replace("_", " ")), Text("   ".join(shown) if unit else ", ".join(shown)))
+            rests_on = f"   (of {_counted(values[0][1].count, 'job')} hit)" if noun == "recovery" else ""
+            grid.add_row(Text(noun.replace("_", " ")), Text(("   " if unit else ", ").join(shown) + rests_on))
     strikes, hit = run.metric("faults.strikes"), run.metric("faults.jobs_hit")
     if strikes.value:
-        grid.add_row(Text("faults"), Text(f"{strikes} strikes, {hit} jobs in flight where they struck"))
+        counts = f"{_counted(strikes.value, 'strike')}, {_counted(hit.value, 'job')} in flight where they struck"
+        grid.add_row(Text("faults"), Text(counts))
     grid.add_row(
         Text("queue"),
         Text(f"throughput {run.metric('throughput')}   backlog peak {run.metric('backlog.peak')}   drain {run.metric('drain')}"),
@@ -171,14 +183,13 @@ def _ways_on(run: Digest) -> Table:
     grid = Table.grid(padding=(0, 2))
     grid.add_column(no_wrap=True)
     grid.add_column(overflow="fold")
-    page = Path(run.folder) / "report.html"
-    grid.add_row(Text("Report", "bold"), Text(shown_path(page if page.exists() else run.folder)))
+    grid.add_row(Text("Report", "bold"), Text(shown_path(_page(run))))
     grid.add_row(Text("Repeat", "bold"), Text(run.repeat))
     return grid
 
 
 def summary_table(runs: Sequence[Digest]) -> RenderableType:
-    """Several runs, a row each, then where their reports are."""
+    """Several runs, a row each, then what the known gaps cost, then where the reports are."""
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     table.add_column("scenario", overflow="fold")
     table.add_column("verdict", no_wrap=True)
@@ -196,8 +207,25 @@ def summary_table(runs: Sequence[Digest]) -> RenderableType:
         )
         cells = [_cell(run.metric(name)) for name in names]
         table.add_row(Text(run.name), _verdict_cell(run), *cells)
-    places = [Text(f"{run.name}: {shown_path(run.folder)}", "dim", overflow="fold") for run in runs]
-    return Group(table, Text(), Text("Reports", "bold"), *places)
+    parts: list[RenderableType] = [table]
+    for run in runs:
+        if run.known_gap and run.verdict == "broken":
+            parts += [Text(), *_gap(run)]
+    parts += [Text(), Text("Reports", "bold"), *(Text(f"  {shown_path(_page(run))}", overflow="fold") for run in runs)]
+    return Group(*parts)
+
+
+def _gap(run: Digest) -> Iterator[RenderableType]:
+    """An expected failure shows what it costs: the figures, and one victim's life."""
+    yield Text.assemble((f"Known gap in {run.name}: ", "bold"), _ended(run.sentence))
+    for line in run.story[: MOST_EVENTS + 2]:
+        yield Text(f"  {line}", "dim", overflow="fold")
+
+
+def _page(run: Digest) -> Path:
+    """The report's page, or the folder where there is none."""
+    page = Path(run.folder) / "report.html"
+    return page if page.exists() else page.parent
 
 
 def _verdict_cell(run: Digest) -> Text:
@@ -226,12 +254,13 @@ def before_after_table(comparison: Comparison) -> RenderableType:
     for heading in ("before", "after", ""):
         table.add_column(heading, justify="right" if heading else "left", no_wrap=True)
     for change in counted:
-        table.add_row(Text(change.name), Text(str(change.before)), Text(str(change.after)), _word(change))
+        word = _word(change) if comparison.same_work else Text()
+        table.add_row(Text(change.name), Text(str(change.before)), Text(str(change.after)), word)
     table.add_row()
     table.add_row(Text("measured, one run a side", "bold"))
     for change in _worth_showing(measured):
-        share = f"{change.share:+.0%}" if change.share is not None else ""
-        table.add_row(Text(change.name), Text(str(change.before)), Text(str(change.after)), Text(share, "dim"))
+        share = Text(_share(change) if comparison.same_work else "", "dim")
+        table.add_row(Text(change.name), Text(str(change.before)), Text(str(change.after)), share)
     return Group(
         Text.assemble(("Before and after: ", "bold"), f"{comparison.before} -> {comparison.after}"),
         Text(),
@@ -240,6 +269,14 @@ def before_after_table(comparison: Comparison) -> RenderableType:
         *_variables(comparison),
         *(Text(f"! {warning}", "yellow", overflow="fold") for warning in comparison.warnings),
     )
+
+
+def _share(change: Change) -> str:
+    if change.share is None:
+        return ""
+    if change.share > 9:
+        return f"x{change.share + 1:.0f}"
+    return "0%" if abs(change.share) < 0.005 else f"{change.share:+.0%}"
 
 
 def _word(change: Change) -> Text:
@@ -267,8 +304,3 @@ def _variables(comparison: Comparison) -> Iterator[RenderableType]:
 
 def _shown(value: object) -> str:
     return "not set" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def indented(renderable: RenderableType, columns: int = 2) -> RenderableType:
-    """The same, further right."""
-    return Padding(renderable, (0, 0, 0, columns))

@@ -89,7 +89,26 @@ def _sentence(mistake: dict[str, Any]) -> str:
         guess = nearest(str(given), [word.strip("' ") for word in mistake["ctx"]["expected"].replace(" or ", ",").split(",")])
         hint = f"; did you mean {guess!r}?" if guess else ""
         return f"must be {mistake['ctx']['expected']}, not {given!r}{hint}"
+    if kind.endswith("too_short"):
+        return "must not be empty"
+    for bound, words in _BOUNDS.items():
+        if bound in mistake.get("ctx", {}):
+            return f"must be {words} {mistake['ctx'][bound]:g}, not {given!r}"
+    if wanted := _WANTED.get(kind.rpartition("_")[0]):
+        return f"must be {wanted}, not {given!r}"
     return f"{mistake['msg'][0].lower()}{mistake['msg'][1:]}, not {given!r}"
+
+
+# By pydantic's kind of mistake, without its last word ("int_parsing", "int_type", "int_from_float").
+_WANTED = {
+    **dict.fromkeys(("int", "int_from"), "a whole number"),
+    "float": "a number",
+    "string": "a text",
+    "bool": "true or false",
+    **dict.fromkeys(("tuple", "list"), "a list"),
+    **dict.fromkeys(("dict", "model", "model_attributes"), "a table"),
+}
+_BOUNDS = {"ge": "at least", "gt": "more than", "le": "at most", "lt": "less than"}
 
 
 def _known_keys(place: tuple[int | str, ...]) -> list[str]:
