@@ -25,11 +25,14 @@ def main(app, answer_path):
 
 
 def _own_traceback(error):
-    """The traceback as far as it is the app's, with its causes. Frames above the app's (this agent's, the library's loader) are
-    left out."""
+    """The traceback as far as it is the app's, with its causes.
+
+    Frames above the app's (this agent's, the library's loader) are left out.
+    """
     while not _own_frames(error) and error.__context__ is not None:
-        # A library that tries another way after the first has failed hides the reason: celery looks for a module named
-        "app:attribute".error = error.__context__
+        # A library that tries another way after the first has failed hides the reason: given "app:attribute", celery looks for a
+        # module of that whole name last.
+        error = error.__context__
     frames = _own_frames(error)
     lines = ["Traceback (most recent call last):\n"] if frames else []
     lines += traceback.format_list(frames)
