@@ -26,6 +26,7 @@ __all__ = [
     "PortTaken",
     "ProcessFailed",
     "ReportsNotWritable",
+    "RunUnreadable",
     "ScenarioInvalid",
     "UnknownName",
     "message_of",
@@ -116,6 +117,14 @@ class HistoryUnreadable(InvalidRequest):
     def __init__(self, path: str, problem: str) -> None:
         self.path = path
         super().__init__(f"{path}: {problem}")
+
+
+class RunUnreadable(InvalidRequest):
+    """The folder of a run cannot be read: no run, damaged, or of a newer version. Attribute: `path`."""
+
+    def __init__(self, path: str, problem: str) -> None:
+        self.path = path
+        super().__init__(f"{path} {problem}")
 
 
 class BrokerFailed(EnvironmentFailed):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from typing import Protocol
 
@@ -46,7 +46,8 @@ class Finding:
 
     `sentence`: the reason for the word, for people. `counts`: figures by name, such as `lost`. `offenders`: every
     offence, the worst first:
-    columns `job` (row of History.jobs, may be null), `row` (row of History.events, may be null), `why`.
+    columns `job` (row of History.jobs, may be null), `row` (row of History.events, may be null), `why`. `promise`: the contract's own, put
+    there by `judge`.
     """
 
     contract: str
@@ -54,6 +55,7 @@ class Finding:
     sentence: str
     counts: Mapping[str, int] = field(default_factory=dict)
     offenders: pl.DataFrame = field(default_factory=no_offenders)
+    promise: str = ""
 
     @property
     def jobs(self) -> list[int]:
@@ -104,7 +106,7 @@ def judge(history: History, contracts: Iterable[Contract]) -> Verdict:
 
 def _check(history: History, contract: Contract) -> Finding:
     try:
-        return contract.check(history)
+        return replace(contract.check(history), promise=contract.promise)
     except Exception:
         reason = "the contract itself crashed; please report it:\n" + traceback.format_exc(limit=-4)
-        return Finding(contract.name, Word.UNKNOWN, reason)
+        return Finding(contract.name, Word.UNKNOWN, reason, promise=contract.promise)

@@ -30,6 +30,7 @@ def _finding(history: History, finding: Finding) -> dict[str, Any]:
     jobs = finding.jobs
     return {
         "contract": finding.contract,
+        "promise": finding.promise,
         "word": str(finding.word),
         "sentence": finding.sentence,
         "counts": dict(finding.counts),

@@ -2,12 +2,36 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+from jobharness.report.account import Account, of_folder, of_result
 from jobharness.report.data import write_json
+from jobharness.report.html import page
 from jobharness.runner.result import Result
 
-__all__ = ["publish"]
+__all__ = ["publish", "rebuild"]
+
+PAGE = "report.html"
 
 
 def publish(result: Result) -> None:
     """Write run.json, verdict.json, metrics.json and report.html into the run's folder."""
     write_json(result)
+    _write_page(of_result(result))
+
+
+def rebuild(folder: Path) -> Path:
+    """Make the page of a run anew from what its folder holds, and return its path.
+
+    Raises: RunUnreadable, HistoryUnreadable.
+    """
+    return _write_page(of_folder(folder.resolve()))
+
+
+def _write_page(account: Account) -> Path:
+    path = account.folder / PAGE
+    partial = path.with_suffix(".partial")
+    partial.write_text(page(account), encoding="utf-8")
+    # Whoever looks meanwhile sees the old page or the new one, never half of one.
+    partial.replace(path)
+    return path

@@ -1,0 +1,293 @@
+"""One run as one HTML page: self-contained, opens from disk, needs no network and hardly a script.
+
+The page is made by Jinja2 with autoescaping, from figures that are already aggregated: its size does not grow with the number of jobs. A
+Content-Security-Policy in the page allows its own script by its hash and nothing else, so that even a hole in the escaping
+would run nothing. Why the charts are not Plotly's is told in `report.charts`.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Mapping
+from datetime import datetime
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from jobharness.contracts.contract import Finding
+from jobharness.report import words
+from jobharness.report.account import Account
+from jobharness.report.charts import Tick, time_ticks
+from jobharness.report.difference import differences, find_before, variables
+from jobharness.report.distribution import distributions
+from jobharness.report.offenders import Offender, offenders_of
+from jobharness.report.panels import CURSOR, bin_words, cursor_rows, distribution_charts, panels
+from jobharness.report.strikes import Strike, strikes_of
+from jobharness.report.timeline import timeline
+from jobharness.report.window import Window, window_of
+from jobharness.report.workers import Lane, alive, lanes_of
+from jobharness.runner.about import without_secrets
+
+__all__ = ["page", "render"]
+
+MOST_LANES = 12
+"""More workers than this are drawn as a number over time."""
+MOST_STRIKES = 200
+"""More strikes than this are counted and not listed."""
+FLAG_PERCENT = 7.0
+"""How far apart two flags of strikes stand at least, before the second goes into the next row; fits a window 400 pixels wide."""
+FLAG_ROWS = 4
+
+
+def page(account: Account) -> str:
+    """The whole page. Cost: linear in the events, once; a million jobs take a few seconds."""
+    window = window_of(account.history)
+    strikes = strikes_of(account.history)
+    offenders, offending = offenders_of(account.history, account.verdict, strikes, window, account.folder / "plan.jsonl")
+    return render(
+        "run.html.j2",
+        about=account.about,
+        verdict=account.verdict,
+        headline=words.headline(account.verdict, account.crossings),
+        facts=_facts(account),
+        figures=_figures(account),
+        findings=[_finding(finding, offenders) for finding in account.verdict.findings],
+        crossings=account.crossings,
+        timeline=_timeline(account, window, strikes),
+        distributions=distribution_charts(distributions(account.history)),
+        offenders=offenders,
+        offending=offending,
+        comparison=_comparison(account),
+        environment=_environment(account.about),
+        repeat=without_secrets(account.repeat),
+        logs=_logs(account),
+    )
+
+
+def render(template: str, **context: Any) -> str:
+    """A template of ours with its style and script put into it."""
+    return _environment_of_templates().get_template(template).render(context)
+
+
+@cache
+def _environment_of_templates() -> Environment:
+    made = Environment(
+        loader=PackageLoader("jobharness.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    script, style = _file("page.js"), _file("style.css")
+    made.globals.update(
+        script=Markup(script),
+        style=Markup(style),
+        script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+        marks=words.MARKS,
+    )
+    made.filters.update(
+        duration=words.duration, count=words.count, sentence=words.sentence, short_task=words.short_task, moment=_moment
+    )
+    return made
+
+
+def _file(name: str) -> str:
+    return (files("jobharness.report") / "templates" / name).read_text(encoding="utf-8")
+
+
+def _moment(text: str) -> str:
+    """An ISO time as `22 Nov 2026, 11:02 UTC`; what is none, as it is."""
+    try:
+        return f"{datetime.fromisoformat(text):%-d %b %Y, %H:%M} UTC"
+    except ValueError:
+        return text
+
+
+def _facts(account: Account) -> list[str]:
+    """What was run, in a line of short facts."""
+    about, scenario = account.about, account.about["scenario"]
+    queue, workload = scenario["queue"], scenario["workload"]
+    app = about.get("app") or {}
+    workers = words.count(queue.get("workers", 1), "worker")
+    each = f" of {queue['concurrency']}" if queue.get("concurrency") else ""
+    pool = f" ({queue['pool']})" if queue.get("pool") else ""
+    arrivals = workload["arrivals"]
+    facts = [
+        f"{queue['adapter']} {app.get('version', '')}".strip(),
+        about.get("broker") or scenario["broker"]["kind"],
+        workers + each + pool,
+        f"{arrivals.get('process', 'poisson')} {arrivals['rate']:g}/s for {words.duration(workload['duration'])}",
+        f"seed {about['seed']}",
+    ]
+    return facts + ([f"owner: {scenario['owner']}"] if scenario.get("owner") else [])
+
+
+def _figures(account: Account) -> list[tuple[str, str, str]]:
+    """The figures under the verdict: value, label, and "bad" where it is one that should be 0 and is not."""
+    shown = (
+        ("jobs.acknowledged", "acknowledged", False),
+        ("jobs.completed", "completed", False),
+        ("jobs.lost", "lost", True),
+        ("jobs.stuck", "stuck", True),
+        ("jobs.duplicated", "run again", False),
+        ("faults.strikes", "strikes", False),
+        ("faults.jobs_hit", "jobs hit", False),
+        ("recovery.max", "slowest recovery", False),
+        ("latency.p95", "latency p95", False),
+        ("throughput", "throughput", False),
+    )
+    return [
+        (words.figure(metric.value, metric.unit), label, "bad" if zero and metric.value else "")
+        for name, label, zero in shown
+        if (metric := account.metrics.get(name)) is not None and metric.value is not None
+    ]
+
+
+def _finding(finding: Finding, offenders: list[Offender]) -> dict[str, Any]:
+    loose = finding.offenders.filter(finding.offenders["job"].is_null())["why"].unique(maintain_order=True)
+    return {
+        "contract": finding.contract,
+        "word": str(finding.word),
+        "promise": finding.promise,
+        "sentence": finding.sentence,
+        "jobs": len(finding.jobs),
+        "listed": any(finding.contract == contract for offender in offenders for contract, _ in offender.offences),
+        "loose": loose.to_list()[:5],
+    }
+
+
+def _timeline(account: Account, window: Window, strikes: list[Strike]) -> dict[str, Any]:
+    series = timeline(account.history, window)
+    lanes = lanes_of(account.history, window)
+    workers = alive(lanes, window)
+    few = len(lanes) <= MOST_LANES
+    return {
+        "panels": panels(series, [] if few else workers, window),
+        "lanes": [_lane(lane, window) for lane in lanes] if few else [],
+        "strikes": [_strike(strike, window, account.about) for strike in strikes[:MOST_STRIKES]],
+        "untold": max(0, len(strikes) - MOST_STRIKES),
+        "flags": _flags(strikes[:MOST_STRIKES], window),
+        "ticks": [
+            Tick(f"{seconds:g} s", place, minor=index % 2 == 1)
+            for index, (seconds, place) in enumerate(time_ticks(window.length_s))
+        ],
+        "bin": bin_words(window),
+        "quiet": words.duration(window.quiet_s) if window.quiet_s else "",
+        "cursor": {
+            "names": CURSOR,
+            "rows": cursor_rows(series, workers),
+            "width": 100 * window.bin_ns / (window.end_ns - window.origin_ns),
+        },
+    }
+
+
+def _lane(lane: Lane, window: Window) -> dict[str, Any]:
+    return {
+        "name": lane.name,
+        "spans": [
+            {
+                "left": window.share(span.start_ns) * 100,
+                "width": (window.share(span.end_ns) - window.share(span.start_ns)) * 100,
+                "state": "ready" if span.ready else "starting",
+            }
+            for span in lane.spans
+            if span.end_ns > window.origin_ns and span.start_ns < window.end_ns
+        ],
+        "exits": [
+            {"left": window.share(span.end_ns) * 100, "code": span.exit_code}
+            for span in lane.spans
+            if span.exit_code is not None and window.origin_ns <= span.end_ns <= window.end_ns
+        ],
+    }
+
+
+def _strike(strike: Strike, window: Window, about: Mapping[str, Any]) -> dict[str, Any]:
+    left = window.share(strike.time_ns) * 100
+    healed = strike.end_ns is not None
+    return {
+        "number": strike.number,
+        "fault": strike.fault,
+        "at": f"{window.since_s(strike.time_ns):.3f} s",
+        "left": left,
+        "width": (window.share(strike.end_ns) * 100 if strike.end_ns is not None else 100) - left,
+        "healed": words.duration((strike.end_ns - strike.time_ns) / 1e9) if strike.end_ns is not None and healed else "",
+        "victims": strike.victims,
+        "jobs": strike.jobs,
+        "fates": ", ".join(f"{number} {FATES[fate]}" for fate, number in strike.fates.items()),
+        "bad": any(fate in ("lost", "stuck") for fate in strike.fates),
+        "hits": strike.hits,
+        "rule": _rule(strike.label, about),
+    }
+
+
+FATES = {"completed": "completed later", "dead": "dead", "earlier": "completed before", "stuck": "stuck", "lost": "lost"}
+
+
+def _rule(label: str, about: Mapping[str, Any]) -> str:
+    """The fault as the scenario has it: `kind = "kill", on = "job.running"`."""
+    index = label.partition("#")[2]
+    faults = about["scenario"].get("fault", [])
+    if not index.isdigit() or int(index) > len(faults):
+        return label
+    return ", ".join(f"{key} = {value}" for key, value in faults[int(index) - 1].items())
+
+
+def _flags(strikes: list[Strike], window: Window) -> list[dict[str, Any]]:
+    """Where each strike's flag stands: percent from the left, and its row, so that no two lie on each other while there is room."""
+    last = [-FLAG_PERCENT * 2] * FLAG_ROWS
+    flags = []
+    for strike in strikes:
+        left = window.share(strike.time_ns) * 100
+        free = next((row for row in range(FLAG_ROWS) if left - last[row] >= FLAG_PERCENT), last.index(min(last)))
+        last[free] = left
+        flags.append(
+            {
+                "number": strike.number,
+                "left": left,
+                "row": free,
+                "label": f"{strike.fault} at {window.since_s(strike.time_ns):.2f} s",
+            }
+        )
+    return flags
+
+
+def _comparison(account: Account) -> dict[str, Any] | None:
+    before = find_before(account)
+    if before is None:
+        return None
+    return {"before": before, "rows": differences(before, account), "variables": variables(before, account)}
+
+
+def _environment(about: Mapping[str, Any]) -> dict[str, Any]:
+    machine, git, app = about.get("machine") or {}, about.get("git"), about.get("app") or {}
+    memory = machine.get("memory_bytes")
+    facts = {
+        "jobharness": f"{about['versions'].get('jobharness')} on Python {about['versions'].get('python')}",
+        "Queue": f"{about['scenario']['queue']['adapter']} {app.get('version', '')} on Python {app.get('python', '–')}",
+        "Broker": about.get("broker") or "–",
+        "Machine": f"{machine.get('system')}, {machine.get('cores')} cores" + (f", {memory / 2**30:.0f} GiB" if memory else ""),
+        "Commit": f"{git['commit'][:12]}{' with uncommitted changes' if git.get('dirty') else ''}"
+        if git
+        else "not in a git repository",
+        "Seed": about["seed"],
+        "Scenario": about.get("source") or "built in Python",
+    }
+    return {
+        "facts": facts,
+        "settings": dict(sorted(_settings(app.get("settings", {})).items())),
+        "chosen": set(_settings(about["scenario"]["queue"].get("settings", {}))),
+        "scenario": about["scenario"],
+    }
+
+
+def _settings(found: Mapping[str, Any]) -> dict[str, str]:
+    return {name: "not set" if value is None else str(value) for name, value in found.items()}
+
+
+def _logs(account: Account) -> list[str]:
+    folder = account.folder / "logs"
+    return sorted(path.name for path in folder.glob("*.log") if path.stat().st_size) if folder.is_dir() else []
