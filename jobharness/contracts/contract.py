@@ -46,8 +46,8 @@ class Finding:
 
     `sentence`: the reason for the word, for people. `counts`: figures by name, such as `lost`. `offenders`: every
     offence, the worst first:
-    columns `job` (row of History.jobs, may be null), `row` (row of History.events, may be null), `why`. `promise`: the contract's own, put
-    there by `judge`.
+    columns `job` (row of History.jobs, may be null), `row` (row of History.events, may be null), `why`.
+    `promise`: the contract's own, put there by `judge`.
     """
 
     contract: str

@@ -1,9 +1,9 @@
 """Series as the paths of inline SVG.
 
-Why not Plotly: its script alone is 4.8 MB in every page, it draws nothing without that script, it does not follow the reader's dark mode,
-and its marks cannot be reached by keyboard. Here a chart is a few paths in a box of 1000 by 100 that stretches with the page
-(`preserveAspectRatio="none"`, strokes that do not scale), the words around it are HTML, and the colours are the style sheet's.
-A page is some 100 KB, is readable without a script, prints, and needs no network.
+Why not Plotly: its script alone is 4.8 MB in every page, it draws nothing without that script, it does not follow the reader's
+dark mode, and its marks cannot be reached by keyboard. Here a chart is a few paths in a box of 1000 by 100 that stretches with
+the page (`preserveAspectRatio="none"`, strokes that do not scale), the words around it are HTML, and the colours are the style
+sheet's. A page is some 100 KB, is readable without a script, prints, and needs no network.
 """
 
 from __future__ import annotations

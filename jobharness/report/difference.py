@@ -1,4 +1,4 @@
-"""Before and after: two runs side by side, and everything in which they differ."""
+"""Before and after: the run that this one is to be compared with, and the comparison as a page shows it."""
 
 from __future__ import annotations
 
@@ -8,12 +8,15 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from jobharness.errors import RunUnreadable
+from jobharness.metrics.before_after import Change, Comparison, Side, compare
+from jobharness.metrics.metric import Metric
 from jobharness.report.account import Account, read_json
+from jobharness.report.digest import variables_of
 from jobharness.report.words import figure
 
-__all__ = ["Before", "Difference", "Variable", "differences", "find_before", "variables"]
+__all__ = ["Before", "Row", "comparison_with", "find_before", "rows_of"]
 
-SHOWN = {
+LABELS = {
     "jobs.lost": "Lost",
     "jobs.stuck": "Stuck",
     "jobs.duplicated": "Run more than once",
@@ -27,28 +30,23 @@ SHOWN = {
     "backlog.peak": "Peak backlog",
     "attempts.mean": "Executions per job",
 }
+"""The metrics that a reader asks for first, in this order."""
 RECENT = 200
 """Folders looked through for the run before."""
 
 
 @dataclass(frozen=True)
 class Before:
-    """The run that this one is compared with, as its own files tell it."""
+    """The run that this one is compared with, as its own files tell it. `href`: its page, from the page of this one."""
 
-    run: str
     href: str
-    about: Mapping[str, Any]
-    metrics: Mapping[str, Mapping[str, Any]]
     word: str
+    side: Side
 
 
 @dataclass(frozen=True)
-class Difference:
-    """One metric before and after. `before_share`, `after_share`: percent of the larger of the two, for the dots.
-
-    `word`: better or worse, where it is a count of jobs that was expected to be the same for the same seed; "" for a timing, of which a single
-    run a side cannot tell.
-    """
+class Row:
+    """One metric before and after, in words. `before_share`, `after_share`: percent of the larger of the two, for the dots."""
 
     label: str
     before: str
@@ -59,28 +57,20 @@ class Difference:
     after_share: float | None
 
 
-@dataclass(frozen=True)
-class Variable:
-    """Something that is not the same in both runs; "–" where one of them does not have it."""
-
-    name: str
-    before: str
-    after: str
-
-
 def find_before(account: Account) -> Before | None:
-    """The newest other run, in the same folder of reports, of the scenario that this one names as its `before`; None where there is none."""
+    """The newest other run, in the same folder of reports, of the scenario that this one names as its `before`; or None."""
     named, source = account.about["scenario"].get("before"), account.about.get("source")
     if not named or not source:
         return None
-    wanted = PurePosixPath(source).parent / named
+    wanted = str(PurePosixPath(source).parent / named)
     for folder in _others(account.folder):
         try:
             about = read_json(folder / "run.json")
-            if about.get("source") == str(wanted):
-                word = read_json(folder / "verdict.json")["verdict"]
-                return Before(about["run"], f"../{folder.name}/report.html", about, read_json(folder / "metrics.json"), word)
+            if about.get("source") == wanted:
+                side = Side(named, _metrics(read_json(folder / "metrics.json")), variables_of(about))
+                return Before(f"../{folder.name}/report.html", read_json(folder / "verdict.json")["verdict"], side)
         except (RunUnreadable, KeyError):
+            # A folder that was not finished, or that another version wrote, is no run to compare with.
             continue
     return None
 
@@ -91,70 +81,42 @@ def _others(folder: Path) -> Iterator[Path]:
     yield from sorted(found, key=lambda place: place.name, reverse=True)[:RECENT]
 
 
-def differences(before: Before, account: Account) -> list[Difference]:
-    """The metrics that a reader asks for first, those with no value on either side left out."""
-    rows = []
-    for name, label in SHOWN.items():
-        metric, old = account.metrics.get(name), before.metrics.get(name, {})
-        if metric is None or (metric.value is None and old.get("value") is None):
-            continue
-        rows.append(_difference(label, old.get("value"), metric.value, metric.unit, metric.better))
-    return rows
+def _metrics(plain: Mapping[str, Any]) -> dict[str, Metric]:
+    return {name: Metric(name, one["value"], one["unit"], one["count"], one["better"]) for name, one in plain.items()}
 
 
-def _difference(label: str, before: float | None, after: float | None, unit: str, better: str) -> Difference:
+def comparison_with(before: Before, account: Account) -> Comparison:
+    """The two runs side by side."""
+    return compare(before.side, Side(account.about["scenario"]["title"], account.metrics, variables_of(account.about)))
+
+
+def rows_of(comparison: Comparison) -> list[Row]:
+    """The metrics with a label, those with no value on either side left out."""
+    by_name = {change.name: change for change in comparison.changes}
+    chosen = (by_name[name] for name in LABELS if name in by_name)
+    return [_row(change) for change in chosen if change.before.value is not None or change.after.value is not None]
+
+
+def _row(change: Change) -> Row:
+    before, after, unit = change.before.value, change.after.value, change.after.unit
     top = max(before or 0, after or 0)
-    change, word = "", ""
-    if before is not None and after is not None:
-        change = _change(before, after, unit)
-        if unit == "jobs" and better != "neither" and before != after:
-            word = "better" if (after < before) is (better == "lower") else "worse"
-    return Difference(
-        label=label,
+    return Row(
+        label=LABELS[change.name],
         before=figure(before, unit),
         after=figure(after, unit),
-        change=change,
-        word=word,
+        change=_change(before, after, unit),
+        word=change.word,
         before_share=before / top * 100 if before is not None and top else None,
         after_share=after / top * 100 if after is not None and top else None,
     )
 
 
-def _change(before: float, after: float, unit: str) -> str:
+def _change(before: float | None, after: float | None, unit: str) -> str:
+    if before is None or after is None:
+        return ""
     if before == after:
         return "same"
     if unit == "jobs" or not before:
         return f"{'+' if after > before else '−'}{figure(abs(after - before), unit)}"
-    share = (after - before) / before
-    return f"{'+' if share > 0 else '−'}{abs(share):.0%}" if abs(share) < 3 else f"{after / before:.1f} times"
-
-
-LABELS = ("title", "owner", "expected", "rollback", "known_gap", "before", "tags")
-"""Keys of a scenario that change nothing in a run."""
-
-
-def variables(before: Before, account: Account) -> list[Variable]:
-    """Everything that differs between the two runs and may be a cause: scenario, live settings, versions, machine, commit."""
-    old, new = dict(_flat(_causes(before.about))), dict(_flat(_causes(account.about)))
-    names = [*old, *(name for name in new if name not in old)]
-    return [Variable(name, old.get(name, "–"), new.get(name, "–")) for name in names if old.get(name) != new.get(name)]
-
-
-def _causes(about: Mapping[str, Any]) -> dict[str, Any]:
-    scenario = {key: value for key, value in about["scenario"].items() if key not in LABELS}
-    app = about.get("app") or {}
-    # Addresses of servers that the run started itself differ by their port alone.
-    live = {key: value for key, value in app.get("settings", {}).items() if "://127.0.0.1" not in str(value)}
-    keep = ("seed", "broker", "git", "versions", "machine")
-    return {"scenario": scenario, "live": live, **{key: about.get(key) for key in keep}}
-
-
-def _flat(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
-    if isinstance(value, Mapping) and value:
-        for key, inner in value.items():
-            yield from _flat(inner, f"{name}.{key}" if name else str(key))
-    elif isinstance(value, list) and value and isinstance(value[0], Mapping):
-        for index, inner in enumerate(value, start=1):
-            yield from _flat(inner, f"{name}[{index}]")
-    elif value not in ({}, [], (), None):
-        yield name, str(value)
+    share = after / before - 1
+    return f"{'+' if share > 0 else '−'}{abs(share):.0%}" if abs(share) < 3 else f"{after / before:,.0f} times"

@@ -15,7 +15,7 @@ from jobharness.metrics.metric import Metric
 from jobharness.report.data import metrics_json
 from jobharness.runner.result import Result, story
 
-__all__ = ["Digest", "digest"]
+__all__ = ["Digest", "digest", "variables_of"]
 
 LABELS = ("title", "owner", "expected", "rollback", "known_gap", "before", "tags")
 
@@ -77,7 +77,7 @@ def digest(result: Result) -> Digest:
         repeat=result.repeat,
         story=_story(result),
         metrics=metrics_json(result),
-        variables=_variables(result.about),
+        variables=variables_of(result.about),
     )
 
 
@@ -97,7 +97,7 @@ def _story(result: Result) -> list[str]:
     return []
 
 
-def _variables(about: Mapping[str, Any]) -> dict[str, Any]:
+def variables_of(about: Mapping[str, Any]) -> dict[str, Any]:
     """What could explain a difference. A setting's live value, as the app has it, goes before what the scenario asked for."""
     scenario = {name: value for name, value in about["scenario"].items() if name not in LABELS}
     queue = dict(scenario.pop("queue"))

@@ -23,7 +23,8 @@ MEASURES = {
 
 @dataclass(frozen=True)
 class Distribution:
-    """One measure of all jobs. `first`: the decade bin that `counts` begins with; bin i spans 10**((first+i)/12) to 10**((first+i+1)/12) s.
+    """One measure of all jobs. `first`: the decade bin that `counts` begins with; bin i begins at
+    10**((first+i)/12) s.
 
     `percentiles`: seconds by name; empty where nothing was observed.
     """

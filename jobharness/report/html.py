@@ -1,8 +1,8 @@
 """One run as one HTML page: self-contained, opens from disk, needs no network and hardly a script.
 
-The page is made by Jinja2 with autoescaping, from figures that are already aggregated: its size does not grow with the number of jobs. A
-Content-Security-Policy in the page allows its own script by its hash and nothing else, so that even a hole in the escaping
-would run nothing. Why the charts are not Plotly's is told in `report.charts`.
+The page is made by Jinja2 with autoescaping, from figures that are already aggregated: its size does not grow with the number of
+jobs. A Content-Security-Policy in the page allows its own script by its hash and nothing else, so that even a hole in the
+escaping would run nothing. Why the charts are not Plotly's is told in `report.charts`.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from jobharness.contracts.contract import Finding
 from jobharness.report import words
 from jobharness.report.account import Account
 from jobharness.report.charts import Tick, time_ticks
-from jobharness.report.difference import differences, find_before, variables
+from jobharness.report.difference import comparison_with, find_before, rows_of
 from jobharness.report.distribution import distributions
 from jobharness.report.offenders import Offender, offenders_of
 from jobharness.report.panels import CURSOR, bin_words, cursor_rows, distribution_charts, panels
@@ -30,7 +30,7 @@ from jobharness.report.strikes import Strike, strikes_of
 from jobharness.report.timeline import timeline
 from jobharness.report.window import Window, window_of
 from jobharness.report.workers import Lane, alive, lanes_of
-from jobharness.runner.about import without_secrets
+from jobharness.runner.masking import without_secrets
 
 __all__ = ["page", "render"]
 
@@ -47,7 +47,8 @@ def page(account: Account) -> str:
     """The whole page. Cost: linear in the events, once; a million jobs take a few seconds."""
     window = window_of(account.history)
     strikes = strikes_of(account.history)
-    offenders, offending = offenders_of(account.history, account.verdict, strikes, window, account.folder / "plan.jsonl")
+    mask = account.about["scenario"].get("report", {}).get("mask", ())
+    offenders, offending = offenders_of(account.history, account.verdict, strikes, window, account.folder / "plan.jsonl", mask)
     return render(
         "run.html.j2",
         about=account.about,
@@ -237,7 +238,7 @@ def _rule(label: str, about: Mapping[str, Any]) -> str:
 
 
 def _flags(strikes: list[Strike], window: Window) -> list[dict[str, Any]]:
-    """Where each strike's flag stands: percent from the left, and its row, so that no two lie on each other while there is room."""
+    """Where each strike's flag stands: percent from the left, and its row; no two lie on each other while there is room."""
     last = [-FLAG_PERCENT * 2] * FLAG_ROWS
     flags = []
     for strike in strikes:
@@ -259,7 +260,8 @@ def _comparison(account: Account) -> dict[str, Any] | None:
     before = find_before(account)
     if before is None:
         return None
-    return {"before": before, "rows": differences(before, account), "variables": variables(before, account)}
+    found = comparison_with(before, account)
+    return {"before": before, "rows": rows_of(found), "differences": found.differences, "warnings": found.warnings}
 
 
 def _environment(about: Mapping[str, Any]) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from jobharness.contracts.contract import Verdict, Word
 from jobharness.history.frame import History, Moment
 from jobharness.report.strikes import Strike
 from jobharness.report.window import Window
-from jobharness.runner.about import without_secrets
+from jobharness.runner.masking import without_secrets
 
 __all__ = ["Offender", "offenders_of", "planned_arguments"]
 
@@ -27,8 +27,8 @@ MOST = 400
 class Offender:
     """A job and what is held against it.
 
-    `offences`: contract and reason, in the order of gravity; `strikes`: numbers of the strikes that hit it; `executions`: how often it ran;
-    `arguments`: as planned, secrets masked, "" where they are not known.
+    `offences`: contract and reason, in the order of gravity; `strikes`: numbers of the strikes that hit it; `executions`: how
+    often it ran; `arguments`: as planned, secrets masked, "" where they are not known.
     """
 
     job: int
@@ -43,9 +43,9 @@ class Offender:
 
 
 def offenders_of(
-    history: History, verdict: Verdict, strikes: Sequence[Strike], window: Window, plan: Path
+    history: History, verdict: Verdict, strikes: Sequence[Strike], window: Window, plan: Path, mask: Sequence[str] = ()
 ) -> tuple[list[Offender], int]:
-    """The first `MOST` offenders, the gravest first, and how many there are in all."""
+    """The first `MOST` offenders, the gravest first, and how many there are in all. `mask`: further names of secret arguments."""
     against: dict[int, list[tuple[str, str]]] = {}
     for finding in verdict.findings:
         if finding.word is Word.HOLDS:
@@ -57,7 +57,7 @@ def offenders_of(
     lives = {row["job"]: row for row in history.lives.filter(pl.col("job").is_in(wanted.implode())).iter_rows(named=True)}
     stories = history.lives_told(shown)
     hit_by = _hit_by(strikes)
-    arguments = planned_arguments(history, plan, shown)
+    arguments = planned_arguments(history, plan, shown, mask)
     return [
         Offender(
             job=job,
@@ -87,11 +87,11 @@ def _hit_by(strikes: Sequence[Strike]) -> dict[int, list[int]]:
     return found
 
 
-def planned_arguments(history: History, plan: Path, jobs: Iterable[int]) -> dict[int, str]:
+def planned_arguments(history: History, plan: Path, jobs: Iterable[int], mask: Sequence[str] = ()) -> dict[int, str]:
     """What each job was to be called with, by the moment for which it was planned; nothing where that is not certain.
 
-    The plan counts from the start of the workload, which is known only if both the first and the last planned job were recorded. Two jobs that
-    were planned for the same moment cannot be told apart, and are left out.
+    The plan counts from the start of the workload, which is known only if both the first and the last planned job were
+    recorded. Two jobs that were planned for the same moment cannot be told apart, and are left out.
     """
     wanted = pl.Series("job", list(jobs), dtype=pl.UInt32)
     if not len(wanted) or not plan.exists():
@@ -100,7 +100,7 @@ def planned_arguments(history: History, plan: Path, jobs: Iterable[int]) -> dict
     moments = lives.filter(pl.col("job").is_in(wanted.implode())).select("job", "intended_ns").rows()
     span = lives.select(first=pl.col("intended_ns").min(), last=pl.col("intended_ns").max()).row(0)
     lines = _lines_at(plan, span, {intended_ns for _, intended_ns in moments})
-    return {job: _call(lines[moment]) for job, moment in moments if moment in lines}
+    return {job: _call(lines[moment], mask) for job, moment in moments if moment in lines}
 
 
 def _lines_at(plan: Path, span: tuple[int | None, int | None], moments: set[int]) -> dict[int, bytes]:
@@ -123,8 +123,8 @@ def _lines_at(plan: Path, span: tuple[int | None, int | None], moments: set[int]
     return {moment: line for moment, line in found.items() if moment not in ambiguous} if certain else {}
 
 
-def _call(line: bytes) -> str:
-    job = without_secrets(json.loads(line))
+def _call(line: bytes, mask: Sequence[str]) -> str:
+    job = without_secrets(json.loads(line), also=mask)
     if "http" in job:
         return f"{job['http'].get('method', 'POST')} {_compact(job['http'].get('body', {}))}"
     words = [_compact(argument) for argument in job.get("args", [])]

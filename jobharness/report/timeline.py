@@ -16,10 +16,10 @@ PERCENTILES = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
 def timeline(history: History, window: Window) -> pl.DataFrame:
     """One row per bin of the window, in order.
 
-    Columns: `since_s` (f64, start of the bin, from the first arrival); `arrivals` and `completions` (f64, per second; an arrival counts at its
-    intended moment); `open` and `waiting` (i64, the most at once within the bin of acknowledged jobs that were not completed,
-    and not begun); `p50`, `p95`, `p99` (f64, s, end-to-end latency of the jobs that *arrived* in the bin, so that a fault shows its
-    price where it struck; null where none of them completed).
+    Columns: `since_s` (f64, start of the bin, from the first arrival); `arrivals` and `completions` (f64, per second; an arrival
+    counts at its intended moment); `open` and `waiting` (i64, the most at once within the bin of acknowledged jobs that were
+    not completed, and not begun); `p50`, `p95`, `p99` (f64, s, end-to-end latency of the jobs that *arrived* in the bin, so
+    that a fault shows its price where it struck; null where none of them completed).
     """
     lives = history.lives
     bins = pl.DataFrame({"bin": range(window.bins)}, schema={"bin": pl.Int64})
@@ -54,7 +54,7 @@ def _done_ns() -> pl.Expr:
 
 
 def _level(lives: pl.DataFrame, until: pl.Expr, window: Window) -> pl.DataFrame:
-    """The most acknowledged jobs at once, per bin, that have not reached `until`: columns `bin`, `peak`, every bin of the window."""
+    """The most acknowledged jobs at once that have not reached `until`: columns `bin`, `peak`, every bin of the window."""
     # A worker may begin a job before the producer hears that it was taken: such a job is open for no time at all.
     end = pl.when(until.is_not_null()).then(pl.max_horizontal(until, "acknowledged_ns"))
     spans = lives.lazy().filter(pl.col("acknowledged") > 0).select(start="acknowledged_ns", end=end)

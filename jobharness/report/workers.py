@@ -16,7 +16,10 @@ __all__ = ["Lane", "Span", "alive", "lanes_of"]
 
 @dataclass(frozen=True)
 class Span:
-    """A stretch of a worker's life. `ready`: it took jobs; otherwise it was starting. `exit_code`: how its process ended, if it did then."""
+    """A stretch of a worker's life. `ready`: it took jobs; otherwise it was starting.
+
+    `exit_code`: how its process ended, if it did then.
+    """
 
     start_ns: int
     end_ns: int
@@ -33,7 +36,10 @@ class Lane:
 
 
 def lanes_of(history: History, window: Window) -> list[Lane]:
-    """A lane for each worker that the run started, in the order of their numbers. A span that did not end lasts to the window's end."""
+    """A lane for each worker that the run started, in the order of their numbers.
+
+    A span that did not end lasts to the window's end.
+    """
     names = history.processes["name"]
     found: dict[str, list[tuple[int, Kind, int]]] = {}
     rows = history.of(Kind.WORKER_STARTED, Kind.WORKER_READY, Kind.WORKER_EXITED).sort("row").collect()

@@ -8,23 +8,22 @@ import subprocess
 import sys
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
 
 import psutil
 
 import jobharness
 from jobharness.clock import utc_now
 from jobharness.queues.queue import App
+from jobharness.runner.masking import without_secrets
 from jobharness.runner.run import Run
 
-__all__ = ["about", "without_secrets"]
+__all__ = ["SCHEMA", "about"]
 
 SCHEMA = 1
-SECRET_WORDS = ("password", "passwd", "secret", "token", "api_key", "apikey", "credential", "dsn", "private_key")
 
 
 def about(run: Run) -> dict[str, Any]:
-    """A JSON-able account of the run. Passwords in URLs, and values whose names speak of secrets, are masked."""
+    """A JSON-able account of the run. Secrets are masked, and paths within the project are relative to it."""
     scenario = run.parts.scenario
     app = run.app
     told: dict[str, Any] = without_secrets(
@@ -32,9 +31,9 @@ def about(run: Run) -> dict[str, Any]:
             "schema": SCHEMA,
             "run": run.folder.run_id,
             "finished_at": utc_now().isoformat(timespec="seconds"),
-            "command": sys.argv,
+            "command": [Path(sys.argv[0]).name, *sys.argv[1:]],
             "seed": scenario.seed,
-            "source": str(run.parts.source) if run.parts.source is not None else None,
+            "source": str(run.parts.source.resolve()) if run.parts.source is not None else None,
             "scenario": scenario.model_dump(exclude_unset=True, by_alias=True),
             "broker": run.provider,
             "app": _app(app) if app is not None else None,
@@ -50,20 +49,20 @@ def about(run: Run) -> dict[str, Any]:
                 "memory_bytes": psutil.virtual_memory().total,
             },
             "cut_short": run.cut_short,
-        }
+        },
+        also=scenario.report.mask,
     )
-    return told
+    relative: dict[str, Any] = _relative_to(run.parts.project, told)
+    return relative
 
 
-def without_secrets(value: Any, name: str = "") -> Any:
-    """The value with every secret in it masked, in any depth."""
+def _relative_to(project: Path, value: Any) -> Any:
+    """The value with the project's own path taken out of every text: a report is read on other machines."""
     if isinstance(value, dict):
-        return {key: without_secrets(inner, str(key)) for key, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return [without_secrets(inner, name) for inner in value]
-    if value and any(word in name.lower() for word in SECRET_WORDS):
-        return "***"
-    return _mask_url(value) if isinstance(value, str) and "://" in value else value
+        return {key: _relative_to(project, inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_relative_to(project, inner) for inner in value]
+    return value.replace(f"{project}/", "") if isinstance(value, str) else value
 
 
 def _app(app: App) -> dict[str, Any]:
@@ -73,17 +72,6 @@ def _app(app: App) -> dict[str, Any]:
         "settings": dict(app.settings),
         "missing": dict(app.missing),
     }
-
-
-def _mask_url(text: str) -> str:
-    try:
-        parts = urlsplit(text)
-        if parts.password is None:
-            return text
-    except ValueError:
-        return text
-    place = parts.netloc.rpartition("@")[2]
-    return urlunsplit(parts._replace(netloc=f"{parts.username or ''}:***@{place}"))
 
 
 def _git(project: Path) -> dict[str, Any] | None:

@@ -11,6 +11,7 @@ import shutil
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import replace
 from random import Random
 
 from jobharness.agent.recorder import Recorder
@@ -35,6 +36,7 @@ from jobharness.runner.conductor import Conductor
 from jobharness.runner.fleet import Fleet
 from jobharness.runner.folder import RunFolder
 from jobharness.runner.inspection import inspect_app
+from jobharness.runner.masking import masked_texts
 from jobharness.runner.parts import Parts
 from jobharness.runner.progress import Progress, Status
 from jobharness.runner.scene import RunScene
@@ -285,7 +287,9 @@ class Run:
         """Gather what was recorded into the History, keep it, and clear the raw records and the servers' data away."""
         self._recorder.close()
         header = {"run": self.folder.run_id, "seed": self.parts.scenario.seed}
-        self.history = log.gather(self.folder.records, header)
+        gathered = log.gather(self.folder.records, header)
+        # Exceptions quote addresses and headers: a secret never reaches the folder's history, and so no report of it.
+        self.history = replace(gathered, texts=masked_texts(gathered.texts))
         log.save(self.history, self.folder.path / "history.parquet")
         shutil.rmtree(self.folder.records)
         shutil.rmtree(self.folder.data, ignore_errors=True)

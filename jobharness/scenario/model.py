@@ -16,6 +16,7 @@ __all__ = [
     "GateSpec",
     "JobSpec",
     "QueueSpec",
+    "ReportSpec",
     "Scenario",
     "ServiceSpec",
     "UpstreamSpec",
@@ -255,6 +256,14 @@ class GateSpec(Part):
         return self
 
 
+class ReportSpec(Part):
+    """What a report shows."""
+
+    mask: tuple[str, ...] = ()
+    """Further names of settings and arguments whose values are secret, such as "card_number"; passwords, tokens and keys always
+    are."""
+
+
 class DrainSpec(Part):
     """When a run is over."""
 
@@ -291,6 +300,7 @@ class Scenario(Part):
     contract: ContractSpec = ContractSpec()
     gate: dict[str, GateSpec] = {}
     drain: DrainSpec = DrainSpec()
+    report: ReportSpec = ReportSpec()
 
     @model_validator(mode="after")
     def _service_where_needed(self) -> Scenario:
