@@ -25,6 +25,7 @@ __all__ = ["BROKERS", "FAULTS", "METRICS", "QUEUES", "assemble", "broker_kind", 
 QUEUES = {
     "celery": "jobharness.queues.celery:CeleryQueue",
     "rq": "jobharness.queues.rq:RqQueue",
+    "taskiq": "jobharness.queues.taskiq:TaskiqQueue",
 }
 BROKERS = {
     "nats": "jobharness.brokers.nats:NatsBroker",

@@ -28,7 +28,7 @@ class Loop:
         """The same for an enqueue: the instrumentation finds the intended moment, and the producer the job's key."""
         keys = []
         try:
-            return self.call(_intended(intent.take(), coroutine, keys))
+            return self.call(_intended(intent.take(), intent.group(), coroutine, keys))
         finally:
             intent.began(keys[0] if keys else None)
 
@@ -40,8 +40,8 @@ class Loop:
             self._loop.close()
 
 
-async def _intended(at_ns, coroutine, keys):
-    intent.intend(at_ns)
+async def _intended(at_ns, group, coroutine, keys):
+    intent.intend(at_ns, group)
     try:
         return await coroutine
     finally:

@@ -14,7 +14,7 @@ import psutil
 from jobharness.errors import ProcessFailed
 from jobharness.processes.guardian import MARK
 
-__all__ = ["Process", "is_alive", "wait_for"]
+__all__ = ["Process", "is_alive", "runs_code", "wait_for"]
 
 POLL_S = 0.005
 
@@ -103,6 +103,14 @@ class Process:
             log.seek(0, os.SEEK_END)
             log.seek(max(self._log_start, log.tell() - 16384))
             return "\n".join(log.read().decode("utf-8", "replace").splitlines()[-lines:])
+
+
+def runs_code(pid: int) -> bool:
+    """Whether there is a process of that id, and it is no zombie."""
+    try:
+        return is_alive(psutil.Process(pid))
+    except psutil.Error:
+        return False
 
 
 def is_alive(process: psutil.Process) -> bool:

@@ -6,7 +6,7 @@ It steers (drain, progress, what a strike hit) and never judges: contracts read 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from jobharness.history.event import Dead, Kind
 from jobharness.history.follow import News
@@ -87,6 +87,12 @@ class Board:
             return [key for jobs in self._flight.values() for key in jobs]
         jobs = self._flight[worker]
         return [key for key, runner in jobs.items() if process is None or runner == process]
+
+    def forget_gone(self, runs_code: Callable[[int], bool]) -> None:
+        """Executions whose process is gone ended with it: a worker's child may die alone, and not every library says so."""
+        for jobs in self._flight.values():
+            for key in [key for key, process in jobs.items() if process and not runs_code(process)]:
+                del jobs[key]
 
     def forget(self, worker: str) -> None:
         """A worker is gone, and with it all it held."""

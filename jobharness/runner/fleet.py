@@ -13,7 +13,6 @@ from jobharness.errors import ProcessFailed
 from jobharness.history.event import Kind
 from jobharness.history.follow import News
 from jobharness.processes.process import Process, wait_for
-from jobharness.queues.queue import Queue
 from jobharness.runner.folder import RunFolder
 from jobharness.runner.surroundings import Surroundings
 from jobharness.scenario.model import QueueSpec
@@ -52,10 +51,8 @@ class Worker:
 class Fleet:
     """Starts `queue.workers` workers and keeps them. Not for two threads at once."""
 
-    def __init__(
-        self, spec: QueueSpec, queue: Queue, surroundings: Surroundings, folder: RunFolder, recorder: Recorder, mark: str
-    ) -> None:
-        self._spec, self._queue, self._surroundings = spec, queue, surroundings
+    def __init__(self, spec: QueueSpec, surroundings: Surroundings, folder: RunFolder, recorder: Recorder, mark: str) -> None:
+        self._spec, self._surroundings = spec, surroundings
         self._folder, self._recorder, self._mark = folder, recorder, mark
         self.workers = [Worker(f"worker-{number}") for number in range(1, spec.workers + 1)]
         self._stopping = False
@@ -70,8 +67,7 @@ class Fleet:
         worker.launched_ns, worker.ready_pids = now_ns(), set()
         worker.process = Process(
             worker.name,
-            self._surroundings.command(self._spec.command, "queue.command")
-            or self._queue.worker_command(self._surroundings.python, worker.name),
+            self._surroundings.worker_command(worker.name),
             env=self._surroundings.for_process("worker", worker.name),
             folder=self._surroundings.cwd,
             log=self._folder.logs / f"{worker.name}.log",

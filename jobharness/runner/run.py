@@ -28,7 +28,7 @@ from jobharness.metrics.gate import Crossing, judge_gate
 from jobharness.metrics.measure import measure
 from jobharness.metrics.metric import Metric
 from jobharness.processes.guardian import Guardian
-from jobharness.processes.process import Process
+from jobharness.processes.process import Process, runs_code
 from jobharness.processes.site import Site
 from jobharness.queues.queue import App, ListsDead
 from jobharness.runner.board import Board
@@ -126,7 +126,7 @@ class Run:
         if service is not None:
             stack.callback(service.stop)
             service.start(around, site)
-        self._fleet = Fleet(scenario.queue, self.parts.queue, around, self.folder, self._recorder, self._mark)
+        self._fleet = Fleet(scenario.queue, around, self.folder, self._recorder, self._mark)
         self._conductor = Conductor(
             self.parts.faults, self._scenes(self._fleet, upstream), self._fleet, self._board, self._recorder
         )
@@ -193,6 +193,7 @@ class Run:
         bound_s = scenario.contract.recovery or scenario.drain.quiet
         began_ns, limit_ns = now_ns(), deadline_ns(scenario.drain.at_most)
         while not self._drained():
+            self._board.forget_gone(runs_code)
             quiet_since_ns = max(began_ns, self._board.last_progress_ns)
             if now_ns() > limit_ns:
                 raise ProcessFailed("the queue", f"still moved after a drain of {scenario.drain.at_most:g} s", "")

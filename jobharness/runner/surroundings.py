@@ -64,6 +64,11 @@ class Surroundings:
             filled[0] = str(self.python.parent / filled[0])
         return filled
 
+    def worker_command(self, name: str) -> list[str]:
+        """The command of the worker called `name`: the scenario's, or else the library's own."""
+        own = self.command(self._parts.scenario.queue.command, "queue.command")
+        return own or self._parts.queue.worker_command(self.python, name)
+
     def for_process(self, role: str, name: str) -> dict[str, str]:
         """The whole environment of one process of the app, the agent switched on."""
         library = self._parts.queue.agent_library()
@@ -80,6 +85,7 @@ class Surroundings:
             "JOBHARNESS_NAME": name,
             "JOBHARNESS_LIBRARY": library,
             "JOBHARNESS_APP": self._parts.scenario.queue.app,
+            "JOBHARNESS_COMMAND": json.dumps(self.worker_command("worker")),
             "JOBHARNESS_METHODS": json.dumps(self._parts.scenario.queue.methods),
             "JOBHARNESS_SETTINGS": json.dumps(self._parts.scenario.queue.settings),
         }

@@ -1,0 +1,191 @@
+"""taskiq, the harness's side: `taskiq worker`, and where its jobs are in Redis (streams, lists), RabbitMQ and NATS JetStream.
+
+Messages are read as taskiq's JSON formatter writes them. What waits in a schedule source is not counted.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from jobharness.brokers.broker import Broker, MessageQueues
+from jobharness.errors import InvalidRequest
+from jobharness.history.event import Kind
+from jobharness.queues.asking import asking_redis
+from jobharness.queues.queue import App, Counts, Held
+from jobharness.scenario.model import QueueSpec
+
+if TYPE_CHECKING:
+    from jobharness.brokers.nats import NatsClient
+
+__all__ = ["TaskiqQueue"]
+
+PAGE = 500
+
+
+class TaskiqQueue:
+    """taskiq workers by `taskiq worker APP`. Its default of two processes stays, unless `arguments` says otherwise."""
+
+    library = "taskiq"
+    brokers = ("redis", "rabbitmq", "nats")
+    reports = frozenset(
+        (
+            Kind.ENQUEUE_BEGIN, Kind.ENQUEUE_ACKNOWLEDGED, Kind.ENQUEUE_NOT_BEFORE, Kind.JOB_RECEIVED, Kind.JOB_RUNNING,
+            Kind.JOB_FINISHED, Kind.JOB_FAILED, Kind.JOB_RETRIED, Kind.JOB_DEAD, Kind.JOB_REJECTED, Kind.JOB_TIMED_OUT,
+            Kind.JOB_SETTLED, Kind.WORKER_READY, Kind.WORKER_STOPPING,
+        )
+    )  # fmt: skip
+
+    def __init__(self, spec: QueueSpec) -> None:
+        if spec.pool is not None:
+            raise InvalidRequest(
+                'queue.pool: taskiq has no kinds of pools; use arguments = ["--use-process-pool"] for its process pool'
+            )
+        self._spec = spec
+
+    def worker_command(self, python: Path, name: str) -> list[str]:
+        """`taskiq worker APP`, with `--max-async-tasks` where the scenario says how many jobs run at once."""
+        script = python.parent / "taskiq"
+        taskiq = [str(script)] if script.exists() else [str(python), "-m", "taskiq"]
+        command = [*taskiq, "worker", self._spec.app]
+        if self._spec.concurrency is not None:
+            command += ["--max-async-tasks", str(self._spec.concurrency)]
+        return [*command, *self._spec.arguments]
+
+    def agent_library(self) -> str:
+        """The module jobharness.agent.libraries.taskiq."""
+        return "taskiq"
+
+    def counts(self, broker: Broker, app: App) -> Counts:
+        """Waiting, and delivered but not acknowledged, as the broker counts them."""
+        if isinstance(broker, MessageQueues):
+            return _amqp_counts(broker, app)
+        with broker.client() as client:
+            if broker.kind == "nats":
+                return _stream_counts(client, app)
+            with asking_redis():
+                return _redis_counts(client, app)
+
+    def held(self, broker: Broker, app: App) -> Iterable[Held]:
+        """The messages that the broker holds, by task id; RabbitMQ does not show those that it has delivered."""
+        if isinstance(broker, MessageQueues):
+            yield from _amqp_held(broker, app)
+            return
+        with broker.client() as client:
+            if broker.kind == "nats":
+                yield from _stream_held(client, app)
+                return
+            with asking_redis():
+                yield from _redis_held(client, app)
+
+
+def _amqp_queues(app: App) -> dict[str, str]:
+    """The queues of taskiq-aio-pika by what a message in them is."""
+    found = dict.fromkeys(app.settings["task_queues"] or [app.settings.get("queue", "taskiq")], "waiting")
+    for setting, state in (("delay_queue", "delayed"), ("dead_letter_queue", "dead")):
+        if name := app.settings.get(setting):
+            found[name] = state
+    return found
+
+
+def _amqp_counts(broker: MessageQueues, app: App) -> Counts:
+    totals, queues = broker.queue_totals(), _amqp_queues(app)
+
+    def ready(state: str) -> int:
+        return sum(totals[name].ready for name, its in queues.items() if its == state and name in totals)
+
+    running = sum(totals[name].unacknowledged or 0 for name in queues if name in totals)
+    return Counts(waiting=ready("waiting"), running=running, delayed=ready("delayed"), dead=ready("dead"))
+
+
+def _amqp_held(broker: MessageQueues, app: App) -> Iterator[Held]:
+    totals = broker.queue_totals()
+    for name, state in _amqp_queues(app).items():
+        if state != "dead" and name in totals:
+            yield from (_held(message.body, f"{state} in the queue {name!r}") for message in broker.waiting(name))
+
+
+def _consumer(client: NatsClient, app: App) -> Any:
+    """What JetStream says of the workers' consumer, or None before there is one."""
+    import nats.js.errors
+
+    stream, name = app.settings["stream_name"], app.settings["consumer"]
+    try:
+        return client.ask(lambda jetstream: jetstream.consumer_info(stream, name))
+    except nats.js.errors.NotFoundError:
+        return None
+
+
+def _stream_counts(client: NatsClient, app: App) -> Counts:
+    """A core NATS subject keeps nothing, so there is nothing to count."""
+    consumer = _consumer(client, app) if "stream_name" in app.settings else None
+    return Counts(waiting=consumer.num_pending, running=consumer.num_ack_pending) if consumer is not None else Counts(waiting=0)
+
+
+def _stream_held(client: NatsClient, app: App) -> Iterator[Held]:
+    """The stream's messages after the last below which all are acknowledged: a later one may be too, JetStream does not say."""
+    import nats.js.errors
+
+    consumer = _consumer(client, app) if "stream_name" in app.settings else None
+    if consumer is None or not (consumer.num_pending or consumer.num_ack_pending):
+        return
+    stream, delivered = app.settings["stream_name"], consumer.delivered.stream_seq
+    last = client.ask(lambda jetstream: jetstream.stream_info(stream)).state.last_seq
+    for sequence in range(consumer.ack_floor.stream_seq + 1, last + 1):
+        try:
+            message = client.ask(lambda jetstream: jetstream.get_msg(stream, sequence))  # noqa: B023  # called at once
+        except nats.js.errors.NotFoundError:
+            continue
+        where = "waiting" if sequence > delivered else "delivered, perhaps not acknowledged"
+        yield _held(message.data, f"{where} in the stream {stream!r}")
+
+
+def _redis_counts(client: Any, app: App) -> Counts:
+    if not _is_stream(app):
+        return Counts(waiting=client.llen(app.settings["queue_name"]))
+    waiting = sum(1 for _ in _undelivered(client, app))
+    return Counts(waiting=waiting, running=sum(group["pending"] for group in _groups(client, app)))
+
+
+def _redis_held(client: Any, app: App) -> Iterator[Held]:
+    name = app.settings["queue_name"]
+    if not _is_stream(app):
+        yield from (_held(raw, f"waiting in the list {name!r}") for raw in client.lrange(name, 0, -1))
+        return
+    yield from (_held(raw, f"waiting in the stream {name!r}") for raw in _undelivered(client, app))
+    for message_id in _pending(client, app):
+        for _, fields in client.xrange(name, message_id, message_id):
+            yield _held(fields[b"data"], f"delivered, not acknowledged (pending in the stream {name!r})")
+
+
+def _is_stream(app: App) -> bool:
+    return "consumer_group_name" in app.settings
+
+
+def _groups(client: Any, app: App) -> Iterator[dict[str, Any]]:
+    name = app.settings["queue_name"]
+    if client.exists(name):
+        yield from (group for group in client.xinfo_groups(name) if group["name"].decode() == app.settings["consumer_group_name"])
+
+
+def _undelivered(client: Any, app: App) -> Iterator[bytes]:
+    """The stream's messages after the last one that the group was given."""
+    for group in _groups(client, app):
+        after = group["last-delivered-id"].decode()
+        while page := client.xrange(app.settings["queue_name"], f"({after}", "+", count=PAGE):
+            yield from (fields[b"data"] for _, fields in page)
+            after = page[-1][0].decode()
+
+
+def _pending(client: Any, app: App) -> Iterator[str]:
+    name, group = app.settings["queue_name"], app.settings["consumer_group_name"]
+    after = "-"
+    while page := client.xpending_range(name, group, after, "+", PAGE):
+        yield from (entry["message_id"].decode() for entry in page)
+        after = "(" + page[-1]["message_id"].decode()
+
+
+def _held(raw: bytes, where: str) -> Held:
+    return Held(json.loads(raw)["task_id"], where)
