@@ -139,7 +139,7 @@ def _stream_held(client: NatsClient, app: App) -> Iterator[Held]:
         except nats.js.errors.NotFoundError:
             continue
         where = "waiting" if sequence > delivered else "delivered, perhaps not acknowledged"
-        yield _held(message.data, f"{where} in the stream {stream!r}")
+        yield _held(message.data or b"", f"{where} in the stream {stream!r}")
 
 
 def _redis_counts(client: Any, app: App) -> Counts:

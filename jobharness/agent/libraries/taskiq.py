@@ -18,6 +18,14 @@ from .. import enqueue, events
 from ..wrapping import one_line, wrap
 
 MARK = "_jobharness_attached"
+NEVER_SETTLES = (
+    "ListQueueBroker",
+    "ListQueueClusterBroker",
+    "ListQueueSentinelBroker",
+    "PubSubBroker",
+    "PubSubSentinelBroker",
+    "NatsBroker",
+)
 
 
 def attach_worker(recorder, settings):
@@ -377,7 +385,10 @@ def inspect(app):
     if package != "taskiq":
         settings["broker_version"] = "%s %s" % (package, version(package.replace("_", "-")))
     tasks = {name: dict(task.labels) for name, task in broker.get_all_tasks().items()}
-    return {"version": version("taskiq"), "settings": settings, "tasks": tasks}
+    missing = {}
+    if type(broker).__name__ in NEVER_SETTLES:
+        missing["job.settled"] = "%s does not acknowledge: a message is gone once it was taken" % type(broker).__name__
+    return {"version": version("taskiq"), "settings": settings, "tasks": tasks, "missing": missing}
 
 
 def _queues(broker):
