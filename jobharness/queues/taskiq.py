@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from jobharness.brokers.broker import Broker, MessageQueues
 from jobharness.errors import InvalidRequest
@@ -16,9 +16,6 @@ from jobharness.history.event import Kind
 from jobharness.queues.asking import asking_redis
 from jobharness.queues.queue import App, Counts, Held
 from jobharness.scenario.model import QueueSpec
-
-if TYPE_CHECKING:
-    from jobharness.brokers.nats import NatsClient
 
 __all__ = ["TaskiqQueue"]
 
@@ -107,7 +104,7 @@ def _amqp_held(broker: MessageQueues, app: App) -> Iterator[Held]:
             yield from (_held(message.body, f"{state} in the queue {name!r}") for message in broker.waiting(name))
 
 
-def _consumer(client: NatsClient, app: App) -> Any:
+def _consumer(client: Any, app: App) -> Any:
     """What JetStream says of the workers' consumer, or None before there is one."""
     import nats.js.errors
 
@@ -118,13 +115,13 @@ def _consumer(client: NatsClient, app: App) -> Any:
         return None
 
 
-def _stream_counts(client: NatsClient, app: App) -> Counts:
+def _stream_counts(client: Any, app: App) -> Counts:
     """A core NATS subject keeps nothing, so there is nothing to count."""
     consumer = _consumer(client, app) if "stream_name" in app.settings else None
     return Counts(waiting=consumer.num_pending, running=consumer.num_ack_pending) if consumer is not None else Counts(waiting=0)
 
 
-def _stream_held(client: NatsClient, app: App) -> Iterator[Held]:
+def _stream_held(client: Any, app: App) -> Iterator[Held]:
     """The stream's messages after the last below which all are acknowledged: a later one may be too, JetStream does not say."""
     import nats.js.errors
 

@@ -24,7 +24,7 @@ def make_fleet(make_parts, make_surroundings, folder):
     def make(code=LIVES, **queue):
         parts, around = make_parts(code, **{"restart_delay": 0.0, **queue}), make_surroundings(code, **queue)
         recorder = Recorder(folder.records, "harness", "harness")
-        fleet = Fleet(parts.scenario.queue, parts.queue, around, folder, recorder, folder.run_id)
+        fleet = Fleet(parts.scenario.queue, around, folder, recorder, folder.run_id)
         made.append(fleet)
         fleet.start()
         return fleet
