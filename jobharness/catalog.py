@@ -24,6 +24,7 @@ __all__ = ["BROKERS", "FAULTS", "METRICS", "QUEUES", "assemble", "broker_kind", 
 
 QUEUES = {
     "celery": "jobharness.queues.celery:CeleryQueue",
+    "dramatiq": "jobharness.queues.dramatiq:DramatiqQueue",
     "rq": "jobharness.queues.rq:RqQueue",
     "taskiq": "jobharness.queues.taskiq:TaskiqQueue",
 }

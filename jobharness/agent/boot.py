@@ -23,7 +23,7 @@ import os
 from . import imports
 from .recorder import Recorder
 
-__all__ = ["library_module", "recorder", "start"]
+__all__ = ["library_module", "recorder", "settings", "start"]
 
 recorder = None  # The one recorder of this process, once started.
 
@@ -38,13 +38,17 @@ def start(environ):
     recorder = Recorder(folder, environ.get("JOBHARNESS_ROLE", "worker"), environ.get("JOBHARNESS_NAME", "process"), library)
     atexit.register(recorder.close)
     if library:
-        settings = json.loads(environ.get("JOBHARNESS_SETTINGS") or "{}")
         for module, attach in library_module(library).WATCH.items():
-            imports.when_imported(module, _attacher(attach, settings))
+            imports.when_imported(module, _attacher(attach, settings(environ)))
 
 
-def _attacher(attach, settings):
-    return lambda: attach(recorder, settings)
+def settings(environ=os.environ):
+    """The scenario's settings, to be laid over the app's own."""
+    return json.loads(environ.get("JOBHARNESS_SETTINGS") or "{}")
+
+
+def _attacher(attach, chosen):
+    return lambda: attach(recorder, chosen)
 
 
 def library_module(library):

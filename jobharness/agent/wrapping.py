@@ -7,14 +7,15 @@ __all__ = ["one_line", "wrap"]
 
 
 def wrap(owner, name):
-    """Decorate a function that stands in for the method `name` and is given the original first.
+    """Decorate a function that stands in for a method (or a module's function) and is given the original first.
 
     The class that defines the method is changed, so that the library's other classes have it too. Class methods, static methods
     and coroutines stay what they are. It raises AttributeError where this version of the library has no such method.
     """
 
     def put(stand_in):
-        home = next((kind for kind in owner.__mro__ if name in vars(kind)), owner)
+        line = getattr(owner, "__mro__", (owner,))  # A module has none.
+        home = next((kind for kind in line if name in vars(kind)), owner)
         held = inspect.getattr_static(home, name)
         kind = type(held) if isinstance(held, (classmethod, staticmethod)) else _itself
         original = held.__func__ if kind is not _itself else held

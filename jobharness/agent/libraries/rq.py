@@ -13,7 +13,7 @@ started jobs. RQ swallows an error of Redis there, and then nothing is recorded.
 import contextlib
 import threading
 
-from .. import apps, events, sending
+from .. import apps, boot, events, sending
 from ..wrapping import wrap
 
 WORKER_SETTINGS = ("worker_ttl", "default_result_ttl", "maintenance_interval", "job_monitoring_interval")
@@ -367,11 +367,7 @@ MISSING = {
 
 def _asked(settings):
     """The scenario's settings for the worker's command, which the inspector does not run."""
-    import json
-    import os
-
-    asked = json.loads(os.environ.get("JOBHARNESS_SETTINGS") or "{}")
-    return {name: value for name, value in asked.items() if name in settings}
+    return {name: value for name, value in boot.settings().items() if name in settings}
 
 
 def _find(app):

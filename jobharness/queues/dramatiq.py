@@ -1,0 +1,140 @@
+"""Dramatiq, the harness's side: its worker command, and where its messages are.
+
+In Redis (dramatiq/brokers/redis/dispatch.lua) a queue is a list of message ids and a hash of messages: what is in the hash and
+not in the list is in a worker's hands. QUEUE.DQ is the same for delayed messages, QUEUE.XQ for dead ones. In RabbitMQ these are
+three queues.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from jobharness.brokers.broker import Broker, MessageQueues, QueueTotals
+from jobharness.errors import InvalidRequest
+from jobharness.history.event import Kind
+from jobharness.queues.asking import asking_redis, check_settings
+from jobharness.queues.queue import App, Counts, Held
+from jobharness.scenario.model import QueueSpec
+
+__all__ = ["DramatiqQueue"]
+
+POOLS = ("threads", "processes")
+SETTINGS = (
+    "heartbeat_timeout", "maintenance_chance", "dead_message_ttl", "max_retries", "min_backoff", "max_backoff", "time_limit",
+    "max_age", "queue_prefetch", "delay_prefetch",
+)  # fmt: skip
+NOTHING = QueueTotals(0, 0)
+
+
+class DramatiqQueue:
+    """Dramatiq workers by `dramatiq APP`: one process per core with eight threads each, where the scenario says nothing else."""
+
+    library = "dramatiq"
+    brokers = ("redis", "rabbitmq")
+    reports = frozenset(
+        (
+            Kind.ENQUEUE_BEGIN, Kind.ENQUEUE_ACKNOWLEDGED, Kind.ENQUEUE_NOT_BEFORE, Kind.ENQUEUE_PRIORITY, Kind.JOB_RECEIVED,
+            Kind.JOB_RUNNING, Kind.JOB_FINISHED, Kind.JOB_FAILED, Kind.JOB_RETRIED, Kind.JOB_DEAD, Kind.JOB_REJECTED,
+            Kind.JOB_TIMED_OUT, Kind.JOB_SETTLED, Kind.WORKER_READY, Kind.WORKER_STOPPING,
+        )
+    )  # fmt: skip
+
+    def __init__(self, spec: QueueSpec) -> None:
+        if spec.pool is not None and spec.pool not in POOLS:
+            raise InvalidRequest(f"queue.pool: Dramatiq has the pools {', '.join(POOLS)}, not {spec.pool!r}")
+        check_settings("Dramatiq", spec.settings, SETTINGS)
+        self._spec = spec
+
+    def worker_command(self, python: Path, name: str) -> list[str]:
+        """`dramatiq APP`. With a concurrency: that many threads in one process, or that many processes of one thread."""
+        script = python.parent / "dramatiq"
+        command = [str(script)] if script.exists() else [str(python), "-m", "dramatiq"]
+        command += [self._spec.app, *self._spec.arguments]
+        if self._spec.concurrency is not None or self._spec.pool is not None:
+            number = str(self._spec.concurrency or 8)
+            many = self._spec.pool == "processes"
+            command += ["--processes", number if many else "1", "--threads", "1" if many else number]
+        return command
+
+    def agent_library(self) -> str:
+        """The module jobharness.agent.libraries.dramatiq."""
+        return "dramatiq"
+
+    def counts(self, broker: Broker, app: App) -> Counts:
+        """Of the app's queues. Running: in a worker's hands, prefetched ones among them."""
+        if isinstance(broker, MessageQueues):
+            return self._counts_rabbitmq(broker, app)
+        found = dict.fromkeys(("waiting", "taken", "delayed", "dead"), 0)
+        with asking_redis(), broker.client().pipeline(transaction=False) as pipeline:
+            for key in _keys(app):
+                pipeline.llen(key)
+                pipeline.hlen(key + ".msgs")
+                pipeline.hlen(key + ".DQ.msgs")
+                pipeline.zcard(key + ".XQ")
+            answers = pipeline.execute()
+        for place, name in enumerate(found):
+            found[name] = sum(answers[place::4])
+        running = max(0, found["taken"] - found["waiting"])
+        return Counts(waiting=found["waiting"], running=running, delayed=found["delayed"], dead=found["dead"])
+
+    def _counts_rabbitmq(self, broker: MessageQueues, app: App) -> Counts:
+        totals = broker.queue_totals()
+        names = app.settings["queues"]
+        queues = [totals.get(name, NOTHING) for name in names]
+        delayed = [totals.get(f"{name}.DQ", NOTHING) for name in names]
+        return Counts(
+            waiting=sum(queue.ready for queue in queues),
+            running=sum(queue.unacknowledged or 0 for queue in queues),
+            delayed=sum(queue.ready + (queue.unacknowledged or 0) for queue in delayed),
+            dead=sum(totals.get(f"{name}.XQ", NOTHING).ready for name in names),
+        )
+
+    def held(self, broker: Broker, app: App) -> Iterable[Held]:
+        """The messages of the app's queues, delayed ones too. RabbitMQ does not show those in a worker's hands."""
+        if isinstance(broker, MessageQueues):
+            yield from _listed(broker, [suffixed for name in app.settings["queues"] for suffixed in (name, f"{name}.DQ")])
+            return
+        client = broker.client()
+        with asking_redis():
+            for key in _keys(app):
+                waiting = set(client.lrange(key, 0, -1))
+                for number, raw in client.hgetall(key + ".msgs").items():
+                    where = "waiting in the list" if number in waiting else "taken by a worker and not acknowledged, of the list"
+                    yield from _held(raw, f"{where} {key!r}")
+                for raw in client.hvals(key + ".DQ.msgs"):
+                    yield from _held(raw, f"delayed, in {key + '.DQ'!r}")
+
+    def dead(self, broker: Broker, app: App) -> Iterable[Held]:
+        """The dead letters of the app's queues."""
+        if isinstance(broker, MessageQueues):
+            yield from _listed(broker, [f"{name}.XQ" for name in app.settings["queues"]])
+            return
+        client = broker.client()
+        with asking_redis():
+            for key in _keys(app):
+                for raw in client.hvals(key + ".XQ.msgs"):
+                    yield from _held(raw, f"dead letter in {key + '.XQ'!r}")
+
+
+def _keys(app: App) -> list[str]:
+    return [f"{app.settings.get('namespace', 'dramatiq')}:{name}" for name in app.settings["queues"]]
+
+
+def _listed(broker: MessageQueues, names: Iterable[str]) -> Iterator[Held]:
+    totals = broker.queue_totals()
+    for name in names:
+        if name in totals:
+            for message in broker.waiting(name):
+                yield from _held(message.body, f"in the queue {name!r}")
+
+
+def _held(raw: bytes, where: str) -> Iterator[Held]:
+    """A message, unless the app encodes its messages otherwise than in JSON: what it is cannot be told from here then."""
+    try:
+        message: dict[str, Any] = json.loads(raw)
+    except ValueError:
+        return
+    yield Held(message["message_id"], where)
