@@ -17,6 +17,7 @@ def attach_signals(recorder, settings):
     from celery import signals
 
     record, text, job = recorder.record, recorder.text, recorder.job
+    retry_due_ns = {}  # Job id -> when its retry may run: the message is sent, and perhaps taken, before `task_retry` comes.
 
     def connect(signal):
         return lambda handler: signal.connect(handler, weak=False)
@@ -32,6 +33,8 @@ def attach_signals(recorder, settings):
             rank = _rank(properties)
             if rank is not None:
                 record(events.ENQUEUE_PRIORITY, key, rank)
+        elif headers and headers.get("eta"):
+            retry_due_ns[headers["id"]] = _monotonic_ns(headers["eta"])
 
     @connect(signals.after_task_publish)
     def enqueue_acknowledged(sender=None, headers=None, **_):
@@ -59,7 +62,8 @@ def attach_signals(recorder, settings):
         key = job(request.id)[0]
         attempt = (getattr(request, "retries", 0) or 0) + 1
         record(events.JOB_FAILED, key, 0, attempt, text(sender.name), recorder.error(getattr(reason, "exc", None)))
-        record(events.JOB_RETRIED, key, _delay_ns(getattr(reason, "when", None)), attempt, text(sender.name))
+        delay_ns = max(0, retry_due_ns.pop(request.id, 0) - time.monotonic_ns())
+        record(events.JOB_RETRIED, key, delay_ns, attempt, text(sender.name))
 
     @connect(signals.task_failure)
     def dead(sender=None, task_id=None, exception=None, **_):
@@ -237,14 +241,6 @@ def _death(exception):
     if name in ("TimeLimitExceeded", "SoftTimeLimitExceeded"):
         return events.DEAD_TIMED_OUT
     return events.DEAD_RAISED
-
-
-def _delay_ns(when):
-    if isinstance(when, (int, float)):
-        return int(when * 1e9)
-    if hasattr(when, "timestamp"):
-        return max(0, int((when.timestamp() - time.time()) * 1e9))
-    return 0
 
 
 def _monotonic_ns(eta):
