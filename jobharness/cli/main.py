@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -23,6 +24,14 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+
+
+class Document(StrEnum):
+    """What there is a schema of."""
+
+    SCENARIO = "scenario"
+    VERDICT = "verdict"
+
 
 EXIT_INTERRUPTED = 130
 EXIT_BUG = 3
@@ -85,11 +94,25 @@ def doctor() -> None:
 
 
 @app.command()
-def schema() -> None:
-    """Print the JSON schema of a scenario, for editors."""
+def report(
+    run: Annotated[str, typer.Argument(metavar="RUN", help="A run's folder, its name, the beginning of it, or 'last'.")] = "last",
+    open_it: Annotated[bool, typer.Option("--open", help="Show it in the browser.")] = False,
+    reports: Reports = None,
+) -> None:
+    """Make the HTML page of a run anew from its history, and print where it is."""
+    from jobharness.cli.report import show_report
+
+    _end(lambda: show_report(run, reports or Path("reports"), open_it))
+
+
+@app.command()
+def schema(
+    of: Annotated[Document, typer.Argument(help="The scenario file, or the verdict.json of a run.")] = Document.SCENARIO,
+) -> None:
+    """Print a JSON schema: of a scenario, for editors, or of a verdict, for programs that read it."""
     from jobharness.cli.schema import print_schema
 
-    _end(print_schema)
+    _end(lambda: print_schema(of.value))
 
 
 def _end(command: Callable[[], int], reports: Path | None = None) -> None:

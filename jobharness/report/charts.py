@@ -43,11 +43,16 @@ class Tick:
 
 @dataclass(frozen=True)
 class Line:
-    """One line or area of a panel. `style`: its class in the style sheet; `label`: its name in the legend."""
+    """One line or area of a panel. `style`: its class in the style sheet; `label`: its name in the legend, "" for none."""
 
     style: str
     label: str
     path: str
+
+    @property
+    def filled(self) -> bool:
+        """Whether it is an area."""
+        return self.path.endswith("Z")
 
 
 @dataclass(frozen=True)
@@ -107,7 +112,7 @@ def _steps(values: Sequence[float], first: int, width: float, height: Scale) -> 
     """`H` and `V` commands over a stretch that begins at bin `first`."""
     words = []
     for index, value in enumerate(values, start=first):
-        words.append(f"V{_short(height(value))}H{_short((index + 1) * width)}")
+        words.append(f"V{_short(height(value))}H{_short(min(WIDTH, (index + 1) * width))}")
     return "".join(words)
 
 
@@ -133,7 +138,7 @@ def band_path(low: Sequence[float | None], high: Sequence[float | None], bins: f
     boxes = []
     for index, (below, above) in enumerate(zip(low, high, strict=True)):
         if below is not None and above is not None:
-            left, right = _short(index * width), _short((index + 1) * width)
+            left, right = _short(index * width), _short(min(WIDTH, (index + 1) * width))
             boxes.append(f"M{left} {_short(height(below))}V{_short(height(above))}H{right}V{_short(height(below))}Z")
     return "".join(boxes)
 

@@ -1,60 +1,164 @@
-"""The report as JSON: run.json, verdict.json and metrics.json."""
+"""The report as JSON: run.json, verdict.json and metrics.json.
+
+verdict.json is for other programs: its shape is published (`jobharness schema verdict`, docs/verdict.md). Within one schema
+number keys are added and never renamed or removed.
+"""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
 
 from jobharness.contracts.contract import Finding
-from jobharness.history.frame import History
+from jobharness.history.frame import History, Moment
 from jobharness.runner.result import Result
 
-__all__ = ["metrics_json", "verdict_json", "write_json"]
+__all__ = ["VERDICT_SCHEMA", "VerdictFile", "metrics_json", "verdict_json", "write_json"]
 
 MOST_STORIES = 20
+VERDICT_SCHEMA = 1
+
+Verdict = Literal["broken", "unknown", "vacuous", "holds"]
+
+
+class Part(BaseModel):
+    """A part of the file; every key is always there."""
+
+    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
+
+
+class EventPart(Part):
+    """One event of a job's life."""
+
+    since_s: float
+    """Seconds since the job's enqueue began, or since its first event where no enqueue was seen; may be negative."""
+    event: str
+    """Such as "job.running"."""
+    worker: str
+    """The process that recorded it, such as "worker-1"."""
+    attempt: int
+    """The library's own count of the execution, from 1; 0 where it has none."""
+    text: str
+    """Exception, reason or label."""
+    value: int
+    """One small value; its meaning belongs to the kind of event."""
+    row: int
+    """Its row in history.parquet."""
+
+
+class StoryPart(Part):
+    """Everything that was seen of one job."""
+
+    job: str
+    """The library's own id of the job."""
+    task: str
+    """Name of its task; "" where no event tells it."""
+    events: list[EventPart]
+    """In the order of time."""
+
+
+class OffencePart(Part):
+    """One thing that is held against a promise."""
+
+    job: str | None
+    """The library's own id of the job; null where the offence is of no single job."""
+    row: int | None
+    """The row of history.parquet that shows it; null where it is something that did not happen."""
+    why: str
+    """In words."""
+
+
+class FindingPart(Part):
+    """What became of one promise."""
+
+    contract: str
+    """Its name: with the word it reads as a sentence, such as "at_least_once: broken"."""
+    promise: str
+    """The promise in one sentence."""
+    word: Verdict
+    """What became of it."""
+    sentence: str
+    """The reason, in words."""
+    counts: dict[str, int]
+    """The figures behind it, such as {"lost": 3}."""
+    offences: list[OffencePart]
+    """Every one, the gravest first."""
+    stories: list[StoryPart]
+    """The lives of the first twenty jobs that offend."""
+
+
+class GatePart(Part):
+    """What the gate says of one metric."""
+
+    metric: str
+    """Such as "latency.p95"."""
+    word: Literal["passed", "crossed", "unknown"]
+    """Whether its limit was kept."""
+    sentence: str
+    """The reason, in words."""
+
+
+class VerdictFile(Part):
+    """The verdict of one run of jobharness, as verdict.json holds it."""
+
+    version: int = Field(alias="schema", default=VERDICT_SCHEMA, ge=1)
+    """The number of this schema."""
+    verdict: Verdict
+    """The gravest word among the findings, in this order: broken, unknown, vacuous, holds. Only "holds" is a pass."""
+    exit_code: Literal[0, 1, 3, 4]
+    """0 passed, 1 a contract is broken, 3 no verdict (unknown or vacuous), 4 a gate was crossed."""
+    repeat: str
+    """The command that runs it again."""
+    findings: list[FindingPart]
+    """One for each promise, the gravest first."""
+    gate: list[GatePart]
+    """One for each limit that the scenario sets."""
 
 
 def verdict_json(result: Result) -> dict[str, Any]:
     """The verdict with every finding; each offence is listed, the worst twenty jobs of a finding with their life stories."""
-    return {
-        "verdict": str(result.verdict.word),
-        "exit_code": result.exit_code,
-        "repeat": result.repeat,
-        "findings": [_finding(result.history, finding) for finding in result.verdict.findings],
-        "gate": [{"metric": c.metric, "word": c.word, "sentence": c.sentence} for c in result.crossings],
-    }
+    return VerdictFile(
+        verdict=str(result.verdict.word),
+        exit_code=result.exit_code,
+        repeat=result.repeat,
+        findings=[_finding(result.history, finding) for finding in result.verdict.findings],
+        gate=[GatePart(metric=one.metric, word=one.word, sentence=one.sentence) for one in result.crossings],
+    ).model_dump(by_alias=True)
 
 
-def _finding(history: History, finding: Finding) -> dict[str, Any]:
-    jobs = finding.jobs
-    return {
-        "contract": finding.contract,
-        "promise": finding.promise,
-        "word": str(finding.word),
-        "sentence": finding.sentence,
-        "counts": dict(finding.counts),
-        "offences": [
-            {"job": history.job_id(job) if job is not None else None, "row": row, "why": why}
+def _finding(history: History, finding: Finding) -> FindingPart:
+    told = finding.jobs[:MOST_STORIES]
+    stories = history.lives_told(told) if told else {}
+    return FindingPart(
+        contract=finding.contract,
+        promise=finding.promise,
+        word=str(finding.word),
+        sentence=finding.sentence,
+        counts=dict(finding.counts),
+        offences=[
+            OffencePart(job=history.job_id(job) if job is not None else None, row=row, why=why)
             for job, row, why in finding.offenders.iter_rows()
         ],
-        "stories": [
-            {"job": history.job_id(job), "task": history.task_of(job), "events": [_event(m) for m in history.life(job)]}
-            for job in jobs[:MOST_STORIES]
+        stories=[
+            StoryPart(job=history.job_id(job), task=history.task_of(job), events=[_event(moment) for moment in stories[job]])
+            for job in told
         ],
-    }
+    )
 
 
-def _event(moment: Any) -> dict[str, Any]:
-    return {
-        "since_s": round(moment.since_s, 6),
-        "event": moment.kind.name_,
-        "worker": moment.worker,
-        "attempt": moment.attempt,
-        "text": moment.text,
-        "value": moment.value,
-        "row": moment.row,
-    }
+def _event(moment: Moment) -> EventPart:
+    return EventPart(
+        since_s=round(moment.since_s, 6),
+        event=moment.kind.name_,
+        worker=moment.worker,
+        attempt=moment.attempt,
+        text=moment.text,
+        value=moment.value,
+        row=moment.row,
+    )
 
 
 def metrics_json(result: Result) -> dict[str, Any]:

@@ -93,8 +93,29 @@ def comparison_with(before: Before, account: Account) -> Comparison:
 def rows_of(comparison: Comparison) -> list[Row]:
     """The metrics with a label, those with no value on either side left out."""
     by_name = {change.name: change for change in comparison.changes}
-    chosen = (by_name[name] for name in LABELS if name in by_name)
-    return [_row(change) for change in chosen if change.before.value is not None or change.after.value is not None]
+    chosen = [by_name[name] for name in LABELS if name in by_name]
+    hit = by_name.get("faults.jobs_hit")
+    return [
+        _row_of_recovery(change, hit) if change.name == "recovery.max" and hit is not None else _row(change)
+        for change in chosen
+        if change.before.value is not None or change.after.value is not None
+    ]
+
+
+def _row_of_recovery(change: Change, hit: Change) -> Row:
+    """The slowest recovery; where some jobs never recovered that is said instead, since the others' time would read as a
+    success."""
+    never = [
+        int(jobs.value or 0) - recovered.count for jobs, recovered in ((hit.before, change.before), (hit.after, change.after))
+    ]
+    row = _row(change)
+    if not any(never):
+        return row
+    before, after = (
+        f"never, {count} of {int(jobs.value or 0)}" if count else shown
+        for count, jobs, shown in zip(never, (hit.before, hit.after), (row.before, row.after), strict=True)
+    )
+    return Row(row.label, before, after, "", "", None, None)
 
 
 def _row(change: Change) -> Row:

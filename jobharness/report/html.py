@@ -129,6 +129,9 @@ def _facts(account: Account) -> list[str]:
 
 def _figures(account: Account) -> list[tuple[str, str, str]]:
     """The figures under the verdict: value, label, and "bad" where it is one that should be 0 and is not."""
+    hit, recovered = account.metrics.get("faults.jobs_hit"), account.metrics.get("recovery.max")
+    # The slowest of those that did recover says nothing good of a run in which others never did.
+    hidden = {"recovery.max"} if hit is not None and recovered is not None and recovered.count < (hit.value or 0) else set()
     shown = (
         ("jobs.acknowledged", "acknowledged", False),
         ("jobs.completed", "completed", False),
@@ -144,7 +147,7 @@ def _figures(account: Account) -> list[tuple[str, str, str]]:
     return [
         (words.figure(metric.value, metric.unit), label, "bad" if zero and metric.value else "")
         for name, label, zero in shown
-        if (metric := account.metrics.get(name)) is not None and metric.value is not None
+        if (metric := account.metrics.get(name)) is not None and metric.value is not None and name not in hidden
     ]
 
 
@@ -229,12 +232,14 @@ FATES = {"completed": "completed later", "dead": "dead", "earlier": "completed b
 
 
 def _rule(label: str, about: Mapping[str, Any]) -> str:
-    """The fault as the scenario has it: `kind = "kill", on = "job.running"`."""
+    """The fault as the scenario has it: `on job.running, every 2 s, target worker`."""
     index = label.partition("#")[2]
     faults = about["scenario"].get("fault", [])
     if not index.isdigit() or int(index) > len(faults):
         return label
-    return ", ".join(f"{key} = {value}" for key, value in faults[int(index) - 1].items())
+    spans = ("at", "every", "delay", "lasts")
+    keys = {key: value for key, value in faults[int(index) - 1].items() if key != "kind"}
+    return ", ".join(f"{key} {words.duration(value) if key in spans and value else value}" for key, value in keys.items())
 
 
 def _flags(strikes: list[Strike], window: Window) -> list[dict[str, Any]]:

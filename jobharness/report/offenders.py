@@ -12,6 +12,7 @@ import polars as pl
 
 from jobharness.clock import seconds_between
 from jobharness.contracts.contract import Verdict, Word
+from jobharness.history.event import Kind
 from jobharness.history.frame import History, Moment
 from jobharness.report.strikes import Strike
 from jobharness.report.window import Window
@@ -28,7 +29,8 @@ class Offender:
     """A job and what is held against it.
 
     `offences`: contract and reason, in the order of gravity; `strikes`: numbers of the strikes that hit it; `executions`: how
-    often it ran; `arguments`: as planned, secrets masked, "" where they are not known.
+    often it ran; `arguments`: as planned, secrets masked, "" where they are not known; `silent_s`: how long nothing was heard
+    of it before the run ended, None where it had come to an end.
     """
 
     job: int
@@ -40,6 +42,7 @@ class Offender:
     enqueued_s: float | None
     arguments: str
     story: tuple[Moment, ...]
+    silent_s: float | None = None
 
 
 def offenders_of(
@@ -69,6 +72,7 @@ def offenders_of(
             enqueued_s=_enqueued_s(lives.get(job), window),
             arguments=arguments.get(job, ""),
             story=tuple(stories[job]),
+            silent_s=_silent_s(lives.get(job), stories[job], window),
         )
         for job in shown
     ], len(against)
@@ -77,6 +81,15 @@ def offenders_of(
 def _enqueued_s(life: Mapping[str, Any] | None, window: Window) -> float | None:
     begun_ns = life["begun_ns"] if life is not None else None
     return seconds_between(window.origin_ns, begun_ns) if begun_ns is not None else None
+
+
+ENDED = (Kind.JOB_FINISHED, Kind.JOB_DEAD, Kind.JOB_HELD, Kind.JOB_BURIED)
+
+
+def _silent_s(life: Mapping[str, Any] | None, story: Sequence[Moment], window: Window) -> float | None:
+    if life is None or not story or any(moment.kind in ENDED for moment in story[-2:]):
+        return None
+    return max(0.0, seconds_between(life["last_ns"], window.over_ns))
 
 
 def _hit_by(strikes: Sequence[Strike]) -> dict[int, list[int]]:

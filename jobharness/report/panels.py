@@ -27,7 +27,7 @@ def panels(series: pl.DataFrame, alive: Sequence[int], window: Window) -> list[P
 def _linear(values: Sequence[float], most: int = 3) -> tuple[float, tuple[Tick, ...]]:
     ticks = round_ticks(max(values, default=0), most)
     top = ticks[-1] * 1.04
-    return top, tuple(Tick(f"{tick:,g}", 100 - tick / top * 100) for tick in ticks)
+    return top, tuple(Tick(f"{tick:,g}", 100 - tick / top * 100) for tick in ticks if tick)
 
 
 def _flow(series: pl.DataFrame, bins: float) -> Panel:

@@ -1,4 +1,4 @@
-"""Writes the files of a run's report beside its history."""
+"""Writes the files of a run's report beside its history, and keeps the list of runs."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 from jobharness.report.account import Account, of_folder, of_result
 from jobharness.report.data import write_json
 from jobharness.report.html import page
+from jobharness.report.index import write_index
 from jobharness.runner.result import Result
 
 __all__ = ["publish", "rebuild"]
@@ -15,13 +16,13 @@ PAGE = "report.html"
 
 
 def publish(result: Result) -> None:
-    """Write run.json, verdict.json, metrics.json and report.html into the run's folder."""
+    """Write run.json, verdict.json, metrics.json and report.html into the run's folder, and index.html beside it."""
     write_json(result)
     _write_page(of_result(result))
 
 
 def rebuild(folder: Path) -> Path:
-    """Make the page of a run anew from what its folder holds, and return its path.
+    """Make the page of a run anew from what its folder holds, also of a run that an older version made; return its path.
 
     Raises: RunUnreadable, HistoryUnreadable.
     """
@@ -34,4 +35,5 @@ def _write_page(account: Account) -> Path:
     partial.write_text(page(account), encoding="utf-8")
     # Whoever looks meanwhile sees the old page or the new one, never half of one.
     partial.replace(path)
+    write_index(account.folder.parent)
     return path

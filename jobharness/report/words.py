@@ -66,7 +66,7 @@ def headline(verdict: Verdict, crossings: Sequence[Crossing]) -> str:
         return f"No verdict: the run could not see enough. {reasons}"
     if verdict.word is Word.VACUOUS:
         return f"Nothing was proved: the faults hit no job at work. {reasons}"
-    return _of_gate(total, crossings)
+    return _of_gate(total, crossings) or f"{_held(total)}. {_proof(verdict)}".strip()
 
 
 def _of(some: int, total: int) -> str:
@@ -75,12 +75,28 @@ def _of(some: int, total: int) -> str:
     return f"{some} of {total} promises {'is' if some == 1 else 'are'}"
 
 
+def _held(total: int) -> str:
+    return "The promise holds" if total == 1 else f"All {total} promises hold"
+
+
+def _proof(verdict: Verdict) -> str:
+    """What makes a pass worth something: what the faults hit, and what became of the jobs all the same."""
+    telling = [
+        finding
+        for finding in verdict.findings
+        if finding.contract in ("faults_hit", *DELIVERIES) and finding.counts.get("faults") != 0
+    ]
+    return " ".join(sentence(finding.sentence) for finding in telling)
+
+
+DELIVERIES = ("at_least_once", "at_most_once", "exactly_once")
+
+
 def _of_gate(total: int, crossings: Sequence[Crossing]) -> str:
-    held = "The promise holds" if total == 1 else f"All {total} promises hold"
     crossed = [crossing.sentence for crossing in crossings if crossing.word == "crossed"]
     unknown = [crossing.sentence for crossing in crossings if crossing.word == "unknown"]
     if crossed:
-        return f"{held}, but the gate is crossed. {sentence('; '.join(crossed))}"
+        return f"{_held(total)}, but the gate is crossed. {sentence('; '.join(crossed))}"
     if unknown:
-        return f"{held}, but the gate cannot be judged. {sentence('; '.join(unknown))}"
-    return f"{held}."
+        return f"{_held(total)}, but the gate cannot be judged. {sentence('; '.join(unknown))}"
+    return ""
