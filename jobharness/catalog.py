@@ -38,6 +38,9 @@ BROKERS = {
 FAULTS = {
     "kill": "jobharness.faults.kill:Kill",
     "pause": "jobharness.faults.pause:Pause",
+    "deploy": "jobharness.faults.deploy:Deploy",
+    "memory": "jobharness.faults.memory:MemoryLimit",
+    "task": "jobharness.faults.task:TaskGoesWrong",
     "terminate": "jobharness.faults.terminate:Terminate",
     "upstream": "jobharness.faults.upstream:UpstreamMisbehaves",
 }
@@ -124,8 +127,13 @@ def _arm_all(scenario: Scenario, where: str) -> tuple[ArmedFault, ...]:
 def _arm(scenario: Scenario, key: str, label: str, spec: FaultSpec, where: str) -> ArmedFault:
     kind: type[Fault] = _load("kind of fault", spec.kind, FAULTS)
     for need in getattr(kind, "needs", ()):
-        if getattr(scenario, need) is None:
-            raise ScenarioInvalid(where, key, f"the fault {spec.kind!r} needs [{need}], and the scenario has none")
+        if need == "mishaps" and not getattr(queue_kind(scenario.queue.adapter), "mishaps", False):
+            reason = (
+                f"the agent cannot yet let tasks of {scenario.queue.adapter} go wrong; let the app raise, or use another fault"
+            )
+            raise ScenarioInvalid(where, key, reason)
+        if need == "upstream" and scenario.upstream is None:
+            raise ScenarioInvalid(where, key, f"the fault {spec.kind!r} needs an [upstream], and the scenario has none")
     try:
         fault, trigger = kind(**spec.details), Trigger(spec, Random(f"{scenario.seed}:{label}:trigger"))
     except TypeError:

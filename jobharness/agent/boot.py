@@ -8,10 +8,12 @@ Variables, all set by the harness:
 - `JOBHARNESS_LIBRARY`: a module of `libraries/`, or the path of a Python file of the same shape.
 - `JOBHARNESS_APP`: the app, as the scenario names it. `JOBHARNESS_COMMAND`: JSON of the worker's command.
 - `JOBHARNESS_METHODS`: JSON of what a home-grown queue's methods are called; for the library `python` alone.
+- `JOBHARNESS_MISHAPS`: folder of orders to executions of tasks (see `mishaps`); set where a fault of the scenario needs it.
 - `JOBHARNESS_SETTINGS`: JSON of queue settings that the library's module lays over the app's own.
 
 A library's module has `WATCH`, a dict of module name -> function(recorder, settings), called once that module
-has been imported, and what `producer` and `inspect` ask of it (see `libraries/__init__`).
+has been imported, the same for `AROUND` with function(mishaps), and what `producer` and `inspect` ask of it (see
+`libraries/__init__`).
 """
 
 import atexit
@@ -40,6 +42,20 @@ def start(environ):
     if library:
         for module, attach in library_module(library).WATCH.items():
             imports.when_imported(module, _attacher(attach, settings(environ)))
+        if environ.get("JOBHARNESS_MISHAPS"):
+            _expect_mishaps(environ["JOBHARNESS_MISHAPS"], library_module(library))
+
+
+def _expect_mishaps(folder, library):
+    from .mishaps import Mishaps
+
+    mishaps = Mishaps(folder, recorder)
+    for module, attach in getattr(library, "AROUND", {}).items():
+        imports.when_imported(module, _attacher_of(attach, mishaps))
+
+
+def _attacher_of(attach, mishaps):
+    return lambda: attach(mishaps)
 
 
 def settings(environ=os.environ):

@@ -6,7 +6,7 @@ rolling restart, has `work` besides (`Working`).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
 from typing import Any, Protocol, runtime_checkable
@@ -72,6 +72,27 @@ class Scene(Protocol):
         """The living pool children of a worker."""
         ...
 
+    @property
+    def whole(self) -> bool:
+        """Whether every worker that should run is ready."""
+        ...
+
+    def memory_bytes(self, target: Target) -> int:
+        """The resident memory of a process; 0 when it is gone."""
+        ...
+
+    def redeploy(self, env: Mapping[str, str], folder: str | None) -> None:
+        """Start replacements with these variables laid over the app's, and in this folder, from now on."""
+        ...
+
+    def order_mishap(self, order: Mapping[str, Any]) -> None:
+        """Let executions go wrong inside the workers (see `jobharness.agent.mishaps`); one order for a fault."""
+        ...
+
+    def cancel_mishap(self) -> None:
+        """Take this fault's order back. Safe to call twice."""
+        ...
+
     def alive(self, target: Target) -> bool:
         """Whether the process still runs."""
         ...
@@ -84,8 +105,8 @@ class Scene(Protocol):
 class Fault(Protocol):
     """Something that goes wrong. Made from its details in the scenario; refuses details it does not know.
 
-    What it cannot do without stands in a class attribute `needs` (names of tables of the scenario, such as
-    "upstream"): a scenario without it is refused.
+    What it cannot do without stands in a class attribute `needs`: "upstream" (the scenario has one), "mishaps" (the
+    agent can let this library's tasks go wrong). A scenario without it is refused.
     """
 
     kind: str

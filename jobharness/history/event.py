@@ -120,7 +120,10 @@ DESCRIPTIONS: dict[Kind, str] = {
     Kind.WORKER_STARTED: "harness: a worker process was started; value: its process id; text: its name",
     Kind.WORKER_READY: "worker: this process takes jobs, as the library says; value: how many of the worker must (0: one)",
     Kind.WORKER_STOPPING: "worker: the library began an orderly stop",
-    Kind.WORKER_EXITED: "harness: a worker's main process is gone; value: exit code, negative for a signal; text: its name",
+    Kind.WORKER_EXITED: (
+        "harness: a worker's main process is gone; value: exit code, negative for a signal; text: its name; "
+        "task: its last log lines, where no fault ended it"
+    ),
     Kind.PRODUCER_READY: "producer: the app is imported, the plan is open",
     Kind.PRODUCER_LATE: "producer: a send began more than 1 ms after its moment; value: how late, ns",
     Kind.PRODUCER_DONE: "producer: the whole plan was sent; value: how many",

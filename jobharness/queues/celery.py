@@ -24,6 +24,7 @@ class CeleryQueue:
     """Celery workers by `celery -A APP worker`."""
 
     library = "celery"
+    mishaps = True
     brokers = ("redis",)
     reports = frozenset(
         (

@@ -36,6 +36,11 @@ class _Strike:
     working: bool = False
     hit: set[bytes] = field(default_factory=set)
 
+    @property
+    def lasts(self) -> bool:
+        """Whether jobs that come along now are hit too."""
+        return not self.undone and (self.armed.fault.lasting or self.working)
+
     def reaches(self, one: News) -> Target | None:
         """The target of this fault in which the event happened, if any."""
         for target in self.targets:
@@ -65,12 +70,13 @@ class Conductor:
         for armed in self._faults:
             if armed.label not in self._open:
                 armed.trigger.see(news)
-        lasting = [strike for strike in self._open.values() if strike.armed.fault.lasting and not strike.undone]
+        lasting = [strike for strike in self._open.values() if strike.lasts]
         for one in news if lasting else ():
             if one.kind in TAKES_JOBS:
                 for strike in lasting:
                     target = strike.reaches(one)
-                    if target is not None:
+                    # One that has come and gone since the last look was not held up.
+                    if target is not None and one.key in self._board.in_flight(one.name):
                         self._hit(strike, target, one.key)
 
     def act(self) -> bool:

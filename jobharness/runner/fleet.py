@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
@@ -56,6 +56,8 @@ class Fleet:
         self._folder, self._recorder, self._mark = folder, recorder, mark
         self.workers = [Worker(f"worker-{number}") for number in range(1, spec.workers + 1)]
         self._stopping = False
+        self._overlay: dict[str, str] = {}
+        self._cwd = surroundings.cwd
 
     def start(self) -> None:
         """Start every worker; readiness comes later, as an event. Raises: ProcessFailed."""
@@ -68,8 +70,8 @@ class Fleet:
         worker.process = Process(
             worker.name,
             self._surroundings.worker_command(worker.name),
-            env=self._surroundings.for_process("worker", worker.name),
-            folder=self._surroundings.cwd,
+            env={**self._surroundings.for_process("worker", worker.name), **self._overlay},
+            folder=self._cwd,
             log=self._folder.logs / f"{worker.name}.log",
             mark=self._mark,
         )
@@ -106,8 +108,11 @@ class Fleet:
         return gone
 
     def _exited(self, worker: Worker, code: int) -> None:
-        self._recorder.record(Kind.WORKER_EXITED, value=code, text=self._recorder.text(worker.name))
         assert worker.process is not None
+        # What no fault ended says why, so that the report can tell: its last lines.
+        said = "" if worker.state is State.ENDING else worker.process.log_tail(lines=5)
+        name, last_lines = self._recorder.text(worker.name), self._recorder.text(said)
+        self._recorder.record(Kind.WORKER_EXITED, value=code, text=name, task=last_lines)
         if not worker.served:
             raise ProcessFailed(worker.name, f"exited with code {code} before it was ready", worker.process.log_tail())
         # A replacement that exits before it is ready is tried again, as a process manager would, but its time runs on.
@@ -118,6 +123,12 @@ class Fleet:
         again = {"always": True, "on-failure": code != 0, "never": False}[self._spec.restart]
         if again and not self._stopping:
             worker.restart_ns = deadline_ns(self._spec.restart_delay)
+
+    def redeploy(self, env: Mapping[str, str], folder: str | None) -> None:
+        """From now on, start workers with these variables laid over the app's, and in this folder (relative to the app's)."""
+        self._overlay = {**self._overlay, **env}
+        if folder is not None:
+            self._cwd = (self._surroundings.cwd / folder).resolve()
 
     def ending(self, worker: Worker) -> None:
         """The worker was told to stop, or killed: it takes no more jobs, though its exit is noticed only later."""

@@ -40,6 +40,11 @@ class RunFolder:
         return self.path / "data"
 
     @property
+    def mishaps(self) -> Path:
+        """Orders of the harness to the executions of tasks."""
+        return self.path / "mishaps"
+
+    @property
     def plan(self) -> Path:
         """The jobs as planned, JSON lines."""
         return self.path / "plan.jsonl"
@@ -54,7 +59,7 @@ def new_folder(reports: Path, name: str) -> RunFolder:
     path = reports / f"{utc_now():%Y%m%d-%H%M%S}-{slug}-{secrets.token_hex(2)}"
     folder = RunFolder(path.resolve())
     try:
-        for place in (folder.records, folder.logs, folder.data):
+        for place in (folder.records, folder.logs, folder.data, folder.mishaps):
             place.mkdir(parents=True)
     except OSError as error:
         raise ReportsNotWritable(str(reports), error.strerror or str(error)) from error

@@ -140,10 +140,9 @@ class Run:
 
     def _scenes(self, fleet: Fleet, upstream: Upstream | None) -> dict[str, Scene]:
         """What each fault may see and do, with its own stream of the seed."""
-        seed = self.parts.scenario.seed
-        return {
-            armed.label: RunScene(armed.label, fleet, upstream, Random(f"{seed}:{armed.label}")) for armed in self.parts.faults
-        }
+        seed, mishaps = self.parts.scenario.seed, self.folder.mishaps
+        labels = [armed.label for armed in self.parts.faults]
+        return {label: RunScene(label, fleet, upstream, mishaps, Random(f"{seed}:{label}")) for label in labels}
 
     def _places(self, upstream: Upstream | None, service: Service | None) -> dict[str, str]:
         """What the placeholders of a scenario stand for in this run."""

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import signal
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from pathlib import Path
 from random import Random
+from typing import Any
 
 import psutil
 
@@ -21,8 +24,8 @@ ENDING = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
 class RunScene:
     """See `faults.fault.Scene`. Finds a target's process anew at each call: a process id alone could be another's by then."""
 
-    def __init__(self, label: str, fleet: Fleet, upstream: Upstream | None, random: Random) -> None:
-        self.label, self._fleet, self.upstream, self.random = label, fleet, upstream, random
+    def __init__(self, label: str, fleet: Fleet, upstream: Upstream | None, mishaps: Path, random: Random) -> None:
+        self.label, self._fleet, self.upstream, self._mishaps, self.random = label, fleet, upstream, mishaps, random
 
     def workers(self) -> Sequence[Target]:
         """The ready workers."""
@@ -31,6 +34,37 @@ class RunScene:
     def children(self, worker: str) -> Sequence[Target]:
         """The pool of a worker."""
         return [Target(worker, child.pid, child=True) for child in self._pool(worker)]
+
+    @property
+    def whole(self) -> bool:
+        """Whether every worker is ready."""
+        return self._fleet.whole
+
+    def memory_bytes(self, target: Target) -> int:
+        """The resident memory of a process."""
+        try:
+            return int(psutil.Process(target.pid).memory_info().rss)
+        except psutil.Error:
+            return 0
+
+    def redeploy(self, env: Mapping[str, str], folder: str | None) -> None:
+        """Change what replacements are started with."""
+        self._fleet.redeploy(env, folder)
+
+    def order_mishap(self, order: Mapping[str, Any]) -> None:
+        """Write the order, whole at once."""
+        path = self._order_path()
+        (path.parent / "hits").mkdir(exist_ok=True)
+        hidden = path.with_suffix(".new")
+        hidden.write_text(json.dumps(dict(order)), encoding="utf-8")
+        hidden.rename(path)
+
+    def cancel_mishap(self) -> None:
+        """Remove the order."""
+        self._order_path().unlink(missing_ok=True)
+
+    def _order_path(self) -> Path:
+        return self._mishaps / f"{self.label.replace('/', '_')}.json"
 
     def alive(self, target: Target) -> bool:
         """Whether the process still runs."""

@@ -33,6 +33,7 @@ class Surroundings:
         self.cwd = (parts.project / parts.scenario.queue.folder).resolve()
         if not self.cwd.is_dir():
             raise InvalidRequest(f"queue.folder: there is no folder {self.cwd}")
+        self._mishaps = any("mishaps" in getattr(armed.fault, "needs", ()) for armed in parts.faults)
         self._app_env = {name: self.fill(value, f"queue.env.{name}") for name, value in parts.scenario.queue.env.items()}
 
     def _interpreter(self, given: str | None) -> Path:
@@ -87,6 +88,7 @@ class Surroundings:
             "JOBHARNESS_APP": self._parts.scenario.queue.app,
             "JOBHARNESS_COMMAND": json.dumps(self.worker_command("worker")),
             "JOBHARNESS_METHODS": json.dumps(self._parts.scenario.queue.methods),
+            "JOBHARNESS_MISHAPS": str(self._folder.mishaps) if self._mishaps else "",
             "JOBHARNESS_SETTINGS": json.dumps(self._parts.scenario.queue.settings),
         }
 

@@ -7,9 +7,10 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
 
-__all__ = ["Duration", "Quantity", "Rate", "Share", "parse_duration", "parse_rate"]
+__all__ = ["Duration", "Quantity", "Rate", "Share", "parse_duration", "parse_rate", "parse_size"]
 
 SECONDS_PER = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
+BYTES_PER = {"B": 1, "KB": 1024, "MB": 1024**2, "GB": 1024**3}
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(us|ms|s|min|m|h|d)")
 _RATE = re.compile(r"(\d+(?:\.\d+)?)\s*/\s*(s|min|m|h)")
 
@@ -50,6 +51,13 @@ def parse_share(value: Any) -> Any:
     if isinstance(value, str) and (match := re.fullmatch(r"(\d+(?:\.\d+)?)\s*%", value.strip())):
         return float(match.group(1)) / 100
     raise ValueError(f'{value!r} is not a share; write a percentage, such as "10%"')
+
+
+def parse_size(value: Any) -> int:
+    """Bytes of a size such as "64KB", "300MB" or "1GB" (powers of 1024). Raises: ValueError."""
+    if isinstance(value, str) and (match := re.fullmatch(r"(\d+(?:\.\d+)?)\s*(B|KB|MB|GB)", value.strip())):
+        return round(float(match.group(1)) * BYTES_PER[match.group(2)])
+    raise ValueError(f'{value!r} is not a size; write a number with its unit, such as "300MB"')
 
 
 Duration = Annotated[float, BeforeValidator(lambda v: v if isinstance(v, float) else parse_duration(v)), Field(ge=0)]

@@ -82,3 +82,12 @@ def resize_image(name, pixels):
     for _ in range(max(1, pixels // 65536)):
         digest.update(bytes(65536))
     return digest.hexdigest()
+
+
+if os.environ.get("SHOP_VERSION", "1") == "1":
+
+    @app.task
+    def count_visit(page):
+        """Version 1 counts visits; version 2 has given it up."""
+        time.sleep(CARD_NETWORK_S / 2)
+        return len(page)

@@ -174,6 +174,24 @@ WATCH = {
 }
 
 
+def attach_mishaps(mishaps):
+    """Wrap the function of every task as the app defines it, below Celery's own retries (Celery._task_from_fun)."""
+    from celery import current_task
+    from celery.app.base import Celery
+
+    original = Celery._task_from_fun
+
+    @functools.wraps(original)
+    def task_from_fun(self, fun, name=None, *args, **kwargs):
+        name = name or self.gen_task_name(fun.__name__, fun.__module__)
+        return original(self, mishaps.around(name, fun, lambda: current_task.request.id), name, *args, **kwargs)
+
+    Celery._task_from_fun = task_from_fun
+
+
+AROUND = {"celery.app.base": attach_mishaps}
+
+
 class Sender:
     """Calls the app's tasks as its own code does, by `apply_async`."""
 
