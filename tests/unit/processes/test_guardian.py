@@ -55,10 +55,10 @@ if os.fork() == 0:      # A daemon, as ill-behaved programs make them: a session
     os.setsid()
     if os.fork():
         os._exit(0)
-    os.write(1, b"%d\n" % os.getpid())  # At once: two processes write to this pipe.
+    os.write(1, b"%d\\n" % os.getpid())  # At once: two processes write to this pipe.
     time.sleep(60)
 os.wait()
-os.write(1, b"done\n")
+os.write(1, b"done\\n")
 """
 
 
