@@ -67,31 +67,38 @@ class Expectations:
 
     def at_least_once(self) -> None:
         """Every acknowledged job was completed."""
+        __tracebackhide__ = True
         self._hold(AtLeastOnce())
 
     def at_most_once(self) -> None:
         """No job was run again, unless it asked for it."""
+        __tracebackhide__ = True
         self._hold(AtMostOnce())
 
     def exactly_once(self) -> None:
         """Both."""
+        __tracebackhide__ = True
         self._hold(ExactlyOnce())
 
     def attempts_bounded(self, max_attempts: int) -> None:
         """No job was executed more than `max_attempts` times."""
+        __tracebackhide__ = True
         self._hold(AttemptsBounded(max_attempts))
 
     def recovery(self, within_s: float) -> None:
         """Each job that a fault hit was completed within `within_s` seconds."""
+        __tracebackhide__ = True
         self._hold(Recovery(within_s))
 
     def verdict(self, word: str = "holds") -> None:
         """The whole verdict is `word`."""
+        __tracebackhide__ = True
         seen = self._result.verdict
         if str(seen.word) != word:
             raise AssertionError(f"the verdict is {seen.word}, not {word}\n" + "\n".join(self._explain(f) for f in seen.findings))
 
     def _hold(self, contract: Contract) -> None:
+        __tracebackhide__ = True  # pytest then shows the test's own line.
         (finding,) = judge(self._result.history, [contract]).findings
         if finding.word is not Word.HOLDS:
             raise AssertionError(self._explain(finding) + f"\n\nrepeat: {self._result.repeat}\nreport: {self._result.folder}")

@@ -1,0 +1,116 @@
+"""A scenario's file and its one test."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from _pytest._code.code import ReprEntryNative, ReprExceptionInfo, ReprFileLocation, ReprTraceback
+
+from jobharness.errors import InvalidRequest, JobharnessBug, JobharnessError, message_of
+from jobharness.scenario.load import load_scenario
+from jobharness.scenario.model import Scenario
+
+__all__ = ["ScenarioFile", "ScenarioItem"]
+
+
+class ScenarioFile(pytest.File):
+    """A scenario's file. It is read when it is collected, so that a mistake in it shows at once; nothing is started."""
+
+    def collect(self) -> Iterable[ScenarioItem]:
+        """Its one item."""
+        try:
+            scenario = load_scenario(Path(os.path.relpath(self.path)))
+        except InvalidRequest as error:
+            raise self.CollectError(str(error)) from None
+        name = f"{self.path.stem}[{scenario.queue.adapter}-{scenario.broker.kind}]"
+        yield ScenarioItem.from_parent(self, name=name, scenario=scenario)
+
+
+class ScenarioItem(pytest.Item):
+    """One scenario as a test. A known gap is a strict expected failure: only a broken contract counts as the failure expected."""
+
+    def __init__(self, *, scenario: Scenario, **rest: Any) -> None:
+        super().__init__(**rest)
+        self.scenario = scenario
+        self.add_marker("jobharness")
+        self.extra_keyword_matches.update(scenario.tags)
+        if scenario.known_gap is not None:
+            self.add_marker(pytest.mark.xfail(reason=scenario.known_gap, raises=_Broken, strict=True))
+
+    def runtest(self) -> None:
+        """Run it, leave what it came to in the report's properties, and fail unless it passed."""
+        # The runner, and polars with it, is not needed to collect.
+        from jobharness.pytest_plugin.live import LiveLine
+        from jobharness.pytest_plugin.session import keep, make_harness, properties, story
+
+        seed = self.config.getoption("--jobharness-seed")
+        seed = self.scenario.seed if seed is None else seed
+        repeat = f"pytest --jobharness {shlex.quote(os.path.relpath(self.path))} --jobharness-seed {seed}"
+        line = LiveLine(self)
+        try:
+            result = make_harness(self.config, line, repeat).run(self.path, seed=seed)
+        finally:
+            line.clear()
+        keep(self.config, result)
+        self.user_properties += properties(result)
+        self._judge(result.exit_code, story(self.config, result))
+
+    def _judge(self, code: int, text: str) -> None:
+        kind = {1: _Broken, 3: _NoVerdict, 4: _GateCrossed}.get(code)
+        if kind is not None:
+            raise kind(text)
+        if self.scenario.known_gap is not None and not self.config.getoption("runxfail"):
+            raise _GapClosed(
+                "the known gap is closed: everything that was promised held.\n"
+                f"Take `known_gap` out of {os.path.relpath(self.path)}, so that it is noticed when it opens again.\n"
+                f"It said: {self.scenario.known_gap}\n\n{text}"
+            )
+
+    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
+        """Our own words and no traceback: what failed is the jobs, not this code."""
+        error = excinfo.value
+        if isinstance(error, _Failure):
+            return self._in_our_words(str(error))
+        if isinstance(error, JobharnessError) and not isinstance(error, JobharnessBug):
+            place, message = os.path.relpath(self.path), message_of(error)
+            return self._in_our_words(message if place in message else f"{place}: {message}")
+        from jobharness.pytest_plugin.session import reports_folder
+        from jobharness.report.bug import bug_note
+
+        return self._in_our_words(bug_note(error, reports_folder(self.config) or self.config.rootpath / "reports"))
+
+    def _in_our_words(self, text: str) -> ReprExceptionInfo:
+        """A failure's text in pytest's own form, so that its first line alone is the summary, in JUnit XML too."""
+        headline, body = text.splitlines()[0], text + "\n"
+        return ReprExceptionInfo(
+            ReprTraceback([ReprEntryNative([body])], None, "native"), ReprFileLocation(str(self.path), 0, headline)
+        )
+
+    def reportinfo(self) -> tuple[Path, int | None, str]:
+        """The file, and the heading of a failure."""
+        return self.path, None, f"{self.scenario.title} ({os.path.relpath(self.path)})"
+
+
+class _Failure(Exception):
+    """Why a scenario's item is red. `str()` is the whole text."""
+
+
+class _Broken(_Failure):
+    """A contract is broken."""
+
+
+class _NoVerdict(_Failure):
+    """The run was vacuous, or could not see enough."""
+
+
+class _GateCrossed(_Failure):
+    """Every contract holds; a metric is beyond its limit."""
+
+
+class _GapClosed(_Failure):
+    """A known gap that is none any more."""
