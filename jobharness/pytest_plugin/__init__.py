@@ -1,8 +1,8 @@
 """The pytest plugin: `pytest --jobharness` runs scenarios as tests, and the `harness` fixture runs them inside tests.
 
-Every project that has jobharness installed loads this module in every run of pytest: it holds the hooks and nothing else,
-and imports pytest and the standard library alone. What they do is in the files beside it, imported when a scenario is collected, the fixture
-is asked for, or there is something to show.
+Every project that has jobharness installed loads this module in every run of pytest: it holds the hooks and nothing else, and
+imports pytest and the standard library alone. What they do is in the files beside it, imported when a scenario is collected,
+the fixture is asked for, or there is something to show.
 
     items.ScenarioItem -----.
     session.SessionHarness ----+-> Harness.run -> Result -> digest, as JSON, on the test's report (so it crosses pytest-xdist)
