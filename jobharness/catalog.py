@@ -25,6 +25,7 @@ __all__ = ["BROKERS", "FAULTS", "METRICS", "QUEUES", "assemble", "broker_kind", 
 QUEUES = {
     "celery": "jobharness.queues.celery:CeleryQueue",
     "dramatiq": "jobharness.queues.dramatiq:DramatiqQueue",
+    "procrastinate": "jobharness.queues.procrastinate:ProcrastinateQueue",
     "rq": "jobharness.queues.rq:RqQueue",
     "taskiq": "jobharness.queues.taskiq:TaskiqQueue",
 }

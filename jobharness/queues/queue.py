@@ -1,10 +1,11 @@
 """The seam: what a queue library is to a run.
 
-Two abilities are asked for and not required of everyone:
+Three abilities are asked for and not required of everyone:
 
 - `reports`, a class attribute (`TellsKinds`): the kinds of event that the adapter's agent records, beside those that
   the harness writes itself. An adapter that does not say is taken to record `LEAST_REPORTS`. A contract which needs
   a kind that is not among them is refused when the scenario is loaded: a promise that cannot be seen is not judged.
+- `setup_command(python)` (`NeedsSetup`): what makes the library's own tables; run once in a broker that the run started.
 - `dead(broker, app)` (`ListsDead`): the jobs in the place where the library keeps failed ones. With it, the history
   has `job.buried`, and the contract `dead_letters` can be asked for.
 """
@@ -20,7 +21,7 @@ from jobharness.brokers.broker import Broker
 from jobharness.history.event import HARNESS_KINDS, Kind
 from jobharness.scenario.model import QueueSpec
 
-__all__ = ["LEAST_REPORTS", "App", "Counts", "Held", "ListsDead", "Queue", "TellsKinds", "reported_kinds"]
+__all__ = ["LEAST_REPORTS", "App", "Counts", "Held", "ListsDead", "NeedsSetup", "Queue", "TellsKinds", "reported_kinds"]
 
 LEAST_REPORTS = frozenset(
     (Kind.ENQUEUE_BEGIN, Kind.ENQUEUE_ACKNOWLEDGED, Kind.JOB_RUNNING, Kind.JOB_FINISHED, Kind.JOB_FAILED, Kind.WORKER_READY)
@@ -95,6 +96,15 @@ class TellsKinds(Protocol):
     """A queue that says which kinds of event its agent records."""
 
     reports: frozenset[Kind]
+
+
+@runtime_checkable
+class NeedsSetup(Protocol):
+    """A queue whose users run a command once before the first worker: a migration, a schema."""
+
+    def setup_command(self, python: Path) -> list[str]:
+        """That command. `python`: the interpreter of the app's environment."""
+        ...
 
 
 @runtime_checkable

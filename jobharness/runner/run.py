@@ -41,6 +41,7 @@ from jobharness.runner.parts import Parts
 from jobharness.runner.progress import Progress, Status
 from jobharness.runner.scene import RunScene
 from jobharness.runner.service import Service
+from jobharness.runner.setup import set_up
 from jobharness.runner.surroundings import Surroundings
 from jobharness.scenario.model import UpstreamSpec
 from jobharness.upstream.behaviour import Manners, QuotaRule
@@ -120,6 +121,7 @@ class Run:
         stack.callback(self.parts.broker.stop)
         self.parts.broker.start(site)
         self.provider = self.parts.broker.provider
+        set_up(self.parts, around, site)
         if upstream is not None:
             stack.callback(upstream.stop)
             upstream.start(site)

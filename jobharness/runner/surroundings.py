@@ -73,7 +73,7 @@ class Surroundings:
     def for_process(self, role: str, name: str) -> dict[str, str]:
         """The whole environment of one process of the app, the agent switched on."""
         library = self._parts.queue.agent_library()
-        path = os.pathsep.join(filter(None, [str(AGENT_PATH), os.environ.get("PYTHONPATH", "")]))
+        path = os.pathsep.join(filter(None, [str(AGENT_PATH), self._app_env.get("PYTHONPATH", os.environ.get("PYTHONPATH", ""))]))
         return {
             **os.environ,
             # A service and its workers are found beside the interpreter, as in an activated environment.

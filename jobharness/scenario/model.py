@@ -49,6 +49,8 @@ class QueueSpec(Part):
     """The worker's command, where it is not the library's own: a wrapper, a script, or a home-grown queue's worker."""
     settings: dict[str, Any] = {}
     """Settings laid over the app's own, by the names the library gives them."""
+    setup: tuple[tuple[str, ...], ...] = ()
+    """Commands run once before the first worker, such as migrations; the library's own where the broker is the run's."""
     methods: dict[str, str] = {}
     """Adapter "python": what a home-grown queue calls its put, reserve, run, settle, retry and bury."""
     ask: dict[str, str] = {}
