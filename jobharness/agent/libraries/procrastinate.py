@@ -47,6 +47,15 @@ def attach_manager(recorder, settings):
         readiness.reached("fetched")
         return job
 
+    @wrap(JobManager, "listen_for_jobs")
+    async def listen_for_jobs(original, self, *args, **kwargs):
+        try:
+            return await original(self, *args, **kwargs)
+        except Exception:
+            # The worker goes on without, and finds jobs by polling (3.2 with psycopg-pool 3.3 always does).
+            readiness.reached("listening")
+            raise
+
     for name in ("finish_job", "retry_job"):
 
         @wrap(JobManager, name)
