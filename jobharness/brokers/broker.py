@@ -123,11 +123,12 @@ class QueueTotals:
 
 @dataclass(frozen=True)
 class QueuedMessage:
-    """One message that waits in a queue: its body, AMQP properties by name (headers too), and the queue's name."""
+    """One message that waits in a queue: its body, its AMQP properties and headers by name, and the queue's name."""
 
     queue: str
     body: bytes
     properties: Mapping[str, Any]
+    headers: Mapping[str, Any]
 
 
 @runtime_checkable

@@ -153,7 +153,7 @@ class RabbitmqBroker(ServerBroker):
             with self.client() as client, client.channel() as channel:
                 while (message := channel.basic_get(queue)) is not None:
                     body = message.body if isinstance(message.body, bytes) else message.body.encode()
-                    yield QueuedMessage(queue, body, message.properties)
+                    yield QueuedMessage(queue, body, message.properties, message.headers or {})
         except (NotReady, amqp.AMQPError, OSError) as error:
             raise BrokerFailed(f"the broker did not answer ({error})") from error
 

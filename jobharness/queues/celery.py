@@ -1,15 +1,16 @@
-"""Celery, the harness's side: its worker command, and where its jobs are in a Redis broker (kombu/transport/redis.py)."""
+"""Celery, the harness's side: its worker command, and where its jobs are in each kind of broker."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Protocol
 
-from jobharness.brokers.broker import Broker
+from jobharness.brokers.broker import Broker, MessageQueues
 from jobharness.errors import InvalidRequest
 from jobharness.history.event import Kind
-from jobharness.queues.asking import asking_redis
+from jobharness.queues.asking import ask_sql, asking_redis
 from jobharness.queues.queue import App, Counts, Held
 from jobharness.scenario.model import QueueSpec
 
@@ -25,7 +26,7 @@ class CeleryQueue:
 
     library = "celery"
     mishaps = True
-    brokers = ("redis",)
+    brokers = ("redis", "rabbitmq", "sqlite")
     reports = frozenset(
         (
             Kind.ENQUEUE_BEGIN, Kind.ENQUEUE_ACKNOWLEDGED, Kind.ENQUEUE_NOT_BEFORE, Kind.ENQUEUE_PRIORITY, Kind.SCHEDULE_TICK,
@@ -57,30 +58,88 @@ class CeleryQueue:
         return "celery"
 
     def counts(self, broker: Broker, app: App) -> Counts:
-        """Waiting: the queue's lists. Running: delivered and not acknowledged (prefetched and delayed jobs are among them)."""
+        """Waiting: in its queues. Running: delivered and not acknowledged (prefetched and delayed jobs are among them)."""
+        return _STORES[broker.kind].counts(broker, _queues(app))
+
+    def held(self, broker: Broker, app: App) -> Iterable[Held]:
+        """The messages in the app's queues, and those delivered and not acknowledged where the broker can list them."""
+        return _STORES[broker.kind].held(broker, _queues(app))
+
+
+def _queues(app: App) -> list[str]:
+    return list(app.settings.get("queues") or [app.settings.get("task_default_queue") or "celery"])
+
+
+class _Store(Protocol):
+    """Where kombu keeps messages in one kind of broker."""
+
+    def counts(self, broker: Broker, queues: Sequence[str]) -> Counts: ...
+    def held(self, broker: Broker, queues: Sequence[str]) -> Iterator[Held]: ...
+
+
+class _Redis:
+    """Lists, one per priority step, and a hash of unacknowledged messages (kombu/transport/redis.py)."""
+
+    def counts(self, broker: Broker, queues: Sequence[str]) -> Counts:
         client = broker.client()
         with asking_redis(), client.pipeline(transaction=False) as pipeline:
-            for name in _lists(app):
+            for name in _lists(queues):
                 pipeline.llen(name)
             pipeline.hlen("unacked")
             *waiting, unacked = pipeline.execute()
         return Counts(waiting=sum(waiting), running=unacked)
 
-    def held(self, broker: Broker, app: App) -> Iterable[Held]:
-        """The messages in the queue's lists and in the hash of unacknowledged ones."""
+    def held(self, broker: Broker, queues: Sequence[str]) -> Iterator[Held]:
         client = broker.client()
         with asking_redis():
-            for name in _lists(app):
+            for name in _lists(queues):
                 yield from (_held(raw, f"waiting in the list {name!r}") for raw in client.lrange(name, 0, -1))
             # The value is [message, exchange, routing key] (kombu Channel.QoS.append).
             for raw in client.hvals("unacked"):
                 yield _held(json.dumps(json.loads(raw)[0]), "delivered, not acknowledged (in the hash 'unacked')")
 
 
-def _lists(app: App) -> Iterator[str]:
-    queue = app.settings.get("task_default_queue") or "celery"
-    for step in PRIORITY_STEPS:
-        yield f"{queue}{PRIORITY_SEPARATOR}{step}" if step else queue
+class _Rabbitmq:
+    """AMQP queues. A message that is delivered and not acknowledged cannot be listed until its worker's connection ends."""
+
+    def counts(self, broker: Broker, queues: Sequence[str]) -> Counts:
+        assert isinstance(broker, MessageQueues)
+        totals = [total for name, total in broker.queue_totals().items() if name in queues]
+        return Counts(waiting=sum(total.ready for total in totals), running=sum(total.unacknowledged or 0 for total in totals))
+
+    def held(self, broker: Broker, queues: Sequence[str]) -> Iterator[Held]:
+        assert isinstance(broker, MessageQueues)
+        for name in sorted(set(queues) & set(broker.queue_totals())):
+            for message in broker.waiting(name):
+                yield Held(message.headers["id"], f"waiting in the queue {name!r}")
+
+
+class _Sqlite:
+    """A table of messages (kombu/transport/sqlalchemy): a delivered one turns invisible, and nothing ever brings it back."""
+
+    def counts(self, broker: Broker, queues: Sequence[str]) -> Counts:
+        return Counts(waiting=sum(1 for _ in self.held(broker, queues)))
+
+    def held(self, broker: Broker, queues: Sequence[str]) -> Iterator[Held]:
+        if not ask_sql(broker, "SELECT 1 FROM sqlite_master WHERE name = 'kombu_message'"):
+            return
+        rows = ask_sql(
+            broker,
+            "SELECT queue.name, payload FROM kombu_message AS message JOIN kombu_queue AS queue ON queue.id = queue_id "
+            "WHERE visible ORDER BY message.id",
+        )
+        for name, payload in rows:
+            if name in queues:
+                yield _held(payload, f"waiting in the table 'kombu_message' (queue {name!r})")
+
+
+_STORES: dict[str, _Store] = {"redis": _Redis(), "rabbitmq": _Rabbitmq(), "sqlite": _Sqlite()}
+
+
+def _lists(queues: Sequence[str]) -> Iterator[str]:
+    for queue in queues:
+        for step in PRIORITY_STEPS:
+            yield f"{queue}{PRIORITY_SEPARATOR}{step}" if step else queue
 
 
 def _held(raw: bytes | str, where: str) -> Held:

@@ -226,6 +226,7 @@ def inspect(app):
         "worker_max_tasks_per_child",
     )  # fmt: skip
     settings = {key: live.conf.get(key) for key in keys}
+    settings["queues"] = sorted(live.amqp.queues)
     tasks = {
         name: {
             "acks_late": task.acks_late,

@@ -20,4 +20,6 @@ def _subject(broker, url="{broker.url}", **queue):
 
 SUBJECTS = [
     _subject("redis"),
+    _subject("rabbitmq"),
+    _subject("sqlite", "sqla+{broker.url}"),
 ]
