@@ -10,15 +10,15 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from random import Random
 
 from jobharness.agent.recorder import Recorder
-from jobharness.brokers.broker import LivesInFolder
+from jobharness.brokers.broker import LivesInFolder, MessageQueues
 from jobharness.clock import NS_PER_S, deadline_ns, now_ns, seconds_between
 from jobharness.contracts.contract import Verdict, judge
-from jobharness.errors import JobharnessError, ProcessFailed
+from jobharness.errors import BrokerFailed, JobharnessError, ProcessFailed
 from jobharness.faults.fault import Scene
 from jobharness.history import log
 from jobharness.history.event import Kind
@@ -76,6 +76,7 @@ class Run:
         self._producer: Process | None = None
         self.app: App | None = None
         self.provider = ""
+        self._unlisted = False  # Whether the broker holds jobs which it cannot list before the workers have gone.
         self.cut_short = ""
 
     def execute(self) -> History:
@@ -214,6 +215,8 @@ class Run:
         """Record every job that the broker still holds or keeps as failed, and where. Before the workers stop:
         stopping moves jobs."""
         assert self.app is not None
+        running = self.parts.queue.counts(self.parts.broker, self.app).running
+        self._unlisted = bool(running) and isinstance(self.parts.broker, MessageQueues) and not self._unlisted
         for held in self.parts.queue.held(self.parts.broker, self.app):
             key, _ = self._recorder.job(held.job_id)
             self._recorder.record(Kind.JOB_HELD, key, text=self._recorder.text(held.where))
@@ -229,6 +232,10 @@ class Run:
             self._conductor.undo_all()
         if self._fleet is not None:
             self._fleet.stop(STOP_GRACE_S)
+        if self._unlisted:
+            # An AMQP broker lists a delivered message only when it has it back: when the connection of its worker has ended.
+            with suppress(BrokerFailed):
+                self._note_held()
         if self._producer is not None:
             self._producer.stop(grace_s=1)
         for pid, name in self._follower.failed():
