@@ -16,6 +16,7 @@ from jobharness.runner.about import about
 from jobharness.runner.folder import RunFolder, new_folder
 from jobharness.runner.parts import Parts
 from jobharness.runner.progress import Progress, Silent
+from jobharness.runner.rehearsal import rehearse
 from jobharness.runner.result import Result
 from jobharness.runner.run import Run
 from jobharness.scenario.load import changed, load_scenario
@@ -49,6 +50,13 @@ class Harness:
         KeyboardInterrupt, both after the report of what was seen until then was written (its folder is in the exception's notes).
         """
         parts = self._parts(scenario, changes)
+        control = None
+        if parts.scenario.control:
+            control = self._execute(assemble(parts.scenario.without_faults(), self.project, parts.source), None)
+        return self._execute(parts, control)
+
+    def _execute(self, parts: Parts, control: Result | None) -> Result:
+        """Run it once and write its report; `control` is the same without faults, if that was asked for."""
         source = parts.source
         folder = new_folder(self.reports, source.stem if source is not None else parts.scenario.title)
         run = Run(parts, folder, self._progress)
@@ -59,10 +67,14 @@ class Harness:
             shutil.rmtree(folder.path)
             raise
         except (EnvironmentFailed, KeyboardInterrupt) as error:
-            self._publish(run, folder)
+            self._publish(run, folder, control)
             error.add_note(f"What was seen until then, with the log of every process: {_as_typed(folder.path)}")
             raise
-        return self._publish(run, folder)
+        return self._publish(run, folder, control)
+
+    def rehearse(self, scenario: Scenario | Path | str, **changes: Any) -> list[str]:
+        """What a run would do, in words, a line each. Nothing is touched. Raises: InvalidRequest, PortTaken."""
+        return list(rehearse(self._parts(scenario, changes)))
 
     def check(self, scenario: Scenario | Path | str, **changes: Any) -> None:
         """Everything that can be said of a scenario without starting anything.
@@ -80,8 +92,10 @@ class Harness:
             scenario = changed(scenario, str(source or "scenario"), changes)
         return assemble(scenario, self.project, source)
 
-    def _publish(self, run: Run, folder: RunFolder) -> Result:
+    def _publish(self, run: Run, folder: RunFolder, control: Result | None) -> Result:
         verdict, metrics, crossings = run.judge()
+        if control is not None:
+            verdict = verdict.against(control.verdict, control.folder.name)
         result = Result(
             scenario=run.parts.scenario,
             source=run.parts.source,

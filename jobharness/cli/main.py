@@ -60,6 +60,9 @@ def run(
     json_file: Annotated[
         Path | None, typer.Option("--json", metavar="FILE", help="Write all results as JSON; '-' is standard output.")
     ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only say what would be started, sent and hit, and when; touch nothing.")
+    ] = False,
     reports: Reports = None,
 ) -> None:
     """Run scenarios, one after the other, and print what became of the jobs.
@@ -68,8 +71,10 @@ def run(
     be started); 4 a gate was crossed; 130 interrupted. Of several scenarios the gravest counts, in the order 1, 2, 3, 4, 0. A
     known gap changes nothing here: a broken contract is 1.
     """
-    from jobharness.cli.run import run_scenarios
+    from jobharness.cli.run import rehearse_scenarios, run_scenarios
 
+    if dry_run:
+        _end(lambda: rehearse_scenarios(scenarios, seed))
     _end(lambda: run_scenarios(scenarios, seed, json_file, reports), reports)
 
 

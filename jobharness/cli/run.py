@@ -27,7 +27,7 @@ from jobharness.report.digest import Digest, digest
 from jobharness.report.live import progress_on
 from jobharness.report.terminal import before_after_table, run_report, show, summary_table
 
-__all__ = ["GRAVEST_FIRST", "gravest", "run_scenarios", "scenario_files"]
+__all__ = ["GRAVEST_FIRST", "gravest", "rehearse_scenarios", "run_scenarios", "scenario_files"]
 
 EXIT_INTERRUPTED = 130
 EXIT_BUG = 3
@@ -59,6 +59,14 @@ def scenario_files(paths: Iterable[Path]) -> list[Path]:
         else:
             raise InvalidRequest(f"{path}: there is no such scenario. `jobharness scenarios` lists those in ./scenarios")
     return list(dict.fromkeys(found))
+
+
+def rehearse_scenarios(paths: list[Path], seed: int | None) -> int:
+    """Print what each scenario would do; nothing is touched."""
+    changes = {} if seed is None else {"seed": seed}
+    for file in scenario_files(paths):
+        show(Console(), Text("\n".join(Harness(Path.cwd()).rehearse(file.absolute(), **changes))))
+    return 0
 
 
 def run_scenarios(paths: list[Path], seed: int | None, json_file: Path | None, reports: Path | None) -> int:

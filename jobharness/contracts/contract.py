@@ -90,12 +90,34 @@ class Verdict:
         """The gravest word; *unknown* where there is no finding at all."""
         return min((finding.word for finding in self.findings), default=Word.UNKNOWN)
 
+    def against(self, control: Verdict, run: str) -> Verdict:
+        """This verdict in the light of a control run (named `run`): the same without faults.
+
+        Where the control held, nothing changes but for a finding that says so. Otherwise nothing here is *broken* by a
+        fault: what is broken becomes *unknown*.
+        """
+        wrong = [finding for finding in control.findings if finding.word is not Word.HOLDS]
+        if not wrong:
+            held = Finding("control", Word.HOLDS, f"without faults every contract held (run {run})")
+            return Verdict((*self.findings, held))
+        named = "; ".join(f"{finding.contract}: {finding.word}: {finding.sentence}" for finding in wrong)
+        reason = Finding("control", Word.UNKNOWN, f"broken before any fault (run {run}): {named}")
+        return Verdict((reason, *(_excused(finding) for finding in self.findings)))
+
     def __getitem__(self, contract: str) -> Finding:
         """The finding of a contract by name. Raises KeyError."""
         for finding in self.findings:
             if finding.contract == contract:
                 return finding
         raise KeyError(contract)
+
+
+def _excused(finding: Finding) -> Finding:
+    """The finding, no longer held against the faults."""
+    if finding.word is not Word.BROKEN:
+        return finding
+    sentence = f"{finding.sentence} (but the contract does not hold without faults either)"
+    return Finding(finding.contract, Word.UNKNOWN, sentence, finding.counts, finding.offenders)
 
 
 def judge(history: History, contracts: Iterable[Contract]) -> Verdict:

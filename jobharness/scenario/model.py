@@ -293,6 +293,8 @@ class Scenario(Part):
     """Words to select it by."""
     seed: int = 1
     """Everything random derives from it."""
+    control: bool = False
+    """Run the same without faults first: a contract that is broken then says nothing about faults."""
     queue: QueueSpec
     broker: BrokerSpec
     upstream: UpstreamSpec | None = None
@@ -309,6 +311,10 @@ class Scenario(Part):
         if self.service is None and any(job.post for job in self.workload.job):
             raise ValueError("a job is sent by `post`, but the scenario has no [service]")
         return self
+
+    def without_faults(self) -> Scenario:
+        """The control of this scenario: the same, with nothing going wrong."""
+        return self.model_copy(update={"fault": (), "control": False, "title": f"{self.title} (control, no faults)"})
 
     def with_(self, **changes: Any) -> Scenario:
         """A copy with changes, validated again. Keys of a part are written `queue__workers=4`; a bare name that only

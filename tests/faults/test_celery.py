@@ -1,0 +1,121 @@
+"""Each fault of the library under scenarios/faults, on Celery and Redis, judged by its evidence in the history."""
+
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from jobharness.contracts.contract import Word
+from jobharness.harness import Harness
+from jobharness.history.event import Dead, Kind
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """`run(name)`: the result of scenarios/faults/<name>.toml."""
+    reports = tmp_path_factory.mktemp("reports")
+    return lambda name: Harness(ROOT, reports).run(f"scenarios/faults/{name}.toml")
+
+
+def rows(history, *kinds):
+    return list(history.of(*kinds).collect().iter_rows(named=True))
+
+
+def test_stall_longer_than_the_lease_makes_two_live_owners(run):
+    result = run("worker_paused")
+    assert result.verdict["at_most_once"].word is Word.BROKEN
+    (job,) = result.verdict["at_most_once"].jobs
+    life = [moment for moment in result.history.life(job) if moment.kind in (Kind.JOB_RUNNING, Kind.JOB_FINISHED)]
+    # The second owner begins before the first has ended, and both end: the stale one settles, too.
+    assert [moment.kind for moment in life] == [Kind.JOB_RUNNING, Kind.JOB_RUNNING, Kind.JOB_FINISHED, Kind.JOB_FINISHED]
+    assert life[0].worker != life[1].worker
+
+
+def test_rolling_restart_stops_every_worker_once_and_loses_nothing(run):
+    result = run("rolling_restart")
+    assert result.verdict.word is Word.HOLDS, result.verdict.findings
+    end = rows(result.history, Kind.FAULT_END)[0]["time_ns"]
+    before = [row for row in rows(result.history, Kind.WORKER_EXITED) if row["time_ns"] < end]
+    assert sorted(result.history.text(row["text"]) for row in before) == ["worker-1", "worker-2"]
+    assert all(row["value"] == 0 and row["task"] == 0 for row in before)
+    # One after another: the second stops only when the first is back.
+    ready = [row["time_ns"] for row in rows(result.history, Kind.WORKER_READY)]
+    assert any(before[0]["time_ns"] < moment < before[1]["time_ns"] for moment in ready)
+
+
+def test_removed_task_is_thrown_away_by_the_new_code(run):
+    result = run("task_removed_by_deploy")
+    finding = result.verdict["at_least_once"]
+    assert finding.word is Word.BROKEN
+    dead = [row for row in rows(result.history, Kind.JOB_DEAD) if row["value"] == Dead.UNKNOWN_TASK]
+    assert {row["job"] for row in dead} >= set(finding.jobs)
+
+
+def test_worker_that_is_told_to_stop_finishes_what_it_runs(run):
+    result = run("worker_terminated")
+    assert result.verdict.word is Word.HOLDS, result.verdict.findings
+    assert rows(result.history, Kind.WORKER_STOPPING)
+    assert result.metrics["faults.jobs_hit"].value >= 1
+
+
+def test_poisonous_job_takes_its_process_with_it_and_is_given_up(run):
+    result = run("task_is_poison")
+    hits = {row["job"] for row in rows(result.history, Kind.FAULT_HIT) if row["job"] is not None}
+    assert len(hits) == 2
+    given_up = {row["job"] for row in rows(result.history, Kind.JOB_DEAD) if row["value"] == Dead.WORKER_LOST}
+    assert given_up == hits == set(result.verdict["at_least_once"].jobs)
+
+
+def test_process_over_its_memory_limit_is_killed_and_its_job_runs_again(run):
+    result = run("task_leaks_memory")
+    assert result.verdict["at_least_once"].word is Word.HOLDS
+    label = result.history.number_of("memory#2")
+    killed = [row for row in rows(result.history, Kind.FAULT_HIT) if row["text"] == label and row["job"] is not None]
+    assert killed
+    runs = result.history.lives.filter(pl.col("job") == killed[0]["job"])["running"].item()
+    assert runs == 2
+
+
+def test_execution_that_raises_is_dead_once_and_the_others_are_done(run):
+    result = run("task_raises")
+    hits = {row["job"] for row in rows(result.history, Kind.FAULT_HIT) if row["job"] is not None}
+    lives = result.history.lives
+    assert hits
+    assert set(lives.filter(pl.col("dead") == 1)["job"]) == hits
+    assert set(lives.filter(pl.col("finished") == 1)["job"]) == set(lives["job"]) - hits
+
+
+@pytest.fixture(scope="module")
+def storms(run):
+    """The two tasks in the same storm of 429s: who reads Retry-After, and who does not."""
+    return run("api_says_429_politely"), run("api_says_429_at_once")
+
+
+def test_polite_task_wastes_one_request_a_job_and_waits_as_long_as_it_was_told(storms):
+    polite, _ = storms
+    refused = [row for row in rows(polite.history, Kind.UPSTREAM_ANSWERED) if row["value"] == 429]
+    assert refused
+    assert len({row["job"] for row in refused}) == len(refused)
+    retried = {row["job"]: row["value"] for row in rows(polite.history, Kind.JOB_RETRIED)}
+    # The library says when it will try again, as a moment: what is left until then is a little less than 2 s.
+    assert all(1.5e9 < retried[row["job"]] <= 2e9 for row in refused)
+
+
+def test_hasty_task_wastes_many_times_more_requests(storms):
+    polite, hasty = (sum(1 for row in rows(result.history, Kind.UPSTREAM_ANSWERED) if row["value"] == 429) for result in storms)
+    assert hasty > 2 * polite
+    assert storms[1].metrics["attempts.mean"].value > storms[0].metrics["attempts.mean"].value
+
+
+def test_each_effect_of_the_storm_was_applied_once(storms):
+    for result in storms:
+        effects = [result.history.text(row["text"]) for row in rows(result.history, Kind.EFFECT_APPLIED)]
+        assert len(effects) == len(set(effects)) == 80
+
+
+def test_control_run_comes_first_and_is_named_in_the_verdict(tmp_path):
+    result = Harness(ROOT, tmp_path).run("scenarios/faults/task_raises.toml", control=True, workload__duration="1s")
+    assert result.verdict["control"].word is Word.HOLDS
+    assert len([path for path in tmp_path.iterdir() if (path / "verdict.json").exists()]) == 2
