@@ -32,11 +32,22 @@ def wait_for(condition: Callable[[], bool], timeout_s: float) -> bool:
 class Process:
     """A child process in a session of its own, its output in one log file. Not for two threads at once.
 
-    Args: `name` as the scenario knows it; `mark` of the run, see `guardian`; `env` is the whole environment.
+    Args: `name` as the scenario knows it; `mark` of the run, see `guardian`; `env` is the whole environment; `keep`:
+    descriptors that it inherits.
     Raises: ProcessFailed when the command cannot be started at all.
     """
 
-    def __init__(self, name: str, command: Sequence[str], *, env: Mapping[str, str], folder: Path, log: Path, mark: str) -> None:
+    def __init__(
+        self,
+        name: str,
+        command: Sequence[str],
+        *,
+        env: Mapping[str, str],
+        folder: Path,
+        log: Path,
+        mark: str,
+        keep: Sequence[int] = (),
+    ) -> None:
         self.name, self.command, self.log = name, list(command), log
         self._log_start = log.stat().st_size if log.exists() else 0
         try:
@@ -49,6 +60,7 @@ class Process:
                     stdout=output,
                     stderr=subprocess.STDOUT,
                     start_new_session=True,
+                    pass_fds=keep,
                 )
         except OSError as error:
             raise ProcessFailed(name, f"could not be started ({command[0]}: {error.strerror})") from error

@@ -23,12 +23,18 @@ class Site:
     env: Mapping[str, str]
 
     def start(
-        self, name: str, command: Sequence[str], folder: Path | None = None, env: Mapping[str, str] | None = None
+        self,
+        name: str,
+        command: Sequence[str],
+        folder: Path | None = None,
+        env: Mapping[str, str] | None = None,
+        keep: Sequence[int] = (),
     ) -> Process:
-        """Start a process of the run; `env` is laid over the plain environment.
+        """Start a process of the run; `env` is laid over the plain environment, `keep` are descriptors that it inherits.
 
         Raises: ProcessFailed when its command cannot be started.
         """
         place = folder if folder is not None else self.data
         around = {**self.env, **(env or {})}
-        return Process(name, command, env=around, folder=place, log=self.logs / f"{name}.log", mark=self.mark)
+        log = self.logs / f"{name}.log"
+        return Process(name, command, env=around, folder=place, log=log, mark=self.mark, keep=keep)

@@ -1,0 +1,105 @@
+"""The harness's side of the proxy: starts it, and asks it one thing at a time."""
+
+from __future__ import annotations
+
+import json
+import socket
+import sys
+from typing import Any
+
+from jobharness.errors import JobharnessBug, ProcessFailed
+from jobharness.processes.process import Process
+from jobharness.processes.site import Site
+
+__all__ = ["Wire"]
+
+ANSWERS_WITHIN_S = 10.0
+
+
+class Wire:
+    """A proxy in front of the broker at `host`:`port`. Not for two threads at once.
+
+    Args: `framing`: a name of `framing.FRAMINGS`, or None to pass bytes on unread; `gated`: only whole messages pass, which step faults need.
+    """
+
+    def __init__(self, host: str, port: int, framing: str | None, gated: bool) -> None:
+        self._config = {"host": host, "port": port, "framing": framing, "gated": gated}
+        self._process: Process | None = None
+        self._control: socket.socket | None = None
+        self._ports: dict[str, int] = {}
+        self._unread = b""
+
+    def start(self, site: Site) -> None:
+        """Start the process. Raises: ProcessFailed when it does not come up."""
+        ours, theirs = socket.socketpair()
+        ours.settimeout(ANSWERS_WITHIN_S)
+        config = json.dumps({**self._config, "records": str(site.records)})
+        command = [sys.executable, "-m", "jobharness.wire.proxy", str(theirs.fileno()), config]
+        with theirs:
+            self._process = site.start("wire", command, keep=[theirs.fileno()])
+        self._control = ours
+
+    def listen(self, name: str) -> int:
+        """The port through which a process of the app, by its name, reaches the broker."""
+        if name not in self._ports:
+            self._ports[name] = int(self.ask("listen", name=name)["port"])
+        return self._ports[name]
+
+    @property
+    def names(self) -> list[str]:
+        """Whose traffic passes through it."""
+        return list(self._ports)
+
+    def arm(self, label: str, match: str, act: str, times: int | None = 1, by_s: float = 0.0, reset: bool = False) -> None:
+        """Arm a step fault, see `steps`."""
+        self.ask("arm", label=label, match=match, act=act, times=times, by_s=by_s, reset=reset)
+
+    def disarm(self, label: str) -> int:
+        """Take a step fault away; what it holds goes on. Returns how often it struck."""
+        return int(self.ask("disarm", label=label)["struck"])
+
+    def release(self, label: str, forward: bool) -> None:
+        """Let go on what a step holds (`forward`), or drop it with the connections of the process, which is dead."""
+        self.ask("release", label=label, forward=forward)
+
+    def lay(
+        self, label: str, kind: str, names: list[str], ways: str, share: float, first: int | None, seed: str, details: dict[str, Any]
+    ) -> int:
+        """Disturb connections, see `disturbances`. Returns how many there were."""
+        asked = {"label": label, "kind": kind, "names": names, "ways": ways, "share": share, "first": first}
+        return int(self.ask("lay", **asked, seed=seed, details=details)["connections"])
+
+    def lift(self, label: str) -> None:
+        """End a disturbance. Safe to call twice."""
+        self.ask("lift", label=label)
+
+    def transcribe(self, on: bool) -> None:
+        """Record every message as an event, or no longer."""
+        self.ask("transcribe", on=on)
+
+    def ask(self, verb: str, **details: Any) -> dict[str, Any]:
+        """One question, one answer. Blocks up to 10 s. Raises: ProcessFailed when the proxy does not answer."""
+        assert self._process is not None and self._control is not None
+        try:
+            self._control.sendall(json.dumps({"do": verb, **details}).encode() + b"\n")
+            while b"\n" not in self._unread:
+                piece = self._control.recv(65536)
+                if not piece:
+                    raise ConnectionResetError("it is gone")
+                self._unread += piece
+        except OSError as error:
+            raise ProcessFailed("wire", f"did not answer to {verb!r} ({error})", self._process.log_tail()) from error
+        line, _, self._unread = self._unread.partition(b"\n")
+        answer: dict[str, Any] = json.loads(line)
+        if not answer["ok"]:
+            raise JobharnessBug(f"the proxy refused: {answer['error']}")
+        return answer
+
+    def stop(self) -> None:
+        """End the proxy; every connection through it closes. Safe to call twice."""
+        if self._control is not None:
+            self._control.close()
+            self._control = None
+        if self._process is not None:
+            self._process.stop(grace_s=2)
+            self._process = None

@@ -1,0 +1,205 @@
+"""The traffic of one process of the app: its own port, its connections, and what is armed against them."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from random import Random
+from typing import Any
+
+from jobharness.agent.record import NO_JOB
+from jobharness.agent.recorder import Recorder
+from jobharness.history.event import Kind
+from jobharness.wire.disturbances import disturbance_of
+from jobharness.wire.jobs import Job, Jobs
+from jobharness.wire.link import Link
+from jobharness.wire.message import Direction, Message
+from jobharness.wire.pipe import Disturbance, Pipe
+from jobharness.wire.steps import Step
+
+__all__ = ["Laid", "Listener"]
+
+WAYS = {"to-broker": (Direction.TO_BROKER,), "from-broker": (Direction.FROM_BROKER,), "both": tuple(Direction)}
+
+
+@dataclass
+class Laid:
+    """A disturbance over connections. `share` of them, and of those the `first` (None: all), are disturbed."""
+
+    label: str
+    kind: str
+    details: dict[str, Any]
+    ways: tuple[Direction, ...]
+    share: float
+    first: int | None
+    random: Random
+    taken: int = 0
+    on: list[tuple[Link, Pipe, Disturbance]] = field(default_factory=list)
+    hit: set[object] = field(default_factory=set)
+
+    def takes(self) -> bool:
+        """Whether the next connection is one of those disturbed."""
+        if self.first is not None and self.taken >= self.first:
+            return False
+        if self.share < 1 and self.random.random() >= self.share:
+            return False
+        self.taken += 1
+        return True
+
+
+class Listener:
+    """All connections of one process of the app, by the name it has in the scenario."""
+
+    def __init__(self, name: str, recorder: Recorder, jobs: Jobs) -> None:
+        self.name, self.recorder, self.jobs = name, recorder, jobs
+        self.links: set[Link] = set()
+        self.steps: list[Step] = []
+        self.laid: dict[str, Laid] = {}
+        self.hold: Step | None = None
+        self.transcribing = False
+        self.attentive = False
+
+    # Connections.
+
+    def opened(self, link: Link) -> None:
+        """A connection was accepted."""
+        self.links.add(link)
+        for laid in self.laid.values():
+            self._disturb(laid, link)
+
+    def over(self, link: Link) -> None:
+        """A connection is closed at both ends."""
+        self.links.discard(link)
+
+    def unframed(self, link: Link, why: str) -> None:
+        """A connection does not speak the protocol; from here its bytes are passed on unread."""
+        words = f"connection {link.number} of {self.name} is passed on unframed: {why}"
+        self.recorder.record(Kind.BROKER_UNFRAMED, text=self.recorder.text(words))
+
+    # Disturbances.
+
+    def lay(self, laid: Laid) -> None:
+        """Disturb the connections there are and those to come."""
+        self.laid[laid.label] = laid
+        self.attentive = True
+        for link in sorted(self.links, key=lambda link: link.number):
+            self._disturb(laid, link)
+
+    def _disturb(self, laid: Laid, link: Link) -> None:
+        if not laid.takes():
+            return
+        if laid.kind == "reset":
+            self._evidence(Kind.FAULT_HIT, laid.label, [], f"connection {link.number} reset")
+            asyncio.get_running_loop().call_soon(link.reset)
+        elif laid.kind == "slow_close":
+            link.close_after_s = laid.details["delay_s"]
+        for way in laid.ways:
+            disturbance = disturbance_of(laid.kind, laid.random, laid.details)
+            if disturbance is not None:
+                link.pipes[way].disturb(disturbance)
+                laid.on.append((link, link.pipes[way], disturbance))
+
+    def lift(self, label: str) -> None:
+        """Disturb no more. Safe to call twice."""
+        laid = self.laid.pop(label, None)
+        if laid is not None:
+            for link, pipe, disturbance in laid.on:
+                if link in self.links and link.listener is self:
+                    pipe.calm(disturbance)
+            if laid.kind == "slow_close":
+                for link in self.links:
+                    link.close_after_s = 0.0
+        self.attentive = bool(self.laid) or self.transcribing
+
+    # Messages.
+
+    def note(self, link: Link, message: Message) -> None:
+        """A message passes while somebody wants to know."""
+        if self.transcribing:
+            self._transcribe(link, message)
+        for laid in self.laid.values():
+            if message.direction in laid.ways and any(link is disturbed for disturbed, _, _ in laid.on):
+                jobs = [job for job in self._jobs(link, message) if job not in laid.hit]
+                if jobs or link not in laid.hit:
+                    laid.hit.update((link, *jobs))
+                    self._evidence(Kind.FAULT_HIT, laid.label, jobs, self._words(link, message))
+
+    def strike(self, link: Link, message: Message) -> bool:
+        """Let the armed steps look at a message. True when one of them has dealt with it."""
+        jobs: list[Job] | None = None
+        for step in self.steps:
+            if jobs is None:
+                jobs = self._jobs(link, message)  # Also of a message that is not meant: a job may get a name in it.
+            if step.waits and step.match.fits(message, self.name) and step.counts(jobs):
+                step.struck += 1
+                self._act(step, link, message, jobs)
+                return True
+        return False
+
+    def _act(self, step: Step, link: Link, message: Message, jobs: list[Job]) -> None:
+        words = self._words(link, message)
+        if step.act == "hold":
+            self._hold(step, link, message, jobs, words)
+            return
+        if step.act == "lose_reply":
+            link.lose_replies[message.number] = step
+            link.pass_on(message)
+            return
+        self._evidence(Kind.FAULT_BEGIN, step.label, [], words, step.struck)
+        self._evidence(Kind.FAULT_HIT, step.label, jobs, words)
+        if step.act == "delay":
+            link.delay(message, step.by_s, lambda: self._evidence(Kind.FAULT_END, step.label, [], words))
+            return
+        if step.act == "lose":
+            link.lose(message, step.reset)
+        else:
+            link.repeat(message)
+        self._evidence(Kind.FAULT_END, step.label, [], words)
+
+    def _hold(self, step: Step, link: Link, message: Message, jobs: list[Job], words: str) -> None:
+        if step.match.after:
+            link.pass_on(message)
+        step.holding, self.hold = True, step
+        if not step.match.after:
+            link.pass_on(message)  # Into what is kept.
+        record, text = self.recorder.record, self.recorder.text
+        for key in [job.key for job in jobs] or [NO_JOB]:
+            record(Kind.BROKER_STEP, key, link.number, text=text(step.label), group=text(words))
+
+    def release(self, label: str, forward: bool) -> None:
+        """Let go on what a step holds here; nothing happens when it holds nothing."""
+        if self.hold is None or self.hold.label != label:
+            return
+        self.hold.holding, self.hold = False, None
+        for link in sorted(self.links, key=lambda link: link.number):
+            link.release(forward)
+
+    def lost_reply(self, link: Link, message: Message, step: Step) -> None:
+        """The reply to a command came whose reply is to be lost."""
+        words = self._words(link, message)
+        self._evidence(Kind.FAULT_BEGIN, step.label, [], words, step.struck)
+        self._evidence(Kind.FAULT_HIT, step.label, self._jobs(link, message), words)
+        link.lose(message, step.reset)
+        self._evidence(Kind.FAULT_END, step.label, [], words)
+
+    # Evidence.
+
+    def _jobs(self, link: Link, message: Message) -> list[Job]:
+        framing = link.framing
+        return self.jobs.of(message, lambda: framing.values(message) if framing is not None else (), b"%d " % link.number)
+
+    def _words(self, link: Link, message: Message) -> str:
+        described = link.framing.describe(message) if link.framing is not None else message.command
+        arrow = "<-" if message.is_reply else "->"
+        return f"{self.name} connection {link.number} {arrow} {described} ({len(message.raw)} bytes)"
+
+    def _evidence(self, kind: Kind, label: str, jobs: list[Job], words: str, value: int = 0) -> None:
+        record, text = self.recorder.record, self.recorder.text
+        for key in [job.key for job in jobs] or [NO_JOB]:
+            record(kind, key, value, text=text(label), group=text(words))
+
+    def _transcribe(self, link: Link, message: Message) -> None:
+        record, text = self.recorder.record, self.recorder.text
+        size = -len(message.raw) if message.is_reply else len(message.raw)
+        for key in [job.key for job in self._jobs(link, message)] or [NO_JOB]:
+            record(Kind.BROKER_MESSAGE, key, size, link.number, text(message.command), text(self._words(link, message)))

@@ -1,0 +1,46 @@
+"""A step fault: which message it waits for, how often, and what it does to it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from jobharness.wire.jobs import Job
+from jobharness.wire.match import Match
+
+__all__ = ["ACTS", "Step"]
+
+ACTS = ("hold", "lose", "lose_reply", "delay", "repeat")
+
+
+@dataclass
+class Step:
+    """One fault that waits for messages. Counts over all connections that its match means.
+
+    `act`: "hold" stops all traffic of the process there until it is released; the others are done to the message alone. `times`: how often;
+    None: always. `by_s`: with "delay", how long. `reset`: with the two that lose something, whether the connection is then reset (the sender
+    is told) or nothing is said.
+    """
+
+    label: str
+    match: Match
+    act: str
+    times: int | None = 1
+    by_s: float = 0.0
+    reset: bool = False
+    seen: int = 0
+    struck: int = 0
+    holding: bool = False
+
+    @property
+    def waits(self) -> bool:
+        """Whether it can still strike, now."""
+        return not self.holding and (self.times is None or self.struck < self.times)
+
+    def counts(self, jobs: Sequence[Job]) -> bool:
+        """Whether a message that fits, and is about these jobs, is the one to strike at."""
+        wanted = self.match.job
+        if wanted is not None and not any(wanted in ("any", job.number, job.name) for job in jobs):
+            return False
+        self.seen += 1
+        return self.seen >= self.match.nth
