@@ -11,14 +11,16 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from jobharness.brokers.broker import Broker
+from jobharness.brokers.broker import Broker, LivesInFolder
 from jobharness.contracts.contract import Contract
 from jobharness.errors import InvalidRequest, ScenarioInvalid, UnknownName, nearest
-from jobharness.faults.fault import Fault
+from jobharness.faults.fault import AtStep, Fault
 from jobharness.faults.trigger import Trigger
 from jobharness.queues.queue import Queue
 from jobharness.runner.parts import ArmedFault, Parts
 from jobharness.scenario.model import FaultSpec, Scenario
+from jobharness.wire.match import PREFIX
+from jobharness.wire.plan import WirePlan, checked_step, translated
 
 __all__ = ["BROKERS", "FAULTS", "METRICS", "QUEUES", "assemble", "broker_kind", "names", "queue_kind"]
 
@@ -37,11 +39,22 @@ BROKERS = {
     "sqlite": "jobharness.brokers.sqlite:SqliteBroker",
 }
 FAULTS = {
+    "bandwidth": "jobharness.faults.bandwidth:Bandwidth",
+    "corruption": "jobharness.faults.corruption:Corruption",
+    "delay_message": "jobharness.faults.delay_message:DelayMessage",
+    "drop": "jobharness.faults.drop:Drop",
     "kill": "jobharness.faults.kill:Kill",
+    "latency": "jobharness.faults.latency:Latency",
+    "lose_message": "jobharness.faults.lose_message:LoseMessage",
+    "lose_reply": "jobharness.faults.lose_reply:LoseReply",
+    "partition": "jobharness.faults.partition:Partition",
     "pause": "jobharness.faults.pause:Pause",
     "deploy": "jobharness.faults.deploy:Deploy",
     "memory": "jobharness.faults.memory:MemoryLimit",
     "task": "jobharness.faults.task:TaskGoesWrong",
+    "repeat_message": "jobharness.faults.repeat_message:RepeatMessage",
+    "reset": "jobharness.faults.reset:Reset",
+    "slow_close": "jobharness.faults.slow_close:SlowClose",
     "terminate": "jobharness.faults.terminate:Terminate",
     "upstream": "jobharness.faults.upstream:UpstreamMisbehaves",
 }
@@ -101,14 +114,16 @@ def assemble(scenario: Scenario, project: Path, source: Path | None = None) -> P
             hint = f"; did you mean {guess!r}?" if guess else ""
             raise ScenarioInvalid(where, f"gate.{name}", f"there is no such metric{hint} (known: {', '.join(METRICS)})")
     faults = _arm_all(scenario, where)
+    broker = broker_kind(scenario.broker.kind)(scenario.broker)
     return Parts(
         scenario=scenario,
         source=source,
         project=project,
         queue=adapter(scenario.queue),
-        broker=broker_kind(scenario.broker.kind)(scenario.broker),
+        broker=broker,
         faults=faults,
         contracts=_contracts(scenario, [fault.label for fault in faults]),
+        wire=_wire(scenario, broker, adapter, faults, where),
     )
 
 
@@ -136,7 +151,7 @@ def _arm(scenario: Scenario, key: str, label: str, spec: FaultSpec, where: str) 
         if need == "upstream" and scenario.upstream is None:
             raise ScenarioInvalid(where, key, f"the fault {spec.kind!r} needs an [upstream], and the scenario has none")
     try:
-        fault, trigger = kind(**spec.details), Trigger(spec, Random(f"{scenario.seed}:{label}:trigger"))
+        fault, trigger = kind(**spec.details), Trigger(spec, Random(f"{scenario.seed}:{label}:trigger"), label)
     except TypeError:
         allowed = [name for name in kind.__init__.__annotations__ if name != "return"]
         wrong = next((name for name in spec.details if name not in allowed), "")
@@ -148,7 +163,45 @@ def _arm(scenario: Scenario, key: str, label: str, spec: FaultSpec, where: str) 
         raise ScenarioInvalid(where, key, str(error)) from error
     if spec.lasts is not None and not fault.lasting:
         raise ScenarioInvalid(where, f"{key}.for", f"{spec.kind!r} is over at once; `for` goes with faults that last")
-    return ArmedFault(label, fault, trigger, spec.lasts)
+    times = None if spec.times == "always" else spec.times
+    return ArmedFault(label, fault, trigger, spec.lasts, _step(scenario, key, spec, fault, where), times)
+
+
+def _step(scenario: Scenario, key: str, spec: FaultSpec, fault: Fault, where: str) -> str | None:
+    """The message that triggers a fault, in the protocol's own words; None where something else does."""
+    if spec.on is None or not spec.on.startswith(PREFIX):
+        if isinstance(fault, AtStep):
+            raise ScenarioInvalid(where, f"{key}.on", f'{spec.kind!r} strikes at a message: on = "{PREFIX}ack job=any"')
+        return None
+    if isinstance(fault, AtStep):
+        # The proxy strikes by itself, and knows nothing of what chooses among events.
+        for name in ("task", "worker", "nth", "every", "delay", "probability"):
+            if name in spec.model_fields_set:
+                hint = f"write it into `on`, as in {PREFIX}ack by=worker-1 nth=3 job=any"
+                raise ScenarioInvalid(where, f"{key}.{name}", f"does not go with {spec.kind!r}; {hint}")
+    own_words = getattr(queue_kind(scenario.queue.adapter), "steps", {}).get(scenario.broker.kind, {})
+    return translated(spec.on.removeprefix(PREFIX), own_words)
+
+
+def _wire(
+    scenario: Scenario, broker: Broker, adapter: type[Queue], faults: tuple[ArmedFault, ...], where: str
+) -> WirePlan | None:
+    """The proxy that the faults need, every step checked against its protocol."""
+    on_wire = [f for f in faults if f.step is not None or getattr(f.fault, "on_wire", False)]
+    if not on_wire:
+        return None
+    own_words = getattr(adapter, "steps", {}).get(scenario.broker.kind, {})
+    if isinstance(broker, LivesInFolder):
+        problem = f"there is no connection to {broker.kind!r} that a proxy could stand in; faults of the network need a server"
+        raise ScenarioInvalid(where, f"fault {on_wire[0].label!r}", problem)
+    try:
+        plan = WirePlan.before(broker.url, gated=any(fault.step is not None for fault in on_wire))
+        for fault in on_wire:
+            if fault.step is not None:
+                checked_step(fault.step, plan.framing, own_words)
+    except InvalidRequest as error:
+        raise ScenarioInvalid(where, f"fault {on_wire[0].label!r}", str(error)) from error
+    return plan
 
 
 def _contracts(scenario: Scenario, labels: list[str]) -> tuple[Contract, ...]:

@@ -54,5 +54,5 @@ def _counted(workers: int) -> str:
 def _fault(fault: FaultSpec) -> str:
     target = fault.details.get("target", "")
     trigger = f"on {fault.on}" if fault.on else f"at {fault.at:g} s" if fault.at is not None else f"every {fault.every:g} s"
-    times = f" x{fault.times}" if fault.times > 1 else ""
+    times = f" x{fault.times}" if fault.times != 1 else ""
     return " ".join(filter(None, (fault.kind, str(target), trigger))) + times

@@ -12,10 +12,12 @@ from random import Random
 from typing import Any, Protocol, runtime_checkable
 
 from jobharness.errors import InvalidRequest
+from jobharness.history.event import Kind
 from jobharness.history.follow import News
 from jobharness.upstream.behaviour import Misbehaviour
+from jobharness.wire.control import Wire
 
-__all__ = ["EVERYONE", "CanMisbehave", "Fault", "Scene", "Target", "Working", "aim", "checked_target"]
+__all__ = ["EVERYONE", "AtStep", "CanMisbehave", "Fault", "Scene", "Target", "Working", "aim", "checked_target"]
 
 TARGETS = ("worker", "child", "tree", "all")
 
@@ -57,6 +59,11 @@ class Scene(Protocol):
     @property
     def upstream(self) -> CanMisbehave | None:
         """The API that jobs call, if the scenario has one."""
+        ...
+
+    @property
+    def wire(self) -> Wire | None:
+        """The proxy between app and broker; None where no fault of the scenario needs one."""
         ...
 
     @property
@@ -106,7 +113,8 @@ class Fault(Protocol):
     """Something that goes wrong. Made from its details in the scenario; refuses details it does not know.
 
     What it cannot do without stands in a class attribute `needs`: "upstream" (the scenario has one), "mishaps" (the
-    agent can let this library's tasks go wrong). A scenario without it is refused.
+    agent can let this library's tasks go wrong). A scenario without it is refused. What it does through the proxy says
+    `on_wire = True`.
     """
 
     kind: str
@@ -137,6 +145,15 @@ class Working(Protocol):
         ...
 
 
+@runtime_checkable
+class AtStep(Protocol):
+    """A fault that the proxy carries out by itself, at the message that `on = "broker.step:..."` names."""
+
+    def arm(self, scene: Scene, match: str, times: int | None) -> None:
+        """Tell the proxy. `match`: the words behind "broker.step:"; `times`: how often, None: always."""
+        ...
+
+
 def checked_target(kind: str, target: str) -> str:
     """The target if it is one. Raises: InvalidRequest."""
     if target not in TARGETS:
@@ -163,6 +180,7 @@ def aim(scene: Scene, target: str, news: News | None) -> Sequence[Target]:
     children = scene.children(worker.worker)
     if target == "tree":
         return (worker, *children)
-    if news is not None:
+    # The proxy sees which worker a message is from, but not which of its processes.
+    if news is not None and news.kind is not Kind.BROKER_STEP:
         return [child for child in children if child.pid == news.process]
     return (scene.random.choice(list(children)),) if children else ()

@@ -14,6 +14,7 @@ from jobharness.errors import InvalidRequest, nearest
 from jobharness.history.event import Kind
 from jobharness.history.follow import News
 from jobharness.scenario.model import FaultSpec
+from jobharness.wire.match import PREFIX
 
 __all__ = ["Trigger"]
 
@@ -21,12 +22,13 @@ __all__ = ["Trigger"]
 class Trigger:
     """Decides for one fault. Pure but for its own memory of what it has seen; all times in ns.
 
-    Args: `random`: this fault's own stream of the seed.
+    Args: `random`: this fault's own stream of the seed; `label`: what the fault is called, by which it knows a broker
+    step as its own.
     Raises: InvalidRequest for an event that does not exist.
     """
 
-    def __init__(self, spec: FaultSpec, random: Random) -> None:
-        self._spec, self._random = spec, random
+    def __init__(self, spec: FaultSpec, random: Random, label: str = "") -> None:
+        self._spec, self._random, self._label = spec, random, label
         self._on = _kind(spec.on) if spec.on is not None else None
         self._strikes = self._fitting = 0
         self._not_before_ns = 0
@@ -40,7 +42,12 @@ class Trigger:
     @property
     def exhausted(self) -> bool:
         """Whether it will never strike again."""
-        return self._strikes >= self._spec.times
+        return self._spec.times != "always" and self._strikes >= self._spec.times
+
+    @property
+    def pending(self) -> bool:
+        """Whether its moment has come, or will without a further event."""
+        return self._armed is not None and not self.exhausted
 
     def start(self, now_ns: int) -> None:
         """The first arrival was at `now_ns`; moments count from there."""
@@ -68,6 +75,7 @@ class Trigger:
             and one.time_ns >= self._not_before_ns
             and spec.task in (None, one.task)
             and spec.worker in (None, one.name)
+            and (self._on is not Kind.BROKER_STEP or one.text == self._label)
         )
 
     def other_struck(self, name: str, now_ns: int) -> None:
@@ -113,6 +121,8 @@ def _ns(seconds: float) -> int:
 
 
 def _kind(name: str) -> Kind:
+    if name.startswith(PREFIX):
+        return Kind.BROKER_STEP
     kind = Kind.named(name)
     if kind is None:
         names = sorted(known.name_ for known in Kind)

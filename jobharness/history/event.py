@@ -147,9 +147,9 @@ DESCRIPTIONS: dict[Kind, str] = {
     Kind.FAILURE_LOGGED: "harness, at the end of the drain: a worker's log names the dead job; text: where",
     Kind.FAILURE_COUNTED: "integrations: the app's own metrics counted the dead job; text: the metric",
     Kind.FAILURE_REPORTED: "integrations: an error report of the dead job arrived; text: its title",
-    Kind.BROKER_STEP: "wire: a message that a fault waits for is held, with all traffic of its process (the recording process's name); "
-    "text: the fault's label; group: the message; value: the connection",
-    Kind.BROKER_MESSAGE: "wire, where asked for: a message passes; value: its bytes, negative from the broker; attempt: the connection; "
-    "task: the command; text: the message",
+    Kind.BROKER_STEP: "wire: a message that a fault waits for is held, with all traffic of its process "
+    "(the recording process's name); text: the fault's label; group: the message; value: the connection",
+    Kind.BROKER_MESSAGE: "wire, where asked for: a message passes; value: its bytes, negative from the broker; "
+    "attempt: the connection; task: the command; text: the message",
     Kind.BROKER_UNFRAMED: "wire: a connection does not speak the broker's protocol and is passed on unread; text: which, and why",
 }

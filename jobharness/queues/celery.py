@@ -27,6 +27,11 @@ class CeleryQueue:
     library = "celery"
     mishaps = True
     brokers = ("redis", "rabbitmq", "sqlite")
+    # What its messages look like on the wire (kombu/transport/redis.py: BRPOP, then a transaction to note and one to forget).
+    steps = {
+        "redis": {"take": "reply BRPOP", "note": "EXEC has=HSET", "ack": "EXEC has=HDEL"},
+        "rabbitmq": {"take": "reply basic.deliver"},
+    }
     reports = frozenset(
         (
             Kind.ENQUEUE_BEGIN, Kind.ENQUEUE_ACKNOWLEDGED, Kind.ENQUEUE_NOT_BEFORE, Kind.ENQUEUE_PRIORITY, Kind.SCHEDULE_TICK,

@@ -7,7 +7,7 @@ A fault strikes again only when what it broke before is whole. Overlaps of diffe
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from jobharness.agent.recorder import Recorder
@@ -18,6 +18,7 @@ from jobharness.history.follow import News
 from jobharness.runner.board import Board
 from jobharness.runner.fleet import Fleet
 from jobharness.runner.parts import ArmedFault
+from jobharness.runner.steps import Steps
 
 __all__ = ["Conductor"]
 
@@ -53,23 +54,37 @@ class Conductor:
     """Runs all faults of a run. Not for two threads at once. `scenes`: for each fault, by label."""
 
     def __init__(
-        self, faults: Sequence[ArmedFault], scenes: dict[str, Scene], fleet: Fleet, board: Board, recorder: Recorder
+        self,
+        faults: Sequence[ArmedFault],
+        scenes: Mapping[str, Scene],
+        fleet: Fleet,
+        board: Board,
+        recorder: Recorder,
+        steps: Steps | None = None,
     ) -> None:
         self._faults, self._scenes, self._fleet, self._board, self._recorder = faults, scenes, fleet, board, recorder
+        self._steps = steps if steps is not None else Steps((), {}, None)
         self._open: dict[str, _Strike] = {}
         self._unaccounted: list[_Strike] = []
-        self.strikes = 0
+        self._strikes = 0
+
+    @property
+    def strikes(self) -> int:
+        """How often anything struck."""
+        return self._strikes + self._steps.strikes
 
     def start(self, now: int) -> None:
         """The workload begins at `now`, ns."""
         for armed in self._faults:
             armed.trigger.start(now)
+        self._steps.start()
 
     def see(self, news: Sequence[News]) -> None:
         """Show the triggers what happened, but for faults that are still open; note what open ones that last hit meanwhile."""
         for armed in self._faults:
             if armed.label not in self._open:
                 armed.trigger.see(news)
+        self._steps.see(news)
         lasting = [strike for strike in self._open.values() if strike.lasts]
         for one in news if lasting else ():
             if one.kind in TAKES_JOBS:
@@ -85,6 +100,7 @@ class Conductor:
             due, cause = armed.trigger.due(now_ns())
             if due and armed.label not in self._open:
                 self._strike(armed, cause)
+        self._steps.let_go()
         return bool(self._unaccounted)
 
     def _strike(self, armed: ArmedFault, cause: News | None) -> None:
@@ -99,7 +115,10 @@ class Conductor:
         strike = _Strike(armed, scene, targets, until_ns, working=isinstance(armed.fault, Working))
         self._open[armed.label] = strike
         self._unaccounted.append(strike)
-        self.strikes += 1
+        self._strikes += 1
+        self._steps.struck(armed.label)
+        if cause is not None and cause.kind is Kind.BROKER_STEP and any(cause.key):
+            self._hit(strike, targets[0], cause.key)
         for other in self._faults:
             other.trigger.other_struck(armed.label, now_ns())
 
@@ -110,7 +129,7 @@ class Conductor:
                 jobs = self._board.in_flight(target.worker, target.pid if target.child else None)
                 for key in jobs:
                     self._hit(strike, target, key)
-                if not jobs:
+                if not jobs and not strike.hit:
                     self._recorder.record(Kind.FAULT_HIT, value=target.pid, text=self._recorder.text(strike.armed.label))
         self._unaccounted.clear()
 
@@ -136,9 +155,11 @@ class Conductor:
     def _undo(self, strike: _Strike) -> None:
         strike.armed.fault.undo(strike.scene)
         strike.undone = True
+        self._steps.undone(strike.armed.label)
 
     def heal(self) -> None:
         """The workload is over: undo what would last for ever. A fault with a given time keeps it; see `healed`."""
+        self._steps.stop()
         for strike in self._open.values():
             if strike.armed.fault.lasting and strike.until_ns is None and not strike.undone:
                 strike.working = False
@@ -148,6 +169,8 @@ class Conductor:
         """Undo every fault at once, open or not. Safe to call twice; on every way out of a run."""
         for armed in self._faults:
             armed.fault.undo(self._scenes[armed.label])
+            self._steps.undone(armed.label)
+        self._steps.stop()
 
     @property
     def healed(self) -> bool:

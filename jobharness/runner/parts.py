@@ -11,6 +11,7 @@ from jobharness.faults.fault import Fault
 from jobharness.faults.trigger import Trigger
 from jobharness.queues.queue import Queue
 from jobharness.scenario.model import Scenario
+from jobharness.wire.plan import WirePlan
 
 __all__ = ["ArmedFault", "Parts"]
 
@@ -19,13 +20,16 @@ __all__ = ["ArmedFault", "Parts"]
 class ArmedFault:
     """A fault, when it strikes, and the label that it has in the history.
 
-    `lasts_s`: how long until it is undone, where it lasts; None: to the end of the workload.
+    `lasts_s`: how long until it is undone, where it lasts; None: to the end of the workload. `step`: the message that
+    triggers it (see `wire.match`), where one does. `times`: how often it strikes; None: always.
     """
 
     label: str
     fault: Fault
     trigger: Trigger
     lasts_s: float | None = None
+    step: str | None = None
+    times: int | None = 1
 
 
 @dataclass(frozen=True)
@@ -39,3 +43,5 @@ class Parts:
     broker: Broker
     faults: tuple[ArmedFault, ...]
     contracts: tuple[Contract, ...]
+    wire: WirePlan | None = None
+    """The proxy that the faults need, or None."""

@@ -19,7 +19,6 @@ from jobharness.brokers.broker import LivesInFolder, MessageQueues
 from jobharness.clock import NS_PER_S, deadline_ns, now_ns, seconds_between
 from jobharness.contracts.contract import Verdict, judge
 from jobharness.errors import BrokerFailed, JobharnessError, ProcessFailed
-from jobharness.faults.fault import Scene
 from jobharness.history import log
 from jobharness.history.event import Kind
 from jobharness.history.follow import Follower
@@ -42,10 +41,12 @@ from jobharness.runner.progress import Progress, Status
 from jobharness.runner.scene import RunScene
 from jobharness.runner.service import Service
 from jobharness.runner.setup import set_up
+from jobharness.runner.steps import Steps
 from jobharness.runner.surroundings import Surroundings
 from jobharness.scenario.model import UpstreamSpec
 from jobharness.upstream.behaviour import Manners, QuotaRule
 from jobharness.upstream.server import Upstream
+from jobharness.wire.control import Wire
 from jobharness.workload.plan import planned_jobs, write_plan
 
 __all__ = ["Run"]
@@ -73,6 +74,7 @@ class Run:
         self._shown_ns = 0
         self._fleet: Fleet | None = None
         self._conductor: Conductor | None = None
+        self._wire: Wire | None = None
         self._producer: Process | None = None
         self.app: App | None = None
         self.provider = ""
@@ -123,6 +125,7 @@ class Run:
         self.parts.broker.start(site)
         self.provider = self.parts.broker.provider
         set_up(self.parts, around, site)
+        wire = self._start_wire(stack, around, site)
         if upstream is not None:
             stack.callback(upstream.stop)
             upstream.start(site)
@@ -130,9 +133,9 @@ class Run:
             stack.callback(service.stop)
             service.start(around, site)
         self._fleet = Fleet(scenario.queue, around, self.folder, self._recorder, self._mark)
-        self._conductor = Conductor(
-            self.parts.faults, self._scenes(self._fleet, upstream), self._fleet, self._board, self._recorder
-        )
+        scenes = self._scenes(self._fleet, upstream, wire)
+        steps = Steps(self.parts.faults, scenes, wire)
+        self._conductor = Conductor(self.parts.faults, scenes, self._fleet, self._board, self._recorder, steps)
         self._fleet.start()
         self._producer = self._start_producer(around)
 
@@ -141,11 +144,21 @@ class Run:
         if not self._until(lambda: fleet.whole and board.producer_ready, PRODUCER_WITHIN_S):
             raise ProcessFailed("producer", f"was not ready within {PRODUCER_WITHIN_S:g} s", self._producer.log_tail())
 
-    def _scenes(self, fleet: Fleet, upstream: Upstream | None) -> dict[str, Scene]:
+    def _start_wire(self, stack: ExitStack, around: Surroundings, site: Site) -> Wire | None:
+        """Put the proxy between every process of the app and the broker, where a fault needs it."""
+        if self.parts.wire is None:
+            return None
+        self._wire = wire = self.parts.wire.make(self.parts.broker.url)
+        stack.callback(wire.stop)
+        wire.start(site)
+        around.reach_broker_by(wire.url_for)
+        return wire
+
+    def _scenes(self, fleet: Fleet, upstream: Upstream | None, wire: Wire | None) -> dict[str, RunScene]:
         """What each fault may see and do, with its own stream of the seed."""
         seed, mishaps = self.parts.scenario.seed, self.folder.mishaps
         labels = [armed.label for armed in self.parts.faults]
-        return {label: RunScene(label, fleet, upstream, mishaps, Random(f"{seed}:{label}")) for label in labels}
+        return {label: RunScene(label, fleet, upstream, wire, mishaps, Random(f"{seed}:{label}")) for label in labels}
 
     def _places(self, upstream: Upstream | None, service: Service | None) -> dict[str, str]:
         """What the placeholders of a scenario stand for in this run."""
@@ -256,6 +269,8 @@ class Run:
 
     def _turn(self) -> None:
         """Read, tend, strike, show: once."""
+        if self._wire is not None:
+            self._wire.check()
         self._read()
         if self._fleet is not None and self._conductor is not None:
             if self._phase == "workload" and self._conductor.act():

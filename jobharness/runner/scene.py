@@ -15,6 +15,7 @@ import psutil
 from jobharness.faults.fault import Target
 from jobharness.runner.fleet import Fleet, State, Worker
 from jobharness.upstream.server import Upstream
+from jobharness.wire.control import Wire
 
 __all__ = ["RunScene"]
 
@@ -24,8 +25,12 @@ ENDING = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
 class RunScene:
     """See `faults.fault.Scene`. Finds a target's process anew at each call: a process id alone could be another's by then."""
 
-    def __init__(self, label: str, fleet: Fleet, upstream: Upstream | None, mishaps: Path, random: Random) -> None:
-        self.label, self._fleet, self.upstream, self._mishaps, self.random = label, fleet, upstream, mishaps, random
+    def __init__(
+        self, label: str, fleet: Fleet, upstream: Upstream | None, wire: Wire | None, mishaps: Path, random: Random
+    ) -> None:
+        self.label, self._fleet, self.upstream, self.wire = label, fleet, upstream, wire
+        self._mishaps, self.random = mishaps, random
+        self.sent: set[int] = set()  # Signals sent to main processes.
 
     def workers(self) -> Sequence[Target]:
         """The ready workers."""
@@ -85,6 +90,7 @@ class RunScene:
         if worker is None or worker.process is None:
             return
         worker.process.signal(number)
+        self.sent.add(number)
         if number in ENDING and worker.state is not State.GONE:
             self._fleet.ending(worker)
 

@@ -29,7 +29,7 @@ class Service:
 
     def start(self, around: Surroundings, site: Site) -> None:
         """Start it. Raises: ProcessFailed with its last lines when it exits, or is not healthy in time."""
-        command = around.command(self._spec.command, "service.command")
+        command = around.command(self._spec.command, "service.command", "service")
         env = around.for_process("service", "service")
         process = Process("service", command, env=env, folder=around.cwd, log=site.logs / "service.log", mark=site.mark)
         self._process = process

@@ -6,7 +6,7 @@ import json
 import os
 import re
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from jobharness.errors import InvalidRequest, nearest
@@ -34,7 +34,8 @@ class Surroundings:
         if not self.cwd.is_dir():
             raise InvalidRequest(f"queue.folder: there is no folder {self.cwd}")
         self._mishaps = any("mishaps" in getattr(armed.fault, "needs", ()) for armed in parts.faults)
-        self._app_env = {name: self.fill(value, f"queue.env.{name}") for name, value in parts.scenario.queue.env.items()}
+        self._broker_url: Callable[[str], str] | None = None
+        self._filled_env("inspector")
 
     def _interpreter(self, given: str | None) -> Path:
         if given is None:
@@ -45,11 +46,24 @@ class Surroundings:
                 return candidate
         raise InvalidRequest(f"queue.python: {path} is neither a virtual environment nor a Python interpreter")
 
-    def fill(self, text: str, key: str) -> str:
-        """The text with {broker.url} and its kin filled in. Other braces stay as they are. Raises: InvalidRequest."""
+    def reach_broker_by(self, url_for: Callable[[str], str]) -> None:
+        """From now on {broker.url} is another for each process, by its name."""
+        self._broker_url = url_for
+
+    def _filled_env(self, name: str) -> dict[str, str]:
+        env = self._parts.scenario.queue.env
+        return {variable: self.fill(value, f"queue.env.{variable}", name) for variable, value in env.items()}
+
+    def fill(self, text: str, key: str, process: str = "") -> str:
+        """The text with {broker.url} and its kin filled in, for a process by its name. Other braces stay as they are.
+
+        Raises: InvalidRequest.
+        """
 
         def value_of(match: re.Match[str]) -> str:
             name = match.group(1)
+            if name == "broker.url" and self._broker_url is not None and process:
+                return self._broker_url(process)
             if name not in self._places:
                 guess = nearest(name, self._places)
                 hint = f"; did you mean {{{guess}}}?" if guess else ""
@@ -58,16 +72,16 @@ class Surroundings:
 
         return _PLACEHOLDER.sub(value_of, text)
 
-    def command(self, words: Sequence[str], key: str) -> list[str]:
+    def command(self, words: Sequence[str], key: str, process: str = "") -> list[str]:
         """A command of the scenario, filled in; scripts beside the app's interpreter come first. Raises: InvalidRequest."""
-        filled = [self.fill(word, key) for word in words]
+        filled = [self.fill(word, key, process) for word in words]
         if filled and (self.python.parent / filled[0]).exists():
             filled[0] = str(self.python.parent / filled[0])
         return filled
 
     def worker_command(self, name: str) -> list[str]:
         """The command of the worker called `name`: the scenario's, or else the library's own."""
-        own = self.command(self._parts.scenario.queue.command, "queue.command")
+        own = self.command(self._parts.scenario.queue.command, "queue.command", name if name != "worker" else "")
         return own or self._parts.queue.worker_command(self.python, name)
 
     def for_process(self, role: str, name: str) -> dict[str, str]:
@@ -79,7 +93,7 @@ class Surroundings:
             # A service and its workers are found beside the interpreter, as in an activated environment.
             "PATH": os.pathsep.join([str(self.python.parent), os.environ.get("PATH", "")]),
             "PYTHONUNBUFFERED": "1",
-            **self._app_env,
+            **self._filled_env(name),
             "PYTHONPATH": path,
             "JOBHARNESS_HISTORY": str(self._folder.records),
             "JOBHARNESS_ROLE": role,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -183,7 +183,7 @@ class FaultSpec(Part):
     name: str | None = None
     """What the report and other faults call it; "kill#1" and so on where it is left out."""
     on: str | None = None
-    """An event that triggers it, such as "job.running"."""
+    """An event that triggers it, such as "job.running", or a message, such as "broker.step:ack job=7"."""
     nth: int = Field(default=1, ge=1)
     """With `on`: the first such event to look at, counted from 1; earlier ones pass."""
     task: str | None = None
@@ -202,8 +202,8 @@ class FaultSpec(Part):
     """How long after its trigger it strikes."""
     probability: float = Field(default=1.0, gt=0, le=1)
     """The share of its triggers that it follows, from the seed."""
-    times: int = Field(default=1, ge=1)
-    """How often it strikes at most."""
+    times: Annotated[int, Field(ge=1)] | Literal["always"] = 1
+    """How often it strikes at most, or "always"."""
     lasts: Duration | None = Field(default=None, alias="for")
     """For a fault that lasts: until it is undone; to the end of the workload where it is left out."""
 
@@ -218,7 +218,7 @@ class FaultSpec(Part):
             )
         if self.every is not None and given and given[0] in ("rate", "after"):
             raise ValueError(f"`every` goes with `on` or `at`, or alone, not with `{given[0]}`")
-        if given == ["at"] and self.times > 1 and self.every is None:
+        if given == ["at"] and self.times != 1 and self.every is None:
             raise ValueError("`at` strikes once; for several strikes add `every`")
         if self.on is None and (self.nth > 1 or self.task is not None or self.worker is not None):
             raise ValueError("`nth`, `task` and `worker` choose among events, so they go with `on`")

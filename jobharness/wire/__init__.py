@@ -6,11 +6,11 @@
                                       | control (one JSON object a line, over a socket pair)
                                    harness
 
-`proxy` is the process, `control` the harness's side of it. `link` is one connection: in each direction bytes pass the framing (`framing` is the
-seam, one file per protocol), the armed steps (`steps`, which strike at one message), and a pipe (`pipe`, which delays, thins or stops
-what passes). `match` says which message is meant, `jobs` whose job it is about.
+`proxy` is the process, `control` the harness's side of it. `link` is one connection: in each direction bytes pass the
+framing (`framing` is the seam, one file per protocol), the armed steps (`steps`, which strike at one message), and a
+pipe (`pipe`, which delays, thins or stops what passes). `match` says which message is meant, `jobs` whose job it is about.
 
-With nothing armed no byte is changed, and what cannot be framed is passed on as it is, with a note. To add a protocol: a file like
-`resp`, its name in `framing.FRAMINGS`, the property tests. What a proxy cannot imitate: a broker that is down refuses a connection, here
-the connection is made and closed at once.
+With nothing armed no byte is changed, and what cannot be framed is passed on as it is, with a note. To add a protocol: a
+file like `resp`, its name in `framing.FRAMINGS`, the property tests. What a proxy cannot imitate: a broker that is down
+refuses a connection, here the connection is made and closed at once.
 """

@@ -6,6 +6,7 @@ import json
 import socket
 import sys
 from typing import Any
+from urllib.parse import urlsplit, urlunsplit
 
 from jobharness.errors import JobharnessBug, ProcessFailed
 from jobharness.processes.process import Process
@@ -17,13 +18,16 @@ ANSWERS_WITHIN_S = 10.0
 
 
 class Wire:
-    """A proxy in front of the broker at `host`:`port`. Not for two threads at once.
+    """A proxy in front of the broker at `url`. Not for two threads at once.
 
-    Args: `framing`: a name of `framing.FRAMINGS`, or None to pass bytes on unread; `gated`: only whole messages pass, which step faults need.
+    Args: `url` with its port; `framing`: a name of `framing.FRAMINGS`, or None to pass bytes on unread; `gated`: only
+    whole messages pass, which step faults need.
     """
 
-    def __init__(self, host: str, port: int, framing: str | None, gated: bool) -> None:
-        self._config = {"host": host, "port": port, "framing": framing, "gated": gated}
+    def __init__(self, url: str, framing: str | None, gated: bool) -> None:
+        self._url, self.framing = url, framing
+        parts = urlsplit(url)
+        self._config = {"host": parts.hostname, "port": parts.port, "framing": framing, "gated": gated}
         self._process: Process | None = None
         self._control: socket.socket | None = None
         self._ports: dict[str, int] = {}
@@ -45,6 +49,12 @@ class Wire:
             self._ports[name] = int(self.ask("listen", name=name)["port"])
         return self._ports[name]
 
+    def url_for(self, name: str) -> str:
+        """The broker's address as a process of the app is to use it."""
+        parts = urlsplit(self._url)
+        user = parts.netloc.rpartition("@")
+        return urlunsplit(parts._replace(netloc=f"{user[0]}{user[1]}127.0.0.1:{self.listen(name)}"))
+
     @property
     def names(self) -> list[str]:
         """Whose traffic passes through it."""
@@ -56,14 +66,22 @@ class Wire:
 
     def disarm(self, label: str) -> int:
         """Take a step fault away; what it holds goes on. Returns how often it struck."""
-        return int(self.ask("disarm", label=label)["struck"])
+        return int(self._ask_if_there("disarm", label=label).get("struck", 0))
 
     def release(self, label: str, forward: bool) -> None:
         """Let go on what a step holds (`forward`), or drop it with the connections of the process, which is dead."""
-        self.ask("release", label=label, forward=forward)
+        self._ask_if_there("release", label=label, forward=forward)
 
     def lay(
-        self, label: str, kind: str, names: list[str], ways: str, share: float, first: int | None, seed: str, details: dict[str, Any]
+        self,
+        label: str,
+        kind: str,
+        names: list[str],
+        ways: str,
+        share: float,
+        first: int | None,
+        seed: str,
+        details: dict[str, Any],
     ) -> int:
         """Disturb connections, see `disturbances`. Returns how many there were."""
         asked = {"label": label, "kind": kind, "names": names, "ways": ways, "share": share, "first": first}
@@ -71,11 +89,22 @@ class Wire:
 
     def lift(self, label: str) -> None:
         """End a disturbance. Safe to call twice."""
-        self.ask("lift", label=label)
+        self._ask_if_there("lift", label=label)
 
     def transcribe(self, on: bool) -> None:
         """Record every message as an event, or no longer."""
         self.ask("transcribe", on=on)
+
+    def check(self) -> None:
+        """Raises: ProcessFailed if the proxy has ended by itself."""
+        if self._process is not None and self._process.exit_code is not None:
+            raise ProcessFailed("wire", f"ended with code {self._process.exit_code}", self._process.log_tail())
+
+    def _ask_if_there(self, verb: str, **details: Any) -> dict[str, Any]:
+        """For what undoes: a proxy that is gone has nothing to undo."""
+        if self._process is None or self._process.exit_code is not None:
+            return {}
+        return self.ask(verb, **details)
 
     def ask(self, verb: str, **details: Any) -> dict[str, Any]:
         """One question, one answer. Blocks up to 10 s. Raises: ProcessFailed when the proxy does not answer."""

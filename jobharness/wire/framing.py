@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable
 from typing import Protocol
 
 from jobharness.wire.message import Direction, Message
@@ -26,6 +25,8 @@ class Framing(Protocol):
     """
 
     lost: str
+    commands: frozenset[str]
+    """Every name that a message of this protocol can have, in lower case, to check what a scenario asks for."""
 
     def feed(self, direction: Direction, data: bytes) -> list[Message]:
         """Take in bytes; returns the messages that they complete."""
@@ -42,8 +43,8 @@ class Framing(Protocol):
     def withdraw(self, message: Message) -> tuple[bytes, tuple[int, ...]]:
         """A command will never reach the broker, so it is not answered.
 
-        Returns the bytes that must go in its place for the broker to be as if it had not been sent (often none), and the numbers of the
-        replies to those, which the client must not see.
+        Returns the bytes that must go in its place for the broker to be as if it had not been sent (often none), and the
+        numbers of the replies to those, which the client must not see.
         """
         ...
 
@@ -56,8 +57,8 @@ class Framing(Protocol):
         ...
 
 
-def framing_named(name: str) -> Callable[[], Framing]:
+def framing_named(name: str) -> type[Framing]:
     """The framing of a protocol, to be made once per connection. Raises: KeyError."""
     module, _, attribute = FRAMINGS[name].partition(":")
-    made: Callable[[], Framing] = getattr(importlib.import_module(module), attribute)
+    made: type[Framing] = getattr(importlib.import_module(module), attribute)
     return made

@@ -1,7 +1,8 @@
 """Whose job a message is about: job ids are searched for in its bytes, and names that a job gets on the way are learnt.
 
-A message that holds a job's id also tells what else the job is called: kombu's delivery tag, an entry id of a stream, the subject of an
-acknowledgement. Such a name, seen with one job only, stands for it from then on. A name seen with two jobs stands for none.
+A message that holds a job's id also tells what else the job is called: kombu's delivery tag, an entry id of a stream,
+the subject of an acknowledgement. Such a name, seen with one job only, stands for it from then on. A name seen with two
+jobs stands for none.
 """
 
 from __future__ import annotations
@@ -36,7 +37,8 @@ class Job(NamedTuple):
 class Jobs:
     """The jobs that were enqueued so far, found in messages.
 
-    Args: `enqueued` returns the (key, id) of the jobs whose enqueue began since it was last called; the id is "" where the key is the id.
+    Args: `enqueued` returns the (key, id) of the jobs whose enqueue began since it was last called; the id is "" where
+    the key is the id.
     """
 
     def __init__(self, enqueued: Callable[[], Iterable[tuple[bytes, str]]]) -> None:

@@ -3,8 +3,8 @@
     app --> received --> framing --> steps (hold, lose, delay, repeat) --> pipe --> broker
     app <-- pipe <-- steps <-- framing <-- received <-- broker
 
-Without a framing, bytes go straight to the pipe. With one they are passed on first and framed afterwards, unless the link is `gated`:
-then only whole messages pass, so that a step can strike before any byte of one is through.
+Without a framing, bytes go straight to the pipe. With one they are passed on first and framed afterwards, unless the
+link is `gated`: then only whole messages pass, so that a step can strike before any byte of one is through.
 """
 
 from __future__ import annotations

@@ -74,7 +74,7 @@ class Listener:
     def unframed(self, link: Link, why: str) -> None:
         """A connection does not speak the protocol; from here its bytes are passed on unread."""
         words = f"connection {link.number} of {self.name} is passed on unframed: {why}"
-        self.recorder.record(Kind.BROKER_UNFRAMED, text=self.recorder.text(words))
+        self.recorder.record(Kind.BROKER_UNFRAMED, text=self._text(words))
 
     # Disturbances.
 
@@ -162,9 +162,8 @@ class Listener:
         step.holding, self.hold = True, step
         if not step.match.after:
             link.pass_on(message)  # Into what is kept.
-        record, text = self.recorder.record, self.recorder.text
         for key in [job.key for job in jobs] or [NO_JOB]:
-            record(Kind.BROKER_STEP, key, link.number, text=text(step.label), group=text(words))
+            self.recorder.record(Kind.BROKER_STEP, key, link.number, text=self._text(step.label), group=self._text(words))
 
     def release(self, label: str, forward: bool) -> None:
         """Let go on what a step holds here; nothing happens when it holds nothing."""
@@ -184,6 +183,9 @@ class Listener:
 
     # Evidence.
 
+    def _text(self, words: str) -> int:
+        return int(self.recorder.text(words))
+
     def _jobs(self, link: Link, message: Message) -> list[Job]:
         framing = link.framing
         return self.jobs.of(message, lambda: framing.values(message) if framing is not None else (), b"%d " % link.number)
@@ -194,12 +196,12 @@ class Listener:
         return f"{self.name} connection {link.number} {arrow} {described} ({len(message.raw)} bytes)"
 
     def _evidence(self, kind: Kind, label: str, jobs: list[Job], words: str, value: int = 0) -> None:
-        record, text = self.recorder.record, self.recorder.text
         for key in [job.key for job in jobs] or [NO_JOB]:
-            record(kind, key, value, text=text(label), group=text(words))
+            self.recorder.record(kind, key, value, text=self._text(label), group=self._text(words))
 
     def _transcribe(self, link: Link, message: Message) -> None:
-        record, text = self.recorder.record, self.recorder.text
         size = -len(message.raw) if message.is_reply else len(message.raw)
         for key in [job.key for job in self._jobs(link, message)] or [NO_JOB]:
-            record(Kind.BROKER_MESSAGE, key, size, link.number, text(message.command), text(self._words(link, message)))
+            self.recorder.record(
+                Kind.BROKER_MESSAGE, key, size, link.number, self._text(message.command), self._text(self._words(link, message))
+            )

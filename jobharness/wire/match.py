@@ -6,9 +6,10 @@
     broker.step:PUB has=orders by=producer nth=3
     broker.step:4                          the fourth message, whatever it is
 
-`before` (the default) or `after` it is passed on; `reply`: what the broker sends, named by the command it answers; then the command (the whole
-name or its last part, any case, `*` for any letters); `job=` a number in the order of enqueuing, `any`, or the library's own id; `has=` some
-text within it or its transaction; `by=` a worker, `workers`, `producer` or `service`; `nth=` the first that counts, of those that fit.
+`before` (the default) or `after` it is passed on; `reply`: what the broker sends, named by the command it answers; then
+the command (the whole name or its last part, any case, `*` for any letters); `job=` a number in the order of enqueuing,
+`any`, or the library's own id; `has=` some text within it or its transaction; `by=` a worker, `workers`, `producer` or
+`service`; `nth=` the first that counts, of those that fit.
 """
 
 from __future__ import annotations

@@ -19,10 +19,11 @@ class Direction(IntEnum):
 class Message:
     """One whole message. Its `raw` bytes, joined in order, are the stream.
 
-    `command`: what the protocol calls it, such as "BRPOP", "basic.ack" or "COMMIT"; of a reply, the command it answers, where the protocol says
-    which. `also`: further names that it answers to. `number`: from 1, of commands, within the connection. `of`: of a reply, the number of
-    its command; 0 where it answers none. `context`: bytes that belong to it and went before (the commands of a transaction that this
-    message commits; of a reply, its command). `tokens`: what the protocol calls the same thing by later (a delivery tag).
+    `command`: what the protocol calls it, such as "BRPOP", "basic.ack" or "COMMIT"; of a reply, the command it answers,
+    where the protocol says which. `also`: further names that it answers to. `number`: from 1, of commands, within the
+    connection. `of`: of a reply, the number of its command; 0 where it answers none. `context`: bytes that belong to it
+    and went before (the commands of a transaction that this message commits; of a reply, its command). `tokens`: what
+    the protocol calls the same thing by later (a delivery tag).
     `channel`: messages of different channels may overtake each other; 0 where the protocol has none.
     """
 

@@ -32,7 +32,18 @@ class Disturbance(Protocol):
 class Pipe:
     """`write` delivers; `throttle(True)` asks for the source not to be read for now."""
 
-    __slots__ = ("_finish", "_held_bytes", "_last_s", "_loop", "_queue", "_throttle", "_throttled", "_timer", "disturbances", "write")
+    __slots__ = (
+        "_finish",
+        "_held_bytes",
+        "_last_s",
+        "_loop",
+        "_queue",
+        "_throttle",
+        "_throttled",
+        "_timer",
+        "disturbances",
+        "write",
+    )
 
     def __init__(self, loop: asyncio.AbstractEventLoop, write: Callable[[bytes], None], throttle: Callable[[bool], None]) -> None:
         self._loop, self.write, self._throttle = loop, write, throttle

@@ -43,11 +43,12 @@ __all__ = ["Proxy"]
 
 
 class Proxy:
-    """All listeners, and what the harness asks of them. Args: the broker's address; `framing`: its name or None; `gated`: see `link`."""
+    """All listeners, and what the harness asks of them. Args: the broker's address; `framing`: its name or None;
+    `gated`: see `link`."""
 
     def __init__(self, host: str, port: int, framing: str | None, gated: bool, records: str) -> None:
         self._host, self._port, self._gated, self._records = host, port, gated, records
-        self._framing: Callable[[], Framing] | None = framing_named(framing) if framing is not None else None
+        self._framing: type[Framing] | None = framing_named(framing) if framing is not None else None
         self._jobs = Jobs(_enqueued(Path(records)))
         self._listeners: dict[str, Listener] = {}
         self._servers: list[asyncio.Server] = []
@@ -106,7 +107,15 @@ class Proxy:
         return {}
 
     async def lay(
-        self, label: str, kind: str, names: list[str], ways: str, share: float, first: int | None, seed: str, details: dict[str, Any]
+        self,
+        label: str,
+        kind: str,
+        names: list[str],
+        ways: str,
+        share: float,
+        first: int | None,
+        seed: str,
+        details: dict[str, Any],
     ) -> dict[str, Any]:
         """Disturb the connections of some processes."""
         laid = Laid(label, kind, details, WAYS[ways], share, first, Random(seed))

@@ -14,6 +14,9 @@ from jobharness.wire.stream import Stream
 __all__ = ["Resp"]
 
 LINE_AT_MOST = 64 * 1024
+SHOWN_VALUES = 8
+SHOWN_OF_VALUE = 40
+SECRET = frozenset(("AUTH", "HELLO", "ACL", "CONFIG"))
 ITEMS_AT_MOST = 1 << 24
 STAR, DOLLAR = b"*$"
 LINES = frozenset(b"+-:,#_(")
@@ -23,6 +26,30 @@ PUSH, MAP, ATTRIBUTE = b">%|"
 SUBSCRIBING = frozenset(("SUBSCRIBE", "PSUBSCRIBE", "SSUBSCRIBE", "UNSUBSCRIBE", "PUNSUBSCRIBE", "SUNSUBSCRIBE"))
 PUSHED = frozenset((b"message", b"pmessage", b"smessage", *(name.lower().encode() for name in SUBSCRIBING)))
 
+# What Redis 7.0 and Valkey answer to COMMAND LIST, and what came later.
+COMMANDS = frozenset(
+    """
+    acl append asking auth bgrewriteaof bgsave bitcount bitfield bitfield_ro bitop bitpos blmove blmpop blpop brpop
+    brpoplpush bzmpop bzpopmax bzpopmin client cluster command config copy dbsize debug decr decrby del discard dump echo
+    eval eval_ro evalsha evalsha_ro exec exists expire expireat expiretime failover fcall fcall_ro flushall flushdb function
+    geoadd geodist geohash geopos georadius georadius_ro georadiusbymember georadiusbymember_ro geosearch geosearchstore get
+    getbit getdel getex getrange getset hdel hello hexists hget hgetall hincrby hincrbyfloat hkeys hlen hmget hmset
+    hrandfield hscan hset hsetnx hstrlen hvals incr incrby incrbyfloat info keys lastsave latency lcs lindex linsert llen
+    lmove lmpop lolwut lpop lpos lpush lpushx lrange lrem lset ltrim memory mget migrate module monitor move mset msetnx
+    multi object persist pexpire pexpireat pexpiretime pfadd pfcount pfdebug pfmerge pfselftest ping psetex psubscribe psync
+    pttl publish pubsub punsubscribe quit randomkey readonly readwrite rename renamenx replconf replicaof reset restore
+    restore-asking role rpop rpoplpush rpush rpushx sadd save scan scard script sdiff sdiffstore select set setbit setex
+    setnx setrange shutdown sinter sintercard sinterstore sismember slaveof slowlog smembers smismember smove sort sort_ro
+    spop spublish srandmember srem sscan ssubscribe strlen subscribe substr sunion sunionstore sunsubscribe swapdb sync time
+    touch ttl type unlink unsubscribe unwatch wait watch xack xadd xautoclaim xclaim xdel xgroup xinfo xlen xpending xrange
+    xread xreadgroup xrevrange xsetid xtrim zadd zcard zcount zdiff zdiffstore zincrby zinter zintercard zinterstore
+    zlexcount zmpop zmscore zpopmax zpopmin zrandmember zrange zrangebylex zrangebyscore zrangestore zrank zrem
+    zremrangebylex zremrangebyrank zremrangebyscore zrevrange zrevrangebylex zrevrangebyscore zrevrank zscan zscore zunion
+    zunionstore
+    hexpire hpexpire httl hpttl hpersist hgetdel hgetex hsetex xackdel xdelex
+    """.split()  # noqa: SIM905  # a list of this length is for reading, one name a line is not
+)
+
 
 class Garbage(Exception):
     """These bytes are not RESP. The text says why."""
@@ -30,6 +57,8 @@ class Garbage(Exception):
 
 class Resp:
     """Frames one connection to a Redis server."""
+
+    commands = COMMANDS
 
     def __init__(self) -> None:
         self.lost = ""
@@ -71,8 +100,8 @@ class Resp:
         """What was fed and is not yet part of a whole message."""
         return self._streams[direction].held()
 
-    # Both scans return the end of the message that begins at `start`, or minus the length that is needed to go on. Offsets kept between
-    # calls count from the message's first byte.
+    # Both scans return the end of the message that begins at `start`, or minus the length that is needed to go on.
+    # Offsets kept between calls count from the message's first byte.
 
     def _command_end(self, data: bytes, start: int) -> int:
         at, left, spans = start + self._at[0], self._left[0], self._spans
@@ -200,7 +229,9 @@ class Resp:
 
     def describe(self, message: Message) -> str:
         """Such as "ZADD unacked_index 1763… 6f…", "reply to BRPOP: celery {…}"."""
-        words = printable(b" ".join(self.values(message)))
+        words = " ".join(printable(value, SHOWN_OF_VALUE) for value in self.values(message)[:SHOWN_VALUES])
+        if message.command in SECRET and not message.is_reply:
+            return f"{message.command} ***"
         if message.is_reply:
             return f"reply to {message.command}: {words}" if message.of else f"push {message.command}: {words}"
         return f"{words} of [{', '.join(message.also)}]" if message.context else words

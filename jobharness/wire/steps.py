@@ -17,9 +17,9 @@ ACTS = ("hold", "lose", "lose_reply", "delay", "repeat")
 class Step:
     """One fault that waits for messages. Counts over all connections that its match means.
 
-    `act`: "hold" stops all traffic of the process there until it is released; the others are done to the message alone. `times`: how often;
-    None: always. `by_s`: with "delay", how long. `reset`: with the two that lose something, whether the connection is then reset (the sender
-    is told) or nothing is said.
+    `act`: "hold" stops all traffic of the process there until it is released; the others are done to the message alone.
+    `times`: how often; None: always. `by_s`: with "delay", how long. `reset`: with the two that lose something, whether
+    the connection is then reset (the sender is told) or nothing is said.
     """
 
     label: str
