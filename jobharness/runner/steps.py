@@ -53,10 +53,10 @@ class Steps:
 
     def struck(self, label: str) -> None:
         """A fault struck: let its worker's traffic go on, or die, or wait for the end of the fault."""
-        scene = self._scenes[label]
-        sent, scene.sent = scene.sent, set()
         if label not in self._held:
             return
+        scene = self._scenes[label]
+        sent, scene.sent = scene.sent, set()
         if signal.SIGSTOP in sent:
             self._frozen.add(label)
         else:
