@@ -15,7 +15,11 @@ def test_every_import_goes_down():
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-SEAMS = {"brokers": {"broker", "container", "provide", "server"}, "queues": {"asking", "queue"}, "faults": {"fault", "messages", "network", "trigger"}}
+SEAMS = {
+    "brokers": {"broker", "container", "provide", "server"},
+    "queues": {"asking", "queue"},
+    "faults": {"fault", "messages", "network", "trigger"},
+}
 
 
 def test_kinds_never_import_each_other():
