@@ -87,13 +87,14 @@ class Surroundings:
     def for_process(self, role: str, name: str) -> dict[str, str]:
         """The whole environment of one process of the app, the agent switched on."""
         library = self._parts.queue.agent_library()
-        path = os.pathsep.join(filter(None, [str(AGENT_PATH), self._app_env.get("PYTHONPATH", os.environ.get("PYTHONPATH", ""))]))
+        env = self._filled_env(name)
+        path = os.pathsep.join(filter(None, [str(AGENT_PATH), env.get("PYTHONPATH", os.environ.get("PYTHONPATH", ""))]))
         return {
             **os.environ,
             # A service and its workers are found beside the interpreter, as in an activated environment.
             "PATH": os.pathsep.join([str(self.python.parent), os.environ.get("PATH", "")]),
             "PYTHONUNBUFFERED": "1",
-            **self._filled_env(name),
+            **env,
             "PYTHONPATH": path,
             "JOBHARNESS_HISTORY": str(self._folder.records),
             "JOBHARNESS_ROLE": role,
