@@ -1,9 +1,10 @@
 """The guardian: a small process that outlives the harness and ends everything the run started.
 
-Every process of a run carries the run's mark in its environment, and so do all that descend from it, whatever
-session or parent they have.
-The guardian waits at one end of a pipe. When the harness ends, by whatever death, the pipe closes, and the guardian
-kills every process with the mark until none is left.
+Every process of a run carries the run's mark, and so do all that descend from it, whatever session or parent they have: in its
+environment, and in the path of the log that is its standard output. Two places, because servers that set their process title
+(Redis, PostgreSQL, everything with `setproctitle`) write it over their environment. The guardian waits at one end of a pipe. When
+the harness ends, by whatever death, the pipe closes, and the guardian kills every process with the mark, and its descendants,
+until none is left.
 
     harness --pipe--> guardian
        `-> broker, workers, producer, ... (all marked)
@@ -15,6 +16,7 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 
@@ -30,18 +32,36 @@ QUIET_ROUNDS = 3  # A process that was forking while one round looked is seen by
 
 
 def marked(mark: str) -> list[psutil.Process]:
-    """The living processes that carry the mark, but for the caller. Zombies do not count: they run no code."""
-    wanted = f"{MARK}={mark}".encode()
-    found = []
-    for process in psutil.process_iter():
-        if process.pid == os.getpid():
-            continue
-        try:
-            if wanted in _environment(process) and process.status() != psutil.STATUS_ZOMBIE:
-                found.append(process)
-        except (psutil.Error, OSError):
-            continue
+    """The living processes that carry the mark, or descend from one that does, but for the caller.
+
+    Zombies do not count: they run no code. `mark`: the run's id, which is also the name of the folder that its logs are in.
+    """
+    # Each is judged as it is met: a process that goes on forking is another one a few milliseconds later.
+    found = {process.pid: process for process in psutil.process_iter() if process.pid != os.getpid() and _carries(process, mark)}
+    if found:
+        found.update(_descendants(found))
+    return [process for process in found.values() if _runs(process)]
+
+
+def _descendants(ancestors: Mapping[int, psutil.Process]) -> dict[int, psutil.Process]:
+    children: dict[int, list[psutil.Process]] = {}
+    for process in psutil.process_iter(["ppid"]):
+        children.setdefault(process.info["ppid"], []).append(process)
+    found: dict[int, psutil.Process] = {}
+    waiting = list(ancestors)
+    while waiting:
+        for child in children.get(waiting.pop(), []):
+            if child.pid not in found and child.pid != os.getpid():
+                found[child.pid] = child
+                waiting.append(child.pid)
     return found
+
+
+def _carries(process: psutil.Process, mark: str) -> bool:
+    try:
+        return f"{MARK}={mark}".encode() in _environment(process) or any(f"/{mark}/" in path for path in _outputs(process))
+    except (psutil.Error, OSError):
+        return False
 
 
 def _environment(process: psutil.Process) -> list[bytes]:
@@ -50,6 +70,19 @@ def _environment(process: psutil.Process) -> list[bytes]:
     if raw.exists():
         return raw.read_bytes().split(b"\0")
     return [f"{name}={value}".encode() for name, value in process.environ().items()]
+
+
+def _outputs(process: psutil.Process) -> list[str]:
+    """Where its standard output and error go; nothing where this system cannot tell."""
+    paths = (Path(f"/proc/{process.pid}/fd/{descriptor}") for descriptor in (1, 2))
+    return [str(path.readlink()) for path in paths if path.is_symlink()]
+
+
+def _runs(process: psutil.Process) -> bool:
+    try:
+        return bool(process.status() != psutil.STATUS_ZOMBIE)
+    except psutil.Error:
+        return False
 
 
 def sweep(mark: str, timeout_s: float = 10.0) -> list[str]:

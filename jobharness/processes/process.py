@@ -32,8 +32,8 @@ def wait_for(condition: Callable[[], bool], timeout_s: float) -> bool:
 class Process:
     """A child process in a session of its own, its output in one log file. Not for two threads at once.
 
-    Args: `name` as the scenario knows it; `mark` of the run, see `guardian`; `env` is the whole environment; `keep`:
-    descriptors that it inherits.
+    Args: `name` as the scenario knows it; `mark` of the run, the name of a folder on the way to `log` too (see `guardian`);
+    `env` is the whole environment; `keep`: descriptors that it inherits.
     Raises: ProcessFailed when the command cannot be started at all.
     """
 

@@ -4,13 +4,14 @@ import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import psutil
 import pytest
 
 from jobharness.errors import EnvironmentFailed
 from jobharness.processes.guardian import MARK, Guardian, marked, sweep
-from jobharness.processes.process import wait_for
+from jobharness.processes.process import Process, wait_for
 
 RUN = f"run-of-tests-{os.getpid()}"  # Other test runs may be under way on this machine.
 SLEEP = [sys.executable, "-c", "import time; time.sleep(60)"]
@@ -71,19 +72,58 @@ def test_descendant_that_left_its_session_and_its_parent_is_found(start):
     assert not psutil.pid_exists(escaped) or psutil.Process(escaped).status() == psutil.STATUS_ZOMBIE
 
 
-FORKING = """
-import os, time
-while True:             # Never the same process for long.
-    if os.fork():
-        os._exit(0)
-    os.setsid()
-    time.sleep(0.002)
+ERASING = """
+import ctypes, os, sys, time
+# What a server does that sets a long process title: its environment is written over.
+start, end = (int(word) for word in open("/proc/self/stat").read().rpartition(")")[2].split()[47:49])
+ctypes.memset(start, 0, end - start)
+print("erased", flush=True)
+time.sleep(60)
 """
 
 
-def test_process_that_goes_on_forking_is_caught(start):
-    start(f"{RUN}-5", [sys.executable, "-c", FORKING])
-    assert wait_for(lambda: bool(marked(f"{RUN}-5")), 10)
+def test_process_that_writes_over_its_environment_is_found_by_its_log(tmp_path):
+    """As Redis and PostgreSQL do for their title."""
+    run_id = f"{RUN}-erasing"
+    (tmp_path / run_id / "logs").mkdir(parents=True)
+    log = tmp_path / run_id / "logs" / "broker.log"
+    process = Process("broker", [sys.executable, "-c", ERASING], env=os.environ, folder=tmp_path, log=log, mark=run_id)
+    assert wait_for(lambda: "erased" in process.log_tail(), 10)
+    assert run_id.encode() not in Path(f"/proc/{process.pid}/environ").read_bytes()
+    sweep(run_id)
+    assert process.wait(10) == -signal.SIGKILL
+
+
+def test_descendant_is_found_by_its_parent_alone(start):
+    """Neither its environment nor its output tells where it belongs."""
+    code = (
+        "import subprocess, sys, time\n"
+        "sleep = [sys.executable, '-c', 'import time; time.sleep(60)']\n"
+        "child = subprocess.Popen(sleep, env={}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)\n"
+        "print(child.pid, flush=True)\n"
+        "time.sleep(60)\n"
+    )
+    parent = start(f"{RUN}-12", [sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+    child = int(parent.stdout.readline())
+    assert {process.pid for process in marked(f"{RUN}-12")} == {parent.pid, child}
+    sweep(f"{RUN}-12")
+    assert wait_for(lambda: not psutil.pid_exists(child) or psutil.Process(child).status() == psutil.STATUS_ZOMBIE, 10)
+
+
+SPAWNING = """
+import os, time
+for _ in range(500):    # A busy worker: it forks a process for every job. It ends by itself, should nobody end it.
+    if os.fork() == 0:
+        os.setsid()
+        time.sleep(5)
+        os._exit(0)
+    time.sleep(0.01)
+"""
+
+
+def test_process_that_goes_on_forking_is_ended_with_all_its_children(start):
+    start(f"{RUN}-5", [sys.executable, "-c", SPAWNING])
+    assert wait_for(lambda: len(marked(f"{RUN}-5")) > 3, 10)
     sweep(f"{RUN}-5")
     assert marked(f"{RUN}-5") == []
 

@@ -1,0 +1,171 @@
+"""However the harness ends, nothing that it started outlives it, and what was recorded is kept."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from jobharness.agent.recorder import Recorder
+from jobharness.history.event import Kind
+from jobharness.history.follow import Follower
+from jobharness.history.log import gather, load
+from jobharness.processes.guardian import sweep
+from jobharness.processes.process import wait_for
+from tests.support.leftovers import leftovers
+
+pytestmark = pytest.mark.real
+
+KILLS = 20
+GONE_WITHIN_S = 5
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def start(project, written, scenario):
+    """Starts `jobharness run` on a scenario with everything in it: broker, upstream, service, two workers with pools, a producer, faults."""
+    started = []
+    busy = scenario(
+        queue={"pool": "prefork", "concurrency": 2, "workers": 2},
+        upstream={"latency": "5ms"},
+        service={"command": ["python", "-m", "front", "{service.port}"], "health": "/"},
+        workload={
+            "arrivals": {"process": "poisson", "rate": "30/s"},
+            "duration": "2s",
+            "job": [{"task": "naps.nap", "args": [0.05]}, {"post": "/naps"}],
+        },
+        fault=[{"kind": "kill", "on": "job.running", "every": "500ms", "times": 2}],
+    )
+    name = written(busy)
+
+    def start_harness():
+        command = [sys.executable, "-m", "jobharness.cli.main", "run", name, "--reports", "reports"]
+        harness = subprocess.Popen(
+            command, cwd=project, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+        )
+        started.append(harness)
+        return harness
+
+    yield start_harness
+    for harness in started:
+        if harness.poll() is None:
+            harness.kill()
+        harness.wait()
+    assert wait_for(lambda: not leftovers(str(project)), GONE_WITHIN_S)
+
+
+def running(project):
+    """The folder of the run that has just begun, or None."""
+    folders = sorted((project / "reports").glob("*")) if (project / "reports").exists() else []
+    return folders[-1] if folders else None
+
+
+def phase_of(folder):
+    """The phase that a run has got to, by its own records."""
+    if folder is None or not (folder / "records").exists():
+        return ""
+    try:
+        history = gather(folder / "records", {})
+    except OSError:
+        return ""  # It is just being saved.
+    phases = history.of(Kind.RUN_PHASE).collect()["text"]
+    return history.text(int(phases[-1])) if len(phases) else ""
+
+
+def await_job(project):
+    """Wait until a job of the run that has just begun is running; returns the run's folder."""
+    assert wait_for(lambda: (running(project) or project / "none") / "records" and running(project) is not None, 30)
+    folder = running(project)
+    assert wait_for((folder / "records").exists, 10)
+    follower = Follower(folder / "records")
+    assert wait_for(lambda: any(one.kind is Kind.JOB_RUNNING for one in follower.poll()), 30)
+    return folder
+
+
+@pytest.mark.parametrize("part", range(4))
+def test_killed_harness_leaves_no_process_behind(project, start, part):
+    """SIGKILL at 20 random moments, from its start to its end; five in each part."""
+    random = Random(part)
+    met = []
+    for _ in range(KILLS // 4):
+        harness = start()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            harness.wait(random.uniform(0.2, 7))  # The moment comes whatever the run is at; that it may be over is part of it.
+        before = len(leftovers(str(project)))
+        harness.kill()
+        harness.wait()
+        killed = time.monotonic()
+        phase = phase_of(running(project))
+        gone = wait_for(lambda: not leftovers(str(project)), GONE_WITHIN_S)
+        met.append(f"{phase or 'start or end'}: {before} processes, gone after {time.monotonic() - killed:.1f} s")
+        assert gone, (met, leftovers(str(project)))
+    print("\n" + "\n".join(met))
+
+
+def test_without_its_guardian_a_killed_harness_would_leave_processes_behind(project, start):
+    """The defect that the check above must see: nobody cleans up."""
+    harness = start()
+    folder = await_job(project)
+    (guardian,) = [line for line in leftovers(folder.name) if "jobharness.processes.guardian" in line]
+    os.kill(int(guardian.split()[0]), signal.SIGKILL)
+    harness.kill()
+    harness.wait()
+    try:
+        left = leftovers(str(project))
+        assert any("redis-server" in line for line in left) and any("celery" in line for line in left), left
+    finally:
+        sweep(folder.name)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_interrupted_run_leaves_no_process_behind_and_keeps_its_history(project, start, number):
+    harness = start()
+    folder = await_job(project)
+    harness.send_signal(number)
+    assert harness.wait(30) == 130
+    assert leftovers(str(project)) == []
+    history = load(folder / "history.parquet")
+    assert [history.text(text) for text in history.of(Kind.RUN_CUT_SHORT).collect()["text"]] == ["interrupted"]
+    assert history.of(Kind.JOB_RUNNING).collect().height >= 1
+    assert not (folder / "records").exists()
+
+
+def test_impatient_second_ctrl_c_leaves_no_process_behind_either(project, start):
+    harness = start()
+    folder = await_job(project)
+    harness.send_signal(signal.SIGINT)
+    assert wait_for(lambda: phase_of(folder) == "stop" or harness.poll() is not None, 20)
+    harness.send_signal(signal.SIGINT)
+    assert harness.wait(30) == 130
+    assert wait_for(lambda: not leftovers(str(project)), GONE_WITHIN_S)
+    assert (folder / "history.parquet").exists()
+
+
+def test_leftovers_sees_a_process_by_its_environment_and_by_its_command_line(tmp_path):
+    words = str(tmp_path)
+    by_command = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)", words])
+    by_environment = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"], env={**os.environ, "X": words})
+    try:
+        assert wait_for(lambda: len(leftovers(words)) == 2, 10)
+    finally:
+        for process in (by_command, by_environment):
+            process.kill()
+    assert wait_for(lambda: leftovers(words) == [], 10)  # Zombies do not count.
+    for process in (by_command, by_environment):
+        process.wait()
+
+
+def test_recorder_of_the_harness_does_not_keep_files_open_for_ever(tmp_path):
+    """One recorder a run: many runs in one process must not run out of file descriptors."""
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    for number in range(50):
+        recorder = Recorder(tmp_path, "harness", f"harness-{number}")
+        recorder.record(Kind.RUN_PHASE, text=recorder.text("a phase"))
+        recorder.close()
+    del recorder
+    assert len(list(Path("/proc/self/fd").iterdir())) - before < 10

@@ -1,0 +1,29 @@
+"""Which processes a run has left behind, seen from outside: by what they carry, and not by what the harness knows of them."""
+
+import os
+from pathlib import Path
+
+__all__ = ["leftovers"]
+
+
+def leftovers(words: str) -> list[str]:
+    """The living processes that have anything to do with these words, but for the caller, each as `pid command`.
+
+    Looks at environment, command line, working folder and open files, since a server may rewrite any one of them: Redis writes its
+    title over its environment. Reads /proc itself, so that it shares nothing with the guardian it checks. A zombie runs no code
+    and does not count.
+    """
+    found = []
+    for folder in Path("/proc").iterdir():
+        if not folder.name.isdigit() or int(folder.name) == os.getpid():
+            continue
+        try:
+            command = (folder / "cmdline").read_bytes()
+            state = (folder / "stat").read_bytes().rpartition(b")")[2].split()[0]
+            places = [(folder / "cwd").readlink(), *(link.readlink() for link in (folder / "fd").iterdir())]
+            seen = b"\n".join([command, (folder / "environ").read_bytes(), *(bytes(place) for place in places)])
+        except (OSError, IndexError):
+            continue  # Gone in the meantime, or closing a file just now: then it is seen at the next look.
+        if words.encode() in seen and state not in (b"Z", b"X"):
+            found.append(f"{folder.name} {command.replace(bytes(1), b' ').decode(errors='replace')}")
+    return found
