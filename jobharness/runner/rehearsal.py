@@ -37,7 +37,7 @@ def _fault(armed: ArmedFault, spec: FaultSpec) -> str:
     lasts = (
         "" if not armed.fault.lasting else f", for {spec.lasts:g} s" if spec.lasts is not None else ", to the end of the workload"
     )
-    times = f", at most {spec.times} times" if spec.times > 1 else ""
+    times = "" if spec.times == 1 else f", at most {spec.times} times" if spec.times != "always" else ", again and again"
     return f"{what}, {_when(spec)}{lasts}{times}"
 
 
