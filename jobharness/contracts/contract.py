@@ -15,6 +15,7 @@ from typing import Protocol
 
 import polars as pl
 
+from jobharness.history.event import Kind
 from jobharness.history.frame import History
 
 __all__ = ["Contract", "Finding", "Verdict", "Word", "judge", "no_offenders"]
@@ -45,9 +46,8 @@ class Finding:
     """What one contract found.
 
     `sentence`: the reason for the word, for people. `counts`: figures by name, such as `lost`. `offenders`: every
-    offence, the worst first:
-    columns `job` (row of History.jobs, may be null), `row` (row of History.events, may be null), `why`.
-    `promise`: the contract's own, put there by `judge`.
+    offence, the worst first: columns `job` (row of History.jobs, may be null), `row` (row of History.events, may be
+    null), `why`. `promise`: the contract's own, put there by `judge`.
     """
 
     contract: str
@@ -72,6 +72,11 @@ class Contract(Protocol):
     @property
     def promise(self) -> str:
         """The promise in one sentence of the field's standard words."""
+        ...
+
+    @property
+    def needs(self) -> frozenset[Kind]:
+        """The kinds of event without which it cannot be decided; a queue that does not report them is refused it."""
         ...
 
     def check(self, history: History) -> Finding:

@@ -1,4 +1,5 @@
-"""Faults hit: each fault of the scenario struck, and struck something at work. A fault that hit nothing proves nothing."""
+"""Faults hit: each fault of the scenario struck, and struck something at work. A fault that hit nothing proves
+nothing."""
 
 from __future__ import annotations
 
@@ -20,6 +21,7 @@ class FaultsHit:
     labels: tuple[str, ...]
     name = "faults_hit"
     promise = "each fault hit a job in flight"
+    needs = frozenset((Kind.JOB_RUNNING,))
 
     def check(self, history: History) -> Finding:
         """Holds or vacuous, saying which fault and why; never broken."""

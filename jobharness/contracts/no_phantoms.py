@@ -2,35 +2,46 @@
 
 from __future__ import annotations
 
-import polars as pl
+from collections.abc import Mapping
 
-from jobharness.contracts.contract import Finding, Word
+import numpy as np
+
+from jobharness.contracts.promise import Evidence, Promise, offences
+from jobharness.history.event import Kind
 from jobharness.history.frame import History
 
 __all__ = ["NoPhantoms"]
 
+ENQUEUES = (Kind.ENQUEUE_BEGIN, Kind.ENQUEUE_ACKNOWLEDGED, Kind.ENQUEUE_INTENDED, Kind.ENQUEUE_UNKNOWN, Kind.SCHEDULE_TICK)
 
-class NoPhantoms:
-    """No job runs that no process of the run ever began to enqueue. Needs: recorders of all enqueuing processes alive."""
+
+class NoPhantoms(Promise):
+    """No job runs that no process of the run ever began to enqueue. Needs: recorders of all enqueuing processes
+    alive."""
 
     name = "no_phantoms"
     promise = "no job runs that was never enqueued"
+    needs = frozenset((Kind.ENQUEUE_BEGIN, Kind.JOB_RUNNING))
+    nothing = "no job reached a worker"
 
-    def check(self, history: History) -> Finding:
-        """Broken with the phantoms; unknown where a recorder failed, since it may have been the enqueuing one's."""
-        seen = history.lives.filter((pl.col("received") > 0) | (pl.col("running") > 0))
-        phantoms = seen.filter(pl.col("begun") == 0)
-        counts = {"seen": seen.height, "phantoms": phantoms.height}
-        offenders = phantoms.select("job", row=pl.lit(None, pl.UInt32), why=pl.lit("no process began to enqueue it"))
-        if not phantoms.height:
-            if not seen.height:
-                return Finding(self.name, Word.UNKNOWN, "no job reached a worker", counts)
-            return Finding(self.name, Word.HOLDS, f"all {seen.height} jobs seen by workers were enqueued", counts)
+    def evidence(self, history: History) -> Evidence:
+        """The phantoms, in the order in which they came."""
+        tally = history.tally
+        seen = tally.count(Kind.JOB_RECEIVED, Kind.JOB_RUNNING) > 0
+        phantoms = np.flatnonzero(seen & (tally.count(*ENQUEUES) == 0))
+        found = offences("no process began to enqueue it", job=phantoms, weight=np.zeros(len(phantoms)))
+        return Evidence(int(seen.sum()), found, len(phantoms), {"seen": int(seen.sum()), "phantoms": len(phantoms)})
+
+    def excuse(self, history: History, unseen: int) -> str:
+        """A recorder that failed may have been the enqueuing one's; that the run was cut short excuses nothing."""
         if history.processes["failed"].any():
-            sentence = f"{phantoms.height} jobs have no enqueue, but a process could not record all its events"
-            return Finding(self.name, Word.UNKNOWN, sentence, counts, offenders)
-        if phantoms.height <= int(history.header.get("torn", 0)):
-            sentence = f"{phantoms.height} jobs have no enqueue, but as many records were torn by a kill"
-            return Finding(self.name, Word.UNKNOWN, sentence, counts, offenders)
-        sentence = f"{phantoms.height} jobs reached a worker that nobody enqueued"
-        return Finding(self.name, Word.BROKEN, sentence, counts, offenders)
+            return "a process could not record all its events"
+        return "as many records were torn by a kill" if unseen <= int(history.header.get("torn", 0)) else ""
+
+    def broken(self, figures: Mapping[str, int]) -> str:
+        """How many came from nowhere."""
+        return f"{figures['phantoms']} jobs reached a worker that nobody enqueued"
+
+    def kept(self, figures: Mapping[str, int]) -> str:
+        """How many were seen."""
+        return f"all {figures['seen']} jobs seen by workers were enqueued"

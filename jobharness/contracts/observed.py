@@ -16,6 +16,7 @@ class Observed:
 
     name = "observed"
     promise = "the run could see everything it judges"
+    needs = frozenset((Kind.WORKER_READY,))
 
     def check(self, history: History) -> Finding:
         """Holds or unknown, with every reason; never broken."""

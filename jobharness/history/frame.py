@@ -13,10 +13,14 @@ from functools import cached_property
 from typing import Any
 from uuid import UUID
 
+import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from jobharness.clock import seconds_between
+from jobharness.history.columns import Columns, Tally
 from jobharness.history.event import Kind
+from jobharness.history.executions import Executions, executions_of
 from jobharness.history.lives import lives_of
 
 __all__ = ["EVENT_SCHEMA", "JOB_SCHEMA", "PROCESS_SCHEMA", "History", "Moment"]
@@ -95,9 +99,38 @@ class History:
         return self.events.lazy().with_row_index("row")
 
     @cached_property
+    def columns(self) -> Columns:
+        """The columns of `events` as arrays, and the rows of each kind."""
+        return Columns(self.events)
+
+    @cached_property
+    def tally(self) -> Tally:
+        """Counts and moments per job, each made when it is asked for, once."""
+        return Tally(self.columns, self.jobs.height)
+
+    @cached_property
+    def executions(self) -> Executions:
+        """One entry per execution, see `jobharness.history.executions`; made once."""
+        pids = self.processes["pid"].to_numpy()
+        return executions_of(self.columns, self.tally, self.workers, pids)
+
+    @cached_property
+    def workers(self) -> npt.NDArray[np.uint32]:
+        """(n_processes,) the number of the worker of each process: processes of one name and host are one worker."""
+        ranks = self.processes.select(pl.struct("host", "name").rank("dense") - 1).to_series()
+        return ranks.cast(pl.UInt32).to_numpy()
+
+    @cached_property
     def lives(self) -> pl.DataFrame:
-        """One row per job, see `jobharness.history.lives`; made once."""
-        return lives_of(self.events)
+        """One row per job, see `jobharness.history.lives`; made once. Contracts and metrics use `tally`."""
+        return lives_of(self.tally)
+
+    def phase_ns(self, name: str) -> int | None:
+        """When a phase of the run first began, ns; None where it never did."""
+        rows = self.columns.rows(Kind.RUN_PHASE)
+        number = self.number_of(name)
+        named = rows[self.columns["text"][rows] == number] if number is not None else rows[:0]
+        return int(self.columns["time_ns"][named[0]]) if len(named) else None
 
     def job_id(self, job: int) -> str:
         """The library's own id of a job."""

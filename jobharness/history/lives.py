@@ -1,62 +1,64 @@
-"""One row per job: what its events add up to. The table that most contracts and metrics start from."""
+"""One row per job: what its events add up to, as one table for people and small questions.
+
+Contracts and metrics take the columns that they need from `History.tally`, which makes each of them once.
+"""
 
 from __future__ import annotations
 
+import numpy as np
 import polars as pl
 
+from jobharness.history.columns import NEVER, Int64s, Tally
 from jobharness.history.event import Dead, Kind
 
 __all__ = ["lives_of"]
 
+COUNTS = {
+    "begun": Kind.ENQUEUE_BEGIN,
+    "acknowledged": Kind.ENQUEUE_ACKNOWLEDGED,
+    "refused": Kind.ENQUEUE_REFUSED,
+    "received": Kind.JOB_RECEIVED,
+    "running": Kind.JOB_RUNNING,
+    "finished": Kind.JOB_FINISHED,
+    "failed": Kind.JOB_FAILED,
+    "retried": Kind.JOB_RETRIED,
+    "dead": Kind.JOB_DEAD,
+    "timed_out": Kind.JOB_TIMED_OUT,
+    "rejected": Kind.JOB_REJECTED,
+    "settled": Kind.JOB_SETTLED,
+    "held": Kind.JOB_HELD,
+    "buried": Kind.JOB_BURIED,
+}
+MOMENTS = {
+    "begun_ns": Kind.ENQUEUE_BEGIN,
+    "acknowledged_ns": Kind.ENQUEUE_ACKNOWLEDGED,
+    "running_ns": Kind.JOB_RUNNING,
+    "finished_ns": Kind.JOB_FINISHED,
+    "dead_ns": Kind.JOB_DEAD,
+}
 
-def _is(kind: Kind) -> pl.Expr:
-    return pl.col("kind") == int(kind)
 
-
-def _count(kind: Kind) -> pl.Expr:
-    return _is(kind).sum().cast(pl.UInt32)
-
-
-def _first_ns(kind: Kind) -> pl.Expr:
-    return pl.col("time_ns").filter(_is(kind)).min()
-
-
-def lives_of(events: pl.DataFrame) -> pl.DataFrame:
+def lives_of(tally: Tally) -> pl.DataFrame:
     """One row per job, ascending in `job`.
 
-    Columns: `job` (u32); counts (u32) `begun, acknowledged, refused, received, running, finished, failed, retried, dead,
-    worker_lost, timed_out, rejected, settled, held`; times (i64, ns, null where it never happened) `intended_ns, begun_ns,
-    acknowledged_ns, running_ns, finished_ns, dead_ns` (each the first) and `last_ns`; `task` (u32, row of texts).
+    Columns: `job` (u32); a count (u32) for each name of `COUNTS`, and `worker_lost`; the first moment (i64, ns, null
+    where it never came) for each name of `MOMENTS`, `intended_ns` and `completed_ns`; `task` and `group` (u32, rows
+    of texts).
     """
-    about_jobs = events.lazy().filter(pl.col("job").is_not_null())
-    lost = _is(Kind.JOB_DEAD) & (pl.col("value") == int(Dead.WORKER_LOST))
-    return (
-        about_jobs.group_by("job")
-        .agg(
-            _count(Kind.ENQUEUE_BEGIN).alias("begun"),
-            _count(Kind.ENQUEUE_ACKNOWLEDGED).alias("acknowledged"),
-            _count(Kind.ENQUEUE_REFUSED).alias("refused"),
-            _count(Kind.JOB_RECEIVED).alias("received"),
-            _count(Kind.JOB_RUNNING).alias("running"),
-            _count(Kind.JOB_FINISHED).alias("finished"),
-            _count(Kind.JOB_FAILED).alias("failed"),
-            _count(Kind.JOB_RETRIED).alias("retried"),
-            _count(Kind.JOB_DEAD).alias("dead"),
-            lost.sum().cast(pl.UInt32).alias("worker_lost"),
-            _count(Kind.JOB_TIMED_OUT).alias("timed_out"),
-            _count(Kind.JOB_REJECTED).alias("rejected"),
-            _count(Kind.JOB_SETTLED).alias("settled"),
-            _count(Kind.JOB_HELD).alias("held"),
-            # A job sent through a service is intended by the producer, and begun by the service.
-            pl.col("value").filter(_is(Kind.ENQUEUE_BEGIN) | _is(Kind.ENQUEUE_INTENDED)).min().alias("intended_ns"),
-            _first_ns(Kind.ENQUEUE_BEGIN).alias("begun_ns"),
-            _first_ns(Kind.ENQUEUE_ACKNOWLEDGED).alias("acknowledged_ns"),
-            _first_ns(Kind.JOB_RUNNING).alias("running_ns"),
-            _first_ns(Kind.JOB_FINISHED).alias("finished_ns"),
-            _first_ns(Kind.JOB_DEAD).alias("dead_ns"),
-            pl.col("time_ns").max().alias("last_ns"),
-            pl.col("task").max().alias("task"),
-        )
-        .sort("job")
-        .collect()
+    counts = {name: tally.count(kind) for name, kind in COUNTS.items()}
+    moments = {name: tally.first_ns(kind) for name, kind in MOMENTS.items()}
+    moments |= {"intended_ns": tally.intended_ns, "completed_ns": tally.completed_ns}
+    return pl.DataFrame(
+        {
+            "job": np.arange(len(tally.intended_ns), dtype=np.uint32),
+            **counts,
+            "worker_lost": tally.deaths(Dead.WORKER_LOST),
+            **{name: _nullable(values) for name, values in moments.items()},
+            "task": tally.label("task"),
+            "group": tally.label("group"),
+        }
     )
+
+
+def _nullable(moments_ns: Int64s) -> pl.Series:
+    return pl.Series(moments_ns).set(pl.Series(moments_ns == NEVER), None)

@@ -1,0 +1,98 @@
+"""Concurrency limit: never more than so many executions at once; with a limit of 1 and a key, mutual exclusion.
+
+An execution is under way from its begin up to, and without, its end, so that one may end at the very moment at which
+the next begins. Of one that was cut off only what is known counts: up to the strike that hit it, else its begin alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+
+from jobharness.contracts.evidence import Mask, composite
+from jobharness.contracts.promise import Evidence, RunPromise, offences
+from jobharness.contracts.rate_limit import WHOSE, Per, keys_of
+from jobharness.history.columns import Int64s
+from jobharness.history.event import Kind
+from jobharness.history.frame import History
+
+__all__ = ["ConcurrencyLimit"]
+
+
+@dataclass(frozen=True)
+class ConcurrencyLimit(RunPromise):
+    """At most `limit` executions at once. Needs: recorders alive. Jobs without a key are not limited by key."""
+
+    limit: int
+    per: Per = "run"
+    name = "concurrency_limit"
+    needs = frozenset((Kind.JOB_RUNNING, Kind.JOB_FINISHED))
+
+    @property
+    def promise(self) -> str:
+        """The promise, with its limit."""
+        if self.limit == 1:
+            return f"no two executions overlap{WHOSE[self.per]}"
+        return f"no more than {self.limit} executions at once{WHOSE[self.per]}"
+
+    def observe(self, history: History) -> pl.DataFrame:
+        """`begin_ns, alive_ns, job, row, key` of each execution."""
+        executions = history.executions
+        key = keys_of(history, self.per, executions.job)
+        table = pl.DataFrame(
+            {
+                "begin_ns": executions.begin_ns,
+                "alive_ns": executions.alive_ns,
+                "job": executions.job,
+                "row": executions.row,
+                "key": key,
+            }
+        )
+        return table.filter(pl.col("key") > 0) if self.per == "key" else table
+
+    def weigh(self, observed: pl.DataFrame, history: History) -> Evidence:
+        """The executions that began beyond the limit, those with the most others under way first."""
+        if self.per != "run" or not observed["begin_ns"].is_sorted():
+            observed = observed.sort("key", "begin_ns", "row")
+        rank = (observed["key"].rle_id() if observed.height else observed["key"]).to_numpy()
+        begin, alive = composite(rank, observed["begin_ns"].to_numpy(), observed["alive_ns"].to_numpy())
+        which, at_once = _beyond(begin, alive, self.limit)
+        found = offences(
+            pl.format("{} at once, where {} are allowed", "number", pl.lit(self.limit)),
+            job=observed["job"].to_numpy()[which],
+            row=observed["row"].to_numpy()[which],
+            weight=at_once,
+            number=at_once,
+        )
+        counts = {"executions": observed.height, "over": len(which)}
+        return Evidence(observed.height, found, 0, counts, {"most": int(at_once.max(initial=0))})
+
+    def broken(self, figures: Mapping[str, int]) -> str:
+        """The most at once."""
+        return f"{figures['most']} executions at once, where {self.limit} are allowed; {figures['over']} began too many"
+
+    def kept(self, figures: Mapping[str, int]) -> str:
+        """How many were judged."""
+        return f"none of {figures['executions']} executions was one too many"
+
+
+def _beyond(begin: Int64s, alive: Int64s, limit: int) -> tuple[Int64s, Int64s]:
+    """Places (ascending begins) at which more than `limit` are under way, and how many are. Composites: keys do not
+    overlap."""
+    which = np.flatnonzero(_suspect(begin, alive, limit))
+    lasting = alive > begin  # One of no length is under way for nobody but itself.
+    begun: Int64s = np.cumsum(lasting) - lasting
+    ended = np.searchsorted(np.sort(alive[lasting], kind="stable"), begin[which], side="right")
+    at_once = begun[which] - ended + 1
+    over = at_once > limit
+    return which[over], at_once[over]
+
+
+def _suspect(begin: Int64s, alive: Int64s, limit: int) -> Mask:
+    """Where there may be too many: `limit` places back or further, some execution is still under way."""
+    suspect = np.zeros(len(begin), np.bool_)
+    suspect[limit:] = np.maximum.accumulate(alive)[: len(alive) - limit] > begin[limit:]
+    return suspect

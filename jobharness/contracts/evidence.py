@@ -1,0 +1,57 @@
+"""The arithmetic that contracts share: runs of equal keys in sorted arrays, and counting within them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from jobharness.history.columns import Int64s
+
+__all__ = ["Mask", "composite", "is_first", "ms", "place_in_run", "running_total"]
+
+
+Mask = npt.NDArray[np.bool_]
+
+
+def ms(values_ns: npt.NDArray[Any]) -> Int64s:
+    """Whole milliseconds, for sentences."""
+    return values_ns // 1_000_000
+
+
+def is_first(keys: npt.NDArray[Any]) -> Mask:
+    """Where a run of equal keys begins. `keys`: (n,), sorted."""
+    first = np.ones(len(keys), np.bool_)
+    np.not_equal(keys[1:], keys[:-1], out=first[1:])
+    return first
+
+
+def running_total(values: npt.NDArray[Any], first: Mask) -> Int64s:
+    """The sum of `values` up to and with each place, anew from each place where `first`."""
+    total = np.cumsum(values, dtype=np.int64)
+    starts = np.flatnonzero(first)
+    before = total[starts] - values[starts]
+    return np.asarray(total - np.repeat(before, np.diff(np.append(starts, len(values)))))
+
+
+def place_in_run(first: Mask) -> Int64s:
+    """0, 1, 2 … anew from each place where `first`."""
+    return running_total(np.ones(len(first), np.int64), first) - 1
+
+
+def composite(key: npt.NDArray[Any], *times_ns: Int64s) -> list[Int64s]:
+    """Numbers that order like (key, time), one array for each of `times_ns`, all comparable with each other.
+
+    `key`: (n,) small numbers from 0, the same for each array. Exact: where key and time do not fit into 63 bits
+    together, times are replaced by their ranks.
+    """
+    if not len(key):
+        return [np.empty(0, np.int64) for _ in times_ns]
+    lowest = min(int(times.min()) for times in times_ns)
+    span = max(int(times.max()) for times in times_ns) - lowest + 1
+    wide = key.astype(np.int64)
+    if (int(key.max()) + 1) * span < 2**63:
+        return [wide * span + (times - lowest) for times in times_ns]
+    together = np.unique(np.concatenate(times_ns))
+    return [wide * len(together) + np.searchsorted(together, times) for times in times_ns]

@@ -1,0 +1,89 @@
+"""Exactly-once effect: what a job does to the world outside happens once, however often the job was delivered.
+
+Apart from deliveries and completions: a job may run three times and take effect once (it is idempotent), or run once
+and take effect twice. An effect is an `effect.applied`: what it was done to (a route, a table), and what makes it
+one and the same (an idempotency key); where nothing names it, it is the job's one effect there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+
+from jobharness.contracts.evidence import Mask, is_first, place_in_run
+from jobharness.contracts.promise import Evidence, Promise, offences
+from jobharness.history.event import Kind
+from jobharness.history.frame import History
+
+__all__ = ["ExactlyOnceEffect"]
+
+
+@dataclass(frozen=True)
+class ExactlyOnceEffect(Promise):
+    """No effect of a job is applied twice, and each acknowledged job of `tasks` has one. Needs: the ledger of
+    effects, the queue drained.
+
+    Jobs that died by their own exception need not have had theirs.
+    """
+
+    tasks: tuple[str, ...] = ()
+    name = "exactly_once_effect"
+    needs = frozenset((Kind.EFFECT_APPLIED, Kind.ENQUEUE_ACKNOWLEDGED, Kind.JOB_FINISHED))
+    nothing = "no effect was recorded, and no job of the tasks named was acknowledged"
+
+    @property
+    def promise(self) -> str:
+        """The promise, with its tasks."""
+        once = "each effect of a job is applied once"
+        return f"{once}, and each acknowledged job of {', '.join(self.tasks)} has one" if self.tasks else once
+
+    def evidence(self, history: History) -> Evidence:
+        """Effects applied again first, the most often first; then jobs without theirs."""
+        again = self._again(history)
+        missing = self._missing(history)
+        effects = len(history.columns.rows_of_jobs(Kind.EFFECT_APPLIED))
+        counts = {"effects": effects, "repeated": again.height, "missing": missing.height}
+        judged = effects + int(self._expected(history).sum())
+        return Evidence(judged, pl.concat([again, missing]), missing.height, counts)
+
+    def _again(self, history: History) -> pl.DataFrame:
+        columns = history.columns
+        rows = columns.rows_of_jobs(Kind.EFFECT_APPLIED)
+        order = np.lexsort((rows, columns["text"][rows], columns["task"][rows], columns["job"][rows]))
+        rows = rows[order]
+        names = ("job", "task", "text")
+        first = np.logical_or.reduce([is_first(columns[name][rows]) for name in names]) if len(rows) else np.empty(0, bool)
+        place = place_in_run(first) if len(rows) else np.empty(0, np.int64)
+        over = place > 0
+        return offences(
+            pl.format("applied again: {}. time", "nth"),
+            job=columns["job"][rows[over]],
+            row=rows[over],
+            weight=place[over],
+            nth=place[over] + 1,
+        )
+
+    def _expected(self, history: History) -> Mask:
+        tally = history.tally
+        numbers = [number for task in self.tasks if (number := history.number_of(task)) is not None]
+        wanted = np.isin(tally.label("task"), numbers) & (tally.count(Kind.ENQUEUE_ACKNOWLEDGED) > 0)
+        died = (tally.count(Kind.JOB_DEAD) > 0) & (tally.count(Kind.JOB_FINISHED) == 0)
+        return np.asarray(wanted & ~died)
+
+    def _missing(self, history: History) -> pl.DataFrame:
+        missing = np.flatnonzero(self._expected(history) & (history.tally.count(Kind.EFFECT_APPLIED) == 0))
+        return offences("it took no effect", job=missing, weight=np.zeros(len(missing)))
+
+    def broken(self, figures: Mapping[str, int]) -> str:
+        """How many were applied again, how many never."""
+        parts = [f"{figures['repeated']} effects were applied again"] if figures["repeated"] else []
+        if figures["missing"]:
+            parts.append(f"{figures['missing']} jobs took no effect")
+        return "; ".join(parts)
+
+    def kept(self, figures: Mapping[str, int]) -> str:
+        """How many effects there were."""
+        return f"each of {figures['effects']} effects was applied once"

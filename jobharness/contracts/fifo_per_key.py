@@ -1,0 +1,95 @@
+"""FIFO per key: jobs of one key begin in the order in which they were enqueued.
+
+Only an order that somebody could know counts: a job whose enqueue was acknowledged before that of another began
+comes before it. Jobs that never began are not out of order; they are at-least-once's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import polars as pl
+
+from jobharness.contracts.evidence import composite, ms
+from jobharness.contracts.promise import Evidence, RunPromise, offences
+from jobharness.history.columns import NEVER, Int64s
+from jobharness.history.event import Kind
+from jobharness.history.frame import History
+
+__all__ = ["FifoPerKey"]
+
+
+class FifoPerKey(RunPromise):
+    """No job begins before one of its key that was acknowledged before it was sent. Needs: recorders alive."""
+
+    name = "fifo_per_key"
+    promise = "jobs of one key begin in the order of their enqueues"
+    needs = frozenset((Kind.ENQUEUE_BEGIN, Kind.ENQUEUE_ACKNOWLEDGED, Kind.JOB_RUNNING))
+    nothing = "no job with a key was run"
+
+    def observe(self, history: History) -> pl.DataFrame:
+        """`key, begun_ns, acknowledged_ns, running_ns, job` of the jobs with a key that were enqueued and run."""
+        tally = history.tally
+        key = tally.label("group")
+        begun, running = tally.first_ns(Kind.ENQUEUE_BEGIN), tally.first_ns(Kind.JOB_RUNNING)
+        jobs = np.flatnonzero((key > 0) & (running != NEVER) & (begun != NEVER))
+        return pl.DataFrame(
+            {
+                "key": key[jobs],
+                "begun_ns": begun[jobs],
+                "acknowledged_ns": tally.first_ns(Kind.ENQUEUE_ACKNOWLEDGED)[jobs],
+                "running_ns": running[jobs],
+                "job": jobs.astype(np.uint32),
+            }
+        )
+
+    def weigh(self, observed: pl.DataFrame, history: History) -> Evidence:
+        """The jobs that began too soon, by how much."""
+        count = observed.height
+        suspects = _suspects(observed)
+        late_ns = _latest_before(suspects)
+        over = late_ns > suspects["running_ns"].to_numpy()
+        table = suspects.filter(pl.Series(over, dtype=pl.Boolean))
+        by_ns = late_ns[over] - table["running_ns"].to_numpy()
+        found = offences(
+            pl.format("began {} ms before a job of its key that had been enqueued before", "by"),
+            job=table["job"].to_numpy(),
+            weight=by_ns,
+            by=ms(by_ns),
+        )
+        return Evidence(count, found, 0, {"keyed": count, "overtook": table.height})
+
+    def broken(self, figures: Mapping[str, int]) -> str:
+        """How many overtook."""
+        return f"{figures['overtook']} of {figures['keyed']} jobs overtook one of their key"
+
+    def kept(self, figures: Mapping[str, int]) -> str:
+        """How many were judged."""
+        return f"all {figures['keyed']} jobs with a key began in order"
+
+
+def _suspects(observed: pl.DataFrame) -> pl.DataFrame:
+    """The jobs of the keys in which, ordered by their enqueue, begins do not ascend: in the others nothing can be
+    out of order."""
+    ordered = observed.sort("key", "begun_ns", "job")
+    falls = (pl.col("running_ns").diff() < 0) & (pl.col("key").diff() == 0)
+    keys = ordered.filter(falls).select(pl.col("key").unique()).to_series()
+    return ordered.filter(pl.col("key").is_in(keys.implode()))
+
+
+def _latest_before(jobs: pl.DataFrame) -> Int64s:
+    """For each job (sorted by key): the latest begin among those of its key that were acknowledged before it was
+    sent; 0 without any."""
+    if not jobs.height:
+        return np.empty(0, np.int64)
+    rank = jobs["key"].rle_id().to_numpy()
+    sent, acknowledged = composite(rank, jobs["begun_ns"].to_numpy(), jobs["acknowledged_ns"].to_numpy())
+    order = np.argsort(acknowledged, kind="stable")
+    begins = jobs["running_ns"].to_numpy()
+    (ranked_begins,) = composite(rank, begins)
+    latest = np.maximum.accumulate(ranked_begins[order])
+    place = np.searchsorted(acknowledged[order], sent, side="left") - 1
+    holder = np.maximum.accumulate(np.where(ranked_begins[order] == latest, np.arange(len(order)), 0))[np.maximum(place, 0)]
+    before = order[holder]
+    return np.asarray(np.where((place >= 0) & (rank[before] == rank), begins[before], 0))

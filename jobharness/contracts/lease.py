@@ -1,0 +1,85 @@
+"""Lease: a job has one owner at a time, and only its owner settles it.
+
+Two owners: an execution of a job begins while another of the same job is known to be under way. A stale owner: a
+worker settles (acknowledges) a job that another worker has taken or begun since.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import polars as pl
+
+from jobharness.contracts.evidence import composite, ms
+from jobharness.contracts.promise import Evidence, Promise, offences
+from jobharness.history.event import Kind
+from jobharness.history.frame import History
+
+__all__ = ["Lease"]
+
+
+class Lease(Promise):
+    """No two live owners, no settlement by a stale one. Needs: recorders alive."""
+
+    name = "lease"
+    promise = "a job has one owner at a time, and only its owner settles it"
+    needs = frozenset((Kind.JOB_RECEIVED, Kind.JOB_RUNNING, Kind.JOB_FINISHED, Kind.JOB_SETTLED))
+
+    def evidence(self, history: History) -> Evidence:
+        """Overlaps first, the longest before the others; then stale settlements."""
+        overlaps, stale = self._overlaps(history), self._stale(history)
+        counts = {"executions": len(history.executions), "overlaps": overlaps.height, "stale": stale.height}
+        return Evidence(len(history.executions), pl.concat([overlaps, stale]), 0, counts)
+
+    def _overlaps(self, history: History) -> pl.DataFrame:
+        executions = history.executions
+        several = np.flatnonzero(history.tally.count(Kind.JOB_RUNNING)[executions.job] > 1)
+        order = several[np.argsort(executions.job[several], kind="stable")]
+        job = executions.job[order]
+        _, rank = np.unique(job, return_inverse=True)
+        begin, alive = composite(rank, executions.begin_ns[order], executions.alive_ns[order])
+        # A former job's composites are all smaller, so that what is left over from it never counts.
+        longest = np.maximum.accumulate(alive)
+        which = np.flatnonzero((longest[:-1] > begin[1:]) & (job[1:] == job[:-1])) + 1
+        holder = np.maximum.accumulate(np.where(alive == longest, np.arange(len(alive)), 0))[which - 1]
+        alive_ns, begin_ns = executions.alive_ns[order], executions.begin_ns[order]
+        known_ns = np.minimum(alive_ns[holder], alive_ns[which]) - begin_ns[which]
+        return offences(
+            pl.format("began while another execution of the job was under way, for {} ms at least", "known"),
+            job=job[which],
+            row=executions.row[order[which]],
+            weight=known_ns,
+            known=ms(known_ns),
+        )
+
+    def _stale(self, history: History) -> pl.DataFrame:
+        columns, tally = history.columns, history.tally
+        shared = (tally.count(Kind.JOB_RECEIVED) > 1) | (tally.count(Kind.JOB_RUNNING) > 1)
+        marks = columns.rows_of_any(Kind.JOB_RECEIVED, Kind.JOB_RUNNING, Kind.JOB_SETTLED)
+        marks = marks[shared[columns["job"][marks]]]
+        marks = marks[np.lexsort((marks, columns["job"][marks]))]
+        job, worker = columns["job"][marks], history.workers[columns["process"][marks]]
+        settles = columns["kind"][marks] == int(Kind.JOB_SETTLED)
+        place = np.arange(len(marks))
+        owner = np.maximum.accumulate(np.where(settles, -1, place))  # The last taker before, of this job or an earlier one.
+        known = settles & (owner >= 0)
+        known[known] = (job[owner[known]] == job[known]) & (worker[owner[known]] != worker[known])
+        rows = marks[known]
+        return offences(
+            "settled by a worker after another had taken the job",
+            job=columns["job"][rows],
+            row=rows,
+            weight=np.full(len(rows), -1.0),
+        )
+
+    def broken(self, figures: Mapping[str, int]) -> str:
+        """How many of each."""
+        parts = [f"{figures['overlaps']} executions began while their job had a live owner"] if figures["overlaps"] else []
+        if figures["stale"]:
+            parts.append(f"{figures['stale']} settlements came from a stale owner")
+        return "; ".join(parts)
+
+    def kept(self, figures: Mapping[str, int]) -> str:
+        """How many were judged."""
+        return f"each of {figures['executions']} executions was its job's only one at the time"

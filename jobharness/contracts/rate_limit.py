@@ -1,0 +1,101 @@
+"""Rate limit: no sliding window has more than so many starts, or upstream calls, of one key.
+
+A window holds its first moment and not its last: two starts exactly a window apart are in two windows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from jobharness.clock import NS_PER_S
+from jobharness.contracts.evidence import composite
+from jobharness.contracts.promise import Evidence, RunPromise, offences
+from jobharness.history.event import Kind
+from jobharness.history.frame import History
+
+__all__ = ["Per", "RateLimit", "UpstreamRateLimit", "keys_of"]
+
+Per = Literal["run", "task", "key"]
+WHOSE = {"run": "", "task": " for each task", "key": " for each key"}
+
+
+def keys_of(history: History, per: Per, job: npt.NDArray[np.uint32]) -> npt.NDArray[np.uint32]:
+    """What a limit is counted by, for each of these jobs: nothing (0), the task, or the job's key (rows of texts; 0:
+    it has none)."""
+    if per == "run":
+        return np.zeros(len(job), np.uint32)
+    return history.tally.label("task" if per == "task" else "group")[job]
+
+
+@dataclass(frozen=True)
+class RateLimit(RunPromise):
+    """At most `limit` executions begin in any window of `window_s`. Needs: recorders alive. Jobs without a key are
+    not limited by key."""
+
+    limit: int
+    window_s: float
+    per: Per = "run"
+    name = "rate_limit"
+    needs = frozenset((Kind.JOB_RUNNING,))
+    kind: ClassVar[Kind] = Kind.JOB_RUNNING
+    noun: ClassVar[str] = "executions"
+
+    @property
+    def promise(self) -> str:
+        """The promise, with its limit."""
+        return f"no more than {self.limit} {self.noun} begin within any {self.window_s:g} s{WHOSE[self.per]}"
+
+    def observe(self, history: History) -> pl.DataFrame:
+        """`time_ns, job, row, key` of what is counted."""
+        columns = history.columns
+        rows = columns.rows_of_jobs(self.kind)
+        job = columns["job"][rows]
+        key = keys_of(history, self.per, job)
+        table = pl.DataFrame({"time_ns": columns["time_ns"][rows], "job": job, "row": rows, "key": key})
+        return table.filter(pl.col("key") > 0) if self.per == "key" else table
+
+    def weigh(self, observed: pl.DataFrame, history: History) -> Evidence:
+        """The starts beyond the limit, those in the fullest window first."""
+        if self.per != "run" or not observed["time_ns"].is_sorted():
+            observed = observed.sort("key", "time_ns", "row")
+        times = observed["time_ns"].to_numpy()
+        rank = (observed["key"].rle_id() if observed.height else observed["key"]).to_numpy()
+        at, since = composite(rank, times, times - round(self.window_s * NS_PER_S))
+        # The window that ends with a start holds the starts after `since`; so many places back, one must be outside.
+        which = np.flatnonzero(at[: len(at) - self.limit] > since[self.limit :]) + self.limit
+        in_window = which - np.searchsorted(at, since[which], side="right") + 1
+        found = offences(
+            pl.format("{} within {} s, where {} are allowed", "number", pl.lit(f"{self.window_s:g}"), pl.lit(self.limit)),
+            job=observed["job"].to_numpy()[which],
+            row=observed["row"].to_numpy()[which],
+            weight=in_window,
+            number=in_window,
+        )
+        counts = {"counted": observed.height, "over": len(which)}
+        return Evidence(observed.height, found, 0, counts, {"fullest": int(in_window.max(initial=0))})
+
+    def broken(self, figures: Mapping[str, int]) -> str:
+        """The fullest window."""
+        fullest = f"{figures['fullest']} {self.noun} within {self.window_s:g} s, where {self.limit} are allowed"
+        return f"{fullest}; {figures['over']} came too soon"
+
+    def kept(self, figures: Mapping[str, int]) -> str:
+        """How many were counted."""
+        return f"none of {figures['counted']} {self.noun} came too soon"
+
+
+@dataclass(frozen=True)
+class UpstreamRateLimit(RateLimit):
+    """The same for the requests that jobs send to the upstream."""
+
+    name = "upstream_rate_limit"
+    needs = frozenset((Kind.UPSTREAM_REQUEST,))
+    nothing = "no request reached the upstream"
+    kind = Kind.UPSTREAM_REQUEST
+    noun = "upstream calls"

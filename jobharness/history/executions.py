@@ -1,0 +1,138 @@
+"""One row per execution: each `job.running`, and how it ended.
+
+An execution ends with the next `job.finished`, `job.failed` or `job.timed_out` of its job in its own process, if no
+other execution of the job begins in that process before. Where there is none, it ends with the next `job.timed_out`
+that another process of the same worker records for the job (the main process speaks for the child that it ended), if
+no other execution of the job begins in that worker before. Otherwise it was *cut off*: nobody saw it end.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from jobharness.history.columns import NEVER, Columns, Int64s, Tally
+from jobharness.history.event import EXECUTION_ENDS, Kind
+
+__all__ = ["Executions", "executions_of"]
+
+
+@dataclass(frozen=True, eq=False)
+class Executions:
+    """Arrays of shape (n,), one entry per `job.running`, in the order of time.
+
+    `row`: where it began; `job`; `process`; `begin_ns`; `end_ns`: `NEVER` for one that was cut off; `end_row`: -1
+    likewise;
+    `end_kind`: a Kind, 0 likewise; `alive_ns`: the last moment at which it is known to have been under way, its end
+    or, where it was cut off, the strike that hit it, or else its begin.
+    """
+
+    row: Int64s
+    job: npt.NDArray[np.uint32]
+    process: npt.NDArray[np.uint32]
+    begin_ns: Int64s
+    end_ns: Int64s
+    end_row: Int64s
+    end_kind: npt.NDArray[np.uint8]
+    alive_ns: Int64s
+
+    def __len__(self) -> int:
+        return len(self.row)
+
+
+def executions_of(columns: Columns, tally: Tally, workers: npt.NDArray[np.uint32], pids: Int64s) -> Executions:
+    """Pair begins and ends. `workers`: (n_processes,) the number of the worker that a process belongs to; `pids`:
+    their process ids.
+
+    Cost: linear for jobs that ran once, a sort of the events of the others.
+    """
+    row = columns.rows_of_jobs(Kind.JOB_RUNNING)
+    job, process = columns["job"][row], columns["process"][row]
+    end_row = _only_ends(columns, tally, workers, row, job, process)
+    several = np.flatnonzero(_several(tally)[job])
+    if len(several):
+        end_row[several] = _next_ends(columns, tally, workers, row[several])
+    ended = end_row >= 0
+    begin_ns = columns["time_ns"][row]
+    end_ns = np.where(ended, columns["time_ns"][end_row], NEVER)
+    end_kind = np.where(ended, columns["kind"][end_row], 0).astype(np.uint8)
+    alive_ns = np.where(ended, end_ns, begin_ns)
+    cut = np.flatnonzero(~ended)
+    if len(cut):
+        alive_ns[cut] = _struck_ns(columns, job[cut], pids[process[cut]], begin_ns[cut])
+    return Executions(row, job, process, begin_ns, end_ns, end_row, end_kind, alive_ns)
+
+
+def _several(tally: Tally) -> npt.NDArray[np.bool_]:
+    """Jobs with more than one begin or more than one end."""
+    return (tally.count(Kind.JOB_RUNNING) > 1) | (tally.count(*EXECUTION_ENDS) > 1)
+
+
+def _only_ends(
+    columns: Columns,
+    tally: Tally,
+    workers: npt.NDArray[np.uint32],
+    row: Int64s,
+    job: npt.NDArray[np.uint32],
+    process: npt.NDArray[np.uint32],
+) -> Int64s:
+    """The row of the one end of each execution's job, where it fits the execution; -1 elsewhere."""
+    end_of_job = np.full(len(tally.count(Kind.JOB_RUNNING)), -1, np.int64)
+    for kind in EXECUTION_ENDS:
+        rows = columns.rows_of_jobs(kind)
+        end_of_job[columns["job"][rows]] = rows
+    end = end_of_job[job]
+    ender = columns["process"][end]
+    fits = (end > row) & (ender == process)
+    if len(columns.rows(Kind.JOB_TIMED_OUT)):
+        spoken_for = (columns["kind"][end] == int(Kind.JOB_TIMED_OUT)) & (workers[ender] == workers[process])
+        fits |= (end > row) & spoken_for
+    end[~fits] = -1
+    return end
+
+
+def _next_ends(columns: Columns, tally: Tally, workers: npt.NDArray[np.uint32], begins: Int64s) -> Int64s:
+    """The row of the end of each begin (ascending), of jobs with several begins or ends; -1 where it was cut off."""
+    several = _several(tally)
+    marks = columns.rows_of_any(Kind.JOB_RUNNING, *EXECUTION_ENDS)
+    marks = marks[several[columns["job"][marks]]]
+    ends = _followers(columns, marks, columns["process"][marks])
+    loud = np.isin(columns["kind"][marks], (int(Kind.JOB_RUNNING), int(Kind.JOB_TIMED_OUT)))
+    spoken = _followers(columns, marks[loud], workers[columns["process"][marks[loud]]])
+    own = ends[np.searchsorted(marks, begins)]
+    return np.where(own >= 0, own, spoken[np.searchsorted(marks[loud], begins)])
+
+
+def _followers(columns: Columns, marks: Int64s, owners: npt.NDArray[np.uint32]) -> Int64s:
+    """For each mark (ascending rows): the next mark of the same job and owner if that is an end, else -1."""
+    jobs = columns["job"][marks]
+    order = np.lexsort((marks, owners, jobs))
+    here, after = order[:-1], order[1:]
+    is_end = columns["kind"][marks[after]] != int(Kind.JOB_RUNNING)
+    paired = (jobs[here] == jobs[after]) & (owners[here] == owners[after]) & is_end
+    out = np.full(len(marks), -1, np.int64)
+    out[here[paired]] = marks[after[paired]]
+    return out
+
+
+def _struck_ns(columns: Columns, job: npt.NDArray[np.uint32], pid: Int64s, begin_ns: Int64s) -> Int64s:
+    """When a fault first hit this job in this process after it began; its begin, where none did."""
+    hits = columns.rows_of_jobs(Kind.FAULT_HIT)
+    if not len(hits):
+        return begin_ns
+    struck = pl.DataFrame(
+        {"job": columns["job"][hits], "pid": columns["value"][hits], "time_ns": columns["time_ns"][hits]}
+    ).with_columns(struck_ns="time_ns")
+    wanted = pl.DataFrame({"job": job, "pid": pid, "time_ns": begin_ns})
+    return (
+        wanted.with_row_index("place")
+        .sort("time_ns")
+        .join_asof(struck, on="time_ns", by=["job", "pid"], strategy="forward", check_sortedness=False)
+        .sort("place")
+        .select(pl.coalesce("struck_ns", "time_ns"))
+        .to_series()
+        .to_numpy()
+    )
