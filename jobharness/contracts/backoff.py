@@ -62,7 +62,8 @@ class Backoff(Promise):
         job, begin_ns, end_ns = executions.job[order], executions.begin_ns[order], executions.end_ns[order]
         first = is_first(job)
         failed = np.isin(executions.end_kind[order], FAILURES)
-        after = np.flatnonzero(~first[1:] & failed[:-1]) + 1
+        # One that began while the other still ran is no retry of it.
+        after = np.flatnonzero(~first[1:] & failed[:-1] & (begin_ns[1:] >= end_ns[:-1])) + 1
         failures = running_total(failed, first)[after - 1] if len(order) else np.empty(0, np.int64)
         gap_ns = begin_ns[after] - end_ns[after - 1]
         wanted_ns = self.waits_ns(failures)

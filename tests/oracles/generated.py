@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from jobharness.history.event import Dead, Kind
 from tests.histories import Line, history_of
 
-__all__ = ["histories"]
+__all__ = ["histories", "samples", "stops", "ticks", "traffic", "upstream_calls"]
 
 TICK = 200_000_000  # ns; twenty of them make four seconds.
 JOBS = ("a", "b", "c", "d", "e")
@@ -115,18 +115,94 @@ def _of_run(draw: st.DrawFn) -> list[Line]:
 
 
 @st.composite
-def histories(draw: st.DrawFn):  # type: ignore[no-untyped-def]
-    """A History of up to five jobs."""
+def traffic(draw: st.DrawFn) -> list[Line]:
+    """Jobs that are sent and mostly done, with keys and priorities, over four seconds and a strike in the fourth or later."""
+    lines = []
+    for number in range(draw(st.integers(2, 10))):
+        job, at, worker = f"t{number}", number * 2 * TICK, draw(st.sampled_from(WORKERS))
+        group, rank = draw(st.sampled_from(("k1", "k1", "k2"))), draw(st.integers(0, 2))
+        began = at + draw(st.integers(1, 12)) * TICK
+        lines += [
+            Line(at, "producer", Kind.ENQUEUE_BEGIN, job, task="shop.charge", group=group, value=at),
+            Line(at, "producer", Kind.ENQUEUE_PRIORITY, job, value=rank),
+            Line(at + draw(st.integers(0, 1)) * TICK, "producer", Kind.ENQUEUE_ACKNOWLEDGED, job),
+            Line(began, worker, Kind.JOB_RUNNING, job, task="shop.charge"),
+            Line(began + draw(st.integers(0, 30)) * TICK, worker, Kind.JOB_FINISHED, job),
+        ]
+    strikes = draw(st.lists(st.integers(20, 60), max_size=3))
+    return lines + [Line(strike * TICK, "harness", Kind.FAULT_BEGIN) for strike in strikes]
+
+
+@st.composite
+def upstream_calls(draw: st.DrawFn) -> list[Line]:
+    """Requests, and now and then an answer that asks to wait."""
+    calls = draw(st.lists(st.tuples(moments, st.sampled_from(JOBS), st.booleans(), short), min_size=1, max_size=10))
+    lines = [Line(at, "upstream", Kind.UPSTREAM_REQUEST, job, task="GET /") for at, job, _, _ in calls]
+    return lines + [Line(at, "upstream", Kind.UPSTREAM_RETRY_AFTER, job, task="GET /", value=v) for at, job, asked, v in calls if asked]
+
+
+@st.composite
+def ticks(draw: st.DrawFn) -> list[Line]:
+    """A schedule that comes due about once a second, its jobs run at once."""
+    lines = []
+    for number in range(draw(st.integers(1, 5))):
+        at = number * 5 * TICK + draw(st.sampled_from((0, 0, 0, 1, 3))) * TICK
+        again = draw(st.sampled_from(((), (), (0,), (2 * TICK,))))
+        name = draw(st.sampled_from(("", f"tick {number}")))
+        for count, moment in enumerate((at, *(at + later for later in again))):
+            job = f"s{number}.{count}"
+            lines.append(Line(moment, "scheduler", Kind.SCHEDULE_TICK, job, text="nightly", group=name, value=5 * TICK))
+            lines.append(Line(moment, "worker-1/11", Kind.JOB_RUNNING, job))
+    return lines
+
+
+@st.composite
+def stops(draw: st.DrawFn) -> list[Line]:
+    """A worker that runs two jobs, is asked to stop, and exits."""
+    asked = draw(st.integers(0, 10)) * TICK
+    lines = [
+        Line(asked, "worker-1/11", Kind.WORKER_STOPPING),
+        Line(asked + draw(short), "harness", Kind.WORKER_EXITED, text="worker-1", value=draw(st.sampled_from((0, 0, -9)))),
+    ]
+    for job in ("x", "y"):
+        began = draw(st.integers(0, 12)) * TICK
+        lines.append(Line(began, "worker-1/12", Kind.JOB_RUNNING, job))
+        kind = draw(st.sampled_from((Kind.JOB_FINISHED, Kind.JOB_FINISHED, Kind.JOB_REJECTED, Kind.JOB_DEAD, Kind.JOB_SETTLED)))
+        lines.append(Line(began + draw(short), "worker-1/12", kind, job, value=1))
+    return lines
+
+
+@st.composite
+def samples(draw: st.DrawFn) -> list[Line]:
+    """A worker that ends a job a second while its memory, descriptors and processor time are sampled."""
+    lines = []
+    for number in range(6):
+        lines.append(Line(number * 5 * TICK, "worker-1/11", Kind.JOB_RUNNING, f"r{number}"))
+        lines.append(Line(number * 5 * TICK + TICK, "worker-1/11", Kind.JOB_FINISHED, f"r{number}"))
+    for kind in (Kind.RESOURCE_MEMORY, Kind.RESOURCE_DESCRIPTORS, Kind.RESOURCE_CPU):
+        step, start = draw(st.integers(-1, 30)) * 10_000, draw(st.integers(1, 100))
+        for number in range(draw(st.integers(1, 8))):
+            value = start + number * step + draw(st.integers(0, 1000))
+            lines.append(Line(number * 4 * TICK, "harness", kind, text="worker-1", group="11", value=value))
+    lines.append(Line(0, "harness", Kind.RESOURCE_MEMORY_LIMIT, text="worker-1", group="11", value=draw(st.integers(1, 10**6))))
+    return lines
+
+
+@st.composite
+def histories(draw: st.DrawFn, *further: st.SearchStrategy[list[Line]]):  # type: ignore[no-untyped-def]
+    """A History of up to five jobs, and what `further` adds."""
     lines: list[Line] = []
+    for strategy in further:
+        lines += draw(strategy)
     for job in draw(st.lists(st.sampled_from(JOBS), max_size=5)):
         parts = draw(st.lists(st.sampled_from((_enqueues, _executions, _executions, _extras)), max_size=4))
         for part in parts:
             lines += draw(part(job))
     for _ in range(draw(st.integers(0, 4))):
         lines += draw(_of_run())
-    missing = draw(st.sets(st.integers(0, 40), max_size=3))
-    doubled = draw(st.sets(st.integers(0, 40), max_size=2))
+    places = st.integers(0, 60)
+    missing, doubled = draw(st.sets(places, max_size=3)), draw(st.sets(places, max_size=2))
     kept = [line for place, line in enumerate(lines) if place not in missing]
     kept += [line for place, line in enumerate(lines) if place in doubled]
-    failed = draw(st.sampled_from(((), (), (), ("worker-1/11",))))
-    return history_of(kept, torn=draw(st.sampled_from((0, 0, 1, 2))), failed=failed)
+    failed = draw(st.sampled_from(((), (), (), (), ("worker-1/11",))))
+    return history_of(kept, torn=draw(st.sampled_from((0, 0, 0, 1, 2))), failed=failed)

@@ -20,6 +20,8 @@ def backoff(run: Plain, first_ns: int, factor: float, cap_ns: float, jitter: flo
             if before.end is None or before.end.kind not in (Kind.JOB_FAILED, Kind.JOB_TIMED_OUT):
                 continue
             failures += 1
+            if after.begin.time < before.end.time:
+                continue
             judged += 1
             wait = round(min(first_ns * factor ** (failures - 1), cap_ns) * (1 - jitter))
             if after.begin.time - before.end.time < wait:

@@ -41,7 +41,7 @@ from jobharness.contracts.workers_stay_up import WorkersStayUp
 from jobharness.history.event import Kind
 from jobharness.history.frame import History
 from tests.oracles import delivery, limits, timing, workers
-from tests.oracles.generated import histories
+from tests.oracles.generated import histories, samples, stops, ticks, traffic, upstream_calls
 from tests.oracles.plain import Answer, Plain, plain, word_of
 
 S = 1_000_000_000
@@ -118,6 +118,20 @@ CASES: dict[str, st.SearchStrategy[Case]] = {
 }
 
 
+FURTHER = {
+    "backoff": upstream_calls(),
+    "deadline": traffic(),
+    "drain_time": traffic(),
+    "fifo_per_key": traffic(),
+    "graceful_stop": stops(),
+    "one_run_per_tick": ticks(),
+    "priority": traffic(),
+    "resources": samples(),
+    "throughput_recovery": traffic(),
+    "upstream_rate_limit": upstream_calls(),
+}
+
+
 def _facts(contract: Contract, history: History) -> tuple[object, Counter[tuple[int | None, int | None]]]:
     finding = contract.check(history)
     return finding.word, Counter((job, row) for job, row, _ in finding.offenders.iter_rows())
@@ -127,7 +141,7 @@ def _facts(contract: Contract, history: History) -> tuple[object, Counter[tuple[
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(data=st.data())
 def test_a_contract_agrees_with_its_oracle(name: str, data: st.DataObject) -> None:
-    history = data.draw(histories())
+    history = data.draw(histories(FURTHER[name]) if name in FURTHER else histories())
     contract, oracle = data.draw(CASES[name])
     run = plain(history)
     answer = oracle(run)
