@@ -6,6 +6,7 @@ Third parties add kinds by the entry-point groups `jobharness.queues` and `jobha
 from __future__ import annotations
 
 import importlib
+from collections.abc import Callable, Iterator
 from importlib.metadata import entry_points
 from pathlib import Path
 from random import Random
@@ -16,9 +17,9 @@ from jobharness.contracts.contract import Contract
 from jobharness.errors import InvalidRequest, ScenarioInvalid, UnknownName, nearest
 from jobharness.faults.fault import AtStep, Fault
 from jobharness.faults.trigger import Trigger
-from jobharness.queues.queue import Queue
+from jobharness.queues.queue import Queue, reported_kinds
 from jobharness.runner.parts import ArmedFault, Parts
-from jobharness.scenario.model import FaultSpec, Scenario
+from jobharness.scenario.model import ContractSpec, FaultSpec, Scenario
 from jobharness.wire.match import PREFIX
 from jobharness.wire.plan import WirePlan, checked_step, translated
 
@@ -59,9 +60,47 @@ FAULTS = {
     "upstream": "jobharness.faults.upstream:UpstreamMisbehaves",
 }
 DELIVERIES = {
-    "at-least-once": "jobharness.contracts.at_least_once:AtLeastOnce",
-    "at-most-once": "jobharness.contracts.at_most_once:AtMostOnce",
-    "exactly-once": "jobharness.contracts.exactly_once:ExactlyOnce",
+    "at-least-once": "at_least_once:AtLeastOnce",
+    "at-most-once": "at_most_once:AtMostOnce",
+    "exactly-once": "exactly_once:ExactlyOnce",
+}
+# Key of [contract] -> the contract, and what it is made with. A key with several parts makes a contract of each.
+CONTRACTS: dict[str, tuple[str, Callable[[Any], dict[str, Any]]]] = {
+    "effect": ("exactly_once_effect:ExactlyOnceEffect", lambda s: {"tasks": s.tasks}),
+    "max_attempts": ("attempts_bounded:AttemptsBounded", lambda s: {"max_attempts": s}),
+    "backoff": ("backoff:Backoff", lambda s: {"first_s": s.first, "factor": s.factor, "cap_s": s.cap, "jitter": s.jitter}),
+    "time_limit": ("time_limit:TimeLimit", lambda s: {"soft_s": s.soft, "hard_s": s.hard, "grace_s": s.grace, "tasks": s.tasks}),
+    "rate_limit": ("rate_limit:RateLimit", lambda s: {"limit": s.at_most, "window_s": s.within, "per": s.per}),
+    "upstream_rate_limit": ("rate_limit:UpstreamRateLimit", lambda s: {"limit": s.at_most, "window_s": s.within, "per": s.per}),
+    "concurrency": ("concurrency_limit:ConcurrencyLimit", lambda s: {"limit": s.at_most, "per": s.per}),
+    "lease": ("lease:Lease", lambda s: {}),
+    "not_before": ("not_before:NotBefore", lambda s: {"tolerance_s": s}),
+    "deadline": ("deadline:Deadline", lambda s: {"within_s": s}),
+    "schedule_lateness": ("schedule_lateness:ScheduleLateness", lambda s: {"within_s": s}),
+    "one_run_per_tick": ("one_run_per_tick:OneRunPerTick", lambda s: {}),
+    "fifo_per_key": ("fifo_per_key:FifoPerKey", lambda s: {}),
+    "priority": ("priority:Priority", lambda s: {"allowed": s}),
+    "starvation": ("starvation:Starvation", lambda s: {"within_s": s}),
+    "dead_letters": ("dead_letters:DeadLetters", lambda s: {"reported": s == "kept and reported"}),
+    "poison": (
+        "poison_contained:PoisonContained",
+        lambda s: {"tasks": s.tasks, "max_delay_s": s.max_delay, "max_workers_lost": s.max_workers_lost},
+    ),
+    "throughput": ("throughput_recovery:ThroughputRecovery", lambda s: {"within_s": s.within, "share": s.share}),
+    "drain": ("drain_time:DrainTime", lambda s: {"within_s": s}),
+    "graceful_stop": ("graceful_stop:GracefulStop", lambda s: {"within_s": s}),
+    "workers_stay_up": ("workers_stay_up:WorkersStayUp", lambda s: {}),
+    "resources": (
+        "resources:Resources",
+        lambda s: {
+            "memory_per_1000": s.memory_per_1000_jobs,
+            "descriptors_per_1000": s.descriptors_per_1000_jobs,
+            "cpu_per_job_s": s.cpu_per_job,
+            "memory_share": s.memory_share,
+            "fewest_jobs": s.fewest_jobs,
+        },
+    ),
+    "failures_visible": ("failures_visible:FailuresVisible", lambda s: {}),
 }
 METRICS = (
     "throughput", "jobs.acknowledged", "jobs.completed", "jobs.lost", "jobs.stuck", "jobs.duplicated", "jobs.dead",
@@ -122,7 +161,7 @@ def assemble(scenario: Scenario, project: Path, source: Path | None = None) -> P
         queue=adapter(scenario.queue),
         broker=broker,
         faults=faults,
-        contracts=_contracts(scenario, [fault.label for fault in faults]),
+        contracts=_contracts(scenario, adapter, [fault.label for fault in faults], where),
         wire=_wire(scenario, broker, adapter, faults, where),
     )
 
@@ -204,20 +243,49 @@ def _wire(
     return plan
 
 
-def _contracts(scenario: Scenario, labels: list[str]) -> tuple[Contract, ...]:
-    from jobharness.contracts.attempts_bounded import AttemptsBounded
+def _contracts(scenario: Scenario, adapter: type[Queue], labels: list[str], where: str) -> tuple[Contract, ...]:
     from jobharness.contracts.faults_hit import FaultsHit
     from jobharness.contracts.no_phantoms import NoPhantoms
     from jobharness.contracts.observed import Observed
-    from jobharness.contracts.recovery import Recovery
 
-    contract = scenario.contract
     found: list[Contract] = [Observed(), FaultsHit(tuple(labels)), NoPhantoms()]
-    if contract.delivery is not None:
-        found.append(_load("delivery", contract.delivery, DELIVERIES)())
-    if contract.max_attempts is not None:
-        found.append(AttemptsBounded(contract.max_attempts))
-    # Without faults there is nothing to recover from; `recovery` then bounds the drain alone.
-    if contract.recovery is not None and labels:
-        found.append(Recovery(contract.recovery))
+    for key, contract in _asked(scenario.contract, bool(labels)):
+        _check_needs(scenario, adapter, key, contract, where)
+        found.append(contract)
     return tuple(found)
+
+
+def _asked(spec: ContractSpec, faulty: bool) -> Iterator[tuple[str, Contract]]:
+    """Each contract that is asked for, with its key."""
+    if spec.delivery is not None:
+        yield "delivery", _contract(DELIVERIES[spec.delivery], {})
+    for key, (name, arguments) in CONTRACTS.items():
+        asked = getattr(spec, key)
+        for one in asked if isinstance(asked, tuple) else (asked,):
+            if one is not None and one is not False:
+                yield key, _contract(name, arguments(one))
+    # Without faults there is nothing to recover from; `recovery` then bounds the drain alone.
+    if spec.recovery is not None and faulty:
+        yield "recovery", _contract("recovery:Recovery", {"within_s": spec.recovery})
+    if spec.time_limit is not None and spec.time_limit.slot_freed is not None:
+        yield "time_limit.slot_freed", _contract("slots_freed:SlotsFreed", {"within_s": spec.time_limit.slot_freed})
+
+
+def _contract(name: str, arguments: dict[str, Any]) -> Contract:
+    module, _, attribute = name.partition(":")
+    contract: Contract = getattr(importlib.import_module(f"jobharness.contracts.{module}"), attribute)(**arguments)
+    return contract
+
+
+def _check_needs(scenario: Scenario, adapter: type[Queue], key: str, contract: Contract, where: str) -> None:
+    """Refuse a contract that could never be decided. Raises: ScenarioInvalid."""
+    missing = sorted(kind.name_ for kind in contract.needs - reported_kinds(adapter))
+    if missing:
+        needs = ", ".join(sorted(kind.name_ for kind in contract.needs))
+        raise ScenarioInvalid(
+            where, f"contract.{key}", f"{adapter.library} does not report {', '.join(missing)}; {contract.name} needs: {needs}"
+        )
+    if scenario.upstream is None and any(kind.name.startswith("UPSTREAM_") for kind in contract.needs):
+        raise ScenarioInvalid(
+            where, f"contract.{key}", f"{contract.name} judges upstream calls, and the scenario has no [upstream]"
+        )

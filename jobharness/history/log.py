@@ -31,15 +31,10 @@ KINDS = np.array(list(Kind), dtype=np.uint16)
 
 @dataclass(frozen=True)
 class RecordFile:
-<<<<<<< HEAD
     """One record file, read: `records` is (n,) of RECORD_DTYPE in slot order; `torn` counts slots cut off by a crash.
 
     `texts`: the texts of its process by number; they are the same for all its files.
     """
-=======
-    """One record file, read: `records` is (n,) of RECORD_DTYPE in slot order; `torn` counts slots cut off by a
-    crash."""
->>>>>>> ed20b7f (contracts: every promise, by evidence that adds up, with its oracle)
 
     path: Path
     about: Mapping[str, Any]

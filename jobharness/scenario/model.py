@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
+from jobharness.scenario.part import Part
+from jobharness.scenario.promises import ContractSpec
 from jobharness.scenario.units import Duration, Quantity, Rate, Share
 
 __all__ = [
@@ -22,12 +24,6 @@ __all__ = [
     "UpstreamSpec",
     "WorkloadSpec",
 ]
-
-
-class Part(BaseModel):
-    """A part of a scenario: unknown keys are refused, values do not change."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
 
 class QueueSpec(Part):
@@ -228,17 +224,6 @@ class FaultSpec(Part):
     def details(self) -> dict[str, Any]:
         """The keys that belong to the kind of fault and not to its trigger."""
         return dict(self.model_extra or {})
-
-
-class ContractSpec(Part):
-    """What must hold. `no_phantoms` always does."""
-
-    delivery: Literal["at-least-once", "at-most-once", "exactly-once"] | None = None
-    """The promise about how often a job is delivered."""
-    recovery: Duration | None = None
-    """Each job that a fault hit is completed within this time; it also bounds the drain."""
-    max_attempts: int | None = Field(default=None, ge=1)
-    """No job is executed more often."""
 
 
 class GateSpec(Part):

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
 
-__all__ = ["Duration", "Quantity", "Rate", "Share", "parse_duration", "parse_rate", "parse_size"]
+__all__ = ["Duration", "Quantity", "Rate", "Share", "Size", "parse_duration", "parse_rate", "parse_size"]
 
 SECONDS_PER = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
 BYTES_PER = {"B": 1, "KB": 1024, "MB": 1024**2, "GB": 1024**3}
@@ -71,3 +71,6 @@ Quantity = Annotated[float, BeforeValidator(parse_quantity)]
 
 Share = Annotated[float, BeforeValidator(lambda v: v if isinstance(v, float) else parse_share(v)), Field(ge=0)]
 """A share, as a float; a percentage in TOML."""
+
+Size = Annotated[float, BeforeValidator(lambda v: v if isinstance(v, float) else parse_size(v)), Field(ge=0)]
+"""Bytes, as a float; a string with a unit in TOML."""

@@ -74,7 +74,9 @@ def lease(run: Plain) -> Answer:
     overlaps = [
         (new.begin.job, new.begin.row)
         for new in executions
-        if any(old.begin.job == new.begin.job and old.begin.row < new.begin.row and old.alive > new.begin.time for old in executions)
+        if any(
+            old.begin.job == new.begin.job and old.begin.row < new.begin.row and old.alive > new.begin.time for old in executions
+        )
     ]
     stale = []
     for settled in run.of(Kind.JOB_SETTLED):

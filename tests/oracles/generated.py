@@ -138,7 +138,9 @@ def upstream_calls(draw: st.DrawFn) -> list[Line]:
     """Requests, and now and then an answer that asks to wait."""
     calls = draw(st.lists(st.tuples(moments, st.sampled_from(JOBS), st.booleans(), short), min_size=1, max_size=10))
     lines = [Line(at, "upstream", Kind.UPSTREAM_REQUEST, job, task="GET /") for at, job, _, _ in calls]
-    return lines + [Line(at, "upstream", Kind.UPSTREAM_RETRY_AFTER, job, task="GET /", value=v) for at, job, asked, v in calls if asked]
+    return lines + [
+        Line(at, "upstream", Kind.UPSTREAM_RETRY_AFTER, job, task="GET /", value=v) for at, job, asked, v in calls if asked
+    ]
 
 
 @st.composite

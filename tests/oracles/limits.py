@@ -36,9 +36,7 @@ def concurrency_limit(run: Plain, limit: int, per: str) -> Answer:
 
 def fifo_per_key(run: Plain) -> Answer:
     jobs = [
-        job
-        for job in run.jobs()
-        if run.label(job, "group") and run.of(Kind.JOB_RUNNING, job) and run.of(Kind.ENQUEUE_BEGIN, job)
+        job for job in run.jobs() if run.label(job, "group") and run.of(Kind.JOB_RUNNING, job) and run.of(Kind.ENQUEUE_BEGIN, job)
     ]
 
     def overtaken(late: int, early: int) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from statistics import median
 
 from jobharness.history.event import Kind
@@ -16,7 +17,7 @@ def backoff(run: Plain, first_ns: int, factor: float, cap_ns: float, jitter: flo
     for job in run.jobs():
         mine = [e for e in executions if e.begin.job == job]
         failures = 0
-        for before, after in zip(mine, mine[1:], strict=False):
+        for before, after in itertools.pairwise(mine):
             if before.end is None or before.end.kind not in (Kind.JOB_FAILED, Kind.JOB_TIMED_OUT):
                 continue
             failures += 1
@@ -72,7 +73,7 @@ def not_before(run: Plain, tolerance_ns: int) -> Answer:
             if begun is not None and begun < own[0].value - tolerance_ns:
                 offences.append((job, None))
         marks = sorted(run.of(Kind.JOB_RETRIED, job) + run.of(Kind.JOB_RUNNING, job), key=lambda e: e.row)
-        for asked, next_mark in zip(marks, marks[1:], strict=False):
+        for asked, next_mark in itertools.pairwise(marks):
             if asked.kind == Kind.JOB_RETRIED and asked.value > 0 and next_mark.kind == Kind.JOB_RUNNING:
                 judged += 1
                 if asked.time + asked.value - next_mark.time > tolerance_ns:
@@ -119,7 +120,7 @@ def one_run_per_tick(run: Plain) -> Answer:
                     offences.append((tick.job, tick.row))
                 names.add(tick.group)
         plain = [tick for tick in mine if not tick.group and tick.value > 0]
-        for before, tick in zip(plain, plain[1:], strict=False):
+        for before, tick in itertools.pairwise(plain):
             gap = tick.time - before.time
             if gap * 2 < tick.value:
                 offences.append((tick.job, tick.row))

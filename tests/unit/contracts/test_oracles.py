@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Callable
 
@@ -45,6 +46,7 @@ from tests.oracles.generated import histories, samples, stops, ticks, traffic, u
 from tests.oracles.plain import Answer, Plain, plain, word_of
 
 S = 1_000_000_000
+EXAMPLES = int(os.environ.get("ORACLE_EXAMPLES", "30"))  # `make proof-of-contracts` takes many more.
 Case = tuple[Contract, Callable[[Plain], Answer]]
 seconds = st.sampled_from((0.0, 0.2, 0.5, 1.0, 2.0))
 few = st.integers(1, 3)
@@ -87,14 +89,15 @@ CASES: dict[str, st.SearchStrategy[Case]] = {
     "upstream_rate_limit": st.tuples(few, seconds, per).map(
         lambda v: (UpstreamRateLimit(*v), lambda run: limits.rate_limit(run, Kind.UPSTREAM_REQUEST, v[0], _ns(v[1]), v[2]))
     ),
-    "concurrency_limit": st.tuples(few, per).map(
-        lambda v: (ConcurrencyLimit(*v), lambda run: limits.concurrency_limit(run, *v))
-    ),
+    "concurrency_limit": st.tuples(few, per).map(lambda v: (ConcurrencyLimit(*v), lambda run: limits.concurrency_limit(run, *v))),
     "fifo_per_key": st.just((FifoPerKey(), limits.fifo_per_key)),
     "priority": st.sampled_from((0.0, 0.4)).map(lambda a: (Priority(a), lambda run: limits.priority(run, a))),
     "workers_stay_up": st.integers(0, 1).map(lambda n: (WorkersStayUp(n), lambda run: workers.workers_stay_up(run, n))),
     "poison_contained": st.tuples(seconds, st.integers(0, 1)).map(
-        lambda v: (PoisonContained(("shop.poison",), *v), lambda run: workers.poison_contained(run, ("shop.poison",), _ns(v[0]), v[1]))
+        lambda v: (
+            PoisonContained(("shop.poison",), *v),
+            lambda run: workers.poison_contained(run, ("shop.poison",), _ns(v[0]), v[1]),
+        )
     ),
     "slots_freed": seconds.map(lambda s: (SlotsFreed(s), lambda run: workers.slots_freed(run, _ns(s)))),
     "graceful_stop": st.tuples(seconds, seconds).map(
@@ -138,7 +141,7 @@ def _facts(contract: Contract, history: History) -> tuple[object, Counter[tuple[
 
 
 @pytest.mark.parametrize("name", CASES)
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(data=st.data())
 def test_a_contract_agrees_with_its_oracle(name: str, data: st.DataObject) -> None:
     history = data.draw(histories(FURTHER[name]) if name in FURTHER else histories())
@@ -148,7 +151,7 @@ def test_a_contract_agrees_with_its_oracle(name: str, data: st.DataObject) -> No
     assert _facts(contract, history) == (word_of(answer, run), Counter(answer.offences))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=EXAMPLES, deadline=None)
 @given(histories())
 def test_exactly_once_is_the_graver_of_both(history: History) -> None:
     both = [AtLeastOnce().check(history), AtMostOnce().check(history)]
