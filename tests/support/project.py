@@ -26,7 +26,7 @@ def quick():
 
 @app.task
 def slow():
-    time.sleep(0.3)
+    time.sleep(0.5)
 """
 
 SCENARIO = """
@@ -56,7 +56,8 @@ delivery = "at-least-once"
 recovery = "1s"
 """
 
-# A prefork worker acknowledges before it runs, so the job in which it is killed is gone.
+# A prefork worker acknowledges a job once its child has begun it, so the job in which it is killed is gone. Killed at once, it might not
+# have come to it: hence the delay of the fault.
 LOSING = SCENARIO.replace('"solo"', '"prefork"\nconcurrency = 1').replace("tiny.quick", "tiny.slow").replace("10/s", "3/s")
 # Long enough for a replacement to be ready on a busy machine; a lost job has the run wait that long.
 LOSING = LOSING.replace('recovery = "1s"', 'recovery = "4s"')
@@ -65,6 +66,7 @@ KILL = """
 kind = "kill"
 target = "worker"
 on = "job.running"
+delay = "150ms"
 """
 
 
