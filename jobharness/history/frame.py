@@ -137,10 +137,6 @@ class History:
         key_hi, key_lo, job_id = self.jobs.row(job)
         return job_id or str(UUID(int=key_hi << 64 | key_lo))
 
-    def job_ids(self) -> list[str]:
-        """The library's own ids of all jobs, in the order of `jobs`."""
-        return [name or str(UUID(int=key_hi << 64 | key_lo)) for key_hi, key_lo, name in self.jobs.iter_rows()]
-
     def text(self, number: int) -> str:
         """A text by its number; "" for 0."""
         return str(self.texts[number])

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
+from jobharness.agent.record import key_of
 from jobharness.contracts.contract import OFFENDERS, Finding, Verdict, Word
 from jobharness.errors import RunUnreadable
 from jobharness.history.frame import History
@@ -52,7 +53,7 @@ def of_result(result: Result) -> Account:
 def of_folder(folder: Path) -> Account:
     """The account of a run from its folder, also of one that an older version made.
 
-    The metrics are measured anew; the verdict is the one that was given then.
+    The verdict and the metrics are those that were given then; everything that is drawn comes from the history.
 
     Raises: RunUnreadable, HistoryUnreadable: the folder holds no run, or one of a newer version.
     """
@@ -66,7 +67,7 @@ def of_folder(folder: Path) -> Account:
         about=about,
         history=history,
         verdict=_verdict(judged, history),
-        metrics=measure(history),
+        metrics=_metrics(folder, history),
         crossings=[Crossing(one["metric"], one["word"], one["sentence"]) for one in judged.get("gate", [])],
         repeat=judged.get("repeat", ""),
     )
@@ -88,9 +89,7 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def _verdict(judged: Mapping[str, Any], history: History) -> Verdict:
-    numbers = (
-        {job_id: job for job, job_id in enumerate(history.job_ids())} if any(f["offences"] for f in judged["findings"]) else {}
-    )
+    numbers = _numbers(history, {offence["job"] for found in judged["findings"] for offence in found["offences"]} - {None})
     findings = (
         Finding(
             contract=found["contract"],
@@ -107,3 +106,23 @@ def _verdict(judged: Mapping[str, Any], history: History) -> Verdict:
         for found in judged["findings"]
     )
     return Verdict(tuple(findings))
+
+
+def _numbers(history: History, job_ids: Set[str]) -> dict[str, int]:
+    """The numbers of some jobs by the library's own ids; those that the history does not know are left out."""
+    keys = [(job_id, *_halves(key_of(job_id))) for job_id in job_ids]
+    wanted = pl.DataFrame(keys, schema={"job_id": pl.String, "key_hi": pl.UInt64, "key_lo": pl.UInt64}, orient="row")
+    found = history.jobs.with_row_index("job").join(wanted, on=["key_hi", "key_lo"], how="inner")
+    return dict(zip(found["job_id"], found["job"], strict=True))
+
+
+def _halves(key: bytes) -> tuple[int, int]:
+    return int.from_bytes(key[:8], "big"), int.from_bytes(key[8:], "big")
+
+
+def _metrics(folder: Path, history: History) -> Mapping[str, Metric]:
+    """As they were measured then; anew where the file is missing."""
+    if not (folder / "metrics.json").exists():
+        return measure(history)
+    plain = read_json(folder / "metrics.json")
+    return {name: Metric(name, one["value"], one["unit"], one["count"], one["better"]) for name, one in plain.items()}
