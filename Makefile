@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 
-.PHONY: demo test check bench clean setup
+.PHONY: demo test check bench sample clean setup
 
 demo: $(VENV)/.demo
 	$(BIN)/pytest --jobharness scenarios/*.toml
@@ -21,6 +21,17 @@ check: $(VENV)/.dev
 
 bench: $(VENV)/.dev
 	$(BIN)/pytest tests/benchmarks --benchmark-only -q -s
+
+# The run that the README shows: Celery's defaults lose jobs (exit code 1), so that is what is expected here. Its logs are cut short.
+SAMPLE := reports/sample
+sample: $(VENV)/.demo
+	rm -rf build/sample $(SAMPLE)
+	mkdir -p $(SAMPLE)/logs
+	$(BIN)/jobharness run scenarios/worker_killed.toml --reports build/sample; test $$? -eq 1
+	cp build/sample/*/*.json build/sample/*/plan.jsonl build/sample/*/history.parquet $(SAMPLE)
+	for log in build/sample/*/logs/*.log; do tail -n 40 $$log | sed 's|$(CURDIR)/||g' > $(SAMPLE)/logs/$$(basename $$log); done
+	find $(SAMPLE)/logs -empty -type f -delete
+	$(BIN)/jobharness report $(SAMPLE)
 
 setup: $(VENV)/.dev
 
