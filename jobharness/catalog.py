@@ -28,6 +28,7 @@ __all__ = ["BROKERS", "FAULTS", "METRICS", "QUEUES", "assemble", "broker_kind", 
 QUEUES = {
     "celery": "jobharness.queues.celery:CeleryQueue",
     "dramatiq": "jobharness.queues.dramatiq:DramatiqQueue",
+    "huey": "jobharness.queues.huey:HueyQueue",
     "procrastinate": "jobharness.queues.procrastinate:ProcrastinateQueue",
     "rq": "jobharness.queues.rq:RqQueue",
     "taskiq": "jobharness.queues.taskiq:TaskiqQueue",

@@ -35,6 +35,7 @@ class _Here(threading.local):
     attempt = 0
     running = False  # The actor's code was called.
     retried = skipped = False
+    asked_ns = 0  # When the retry was asked for: another worker may have the message before the call returns.
     moving = False  # Delayed messages whose time has come are being sent again.
     begun = None  # The id of the message whose enqueue began last, and was not acknowledged.
 
@@ -64,7 +65,10 @@ def _middleware(recorder, settings, here):
 
         def before_enqueue(self, broker, message, delay):
             # A broken connection makes Dramatiq try again with the same message, within one enqueue.
-            if _again(here, message) or here.begun == message.message_id:
+            if _again(here, message):
+                here.asked_ns = time.monotonic_ns()
+                return
+            if here.begun == message.message_id:
                 return
             here.begun = message.message_id
             moment_s = time.time() + delay / 1000 if delay is not None else None
@@ -76,7 +80,8 @@ def _middleware(recorder, settings, here):
                 return
             if _again(here, message):
                 here.retried = True
-                recorder.record(events.JOB_RETRIED, key, (delay or 0) * 1_000_000, here.attempt, recorder.text(name))
+                delay_ns, text = (delay or 0) * 1_000_000, recorder.text(name)
+                recorder.record(events.JOB_RETRIED, key, delay_ns, here.attempt, text, time_ns=here.asked_ns)
             else:
                 here.begun = None
                 sending.acknowledge(recorder, message.message_id, name)

@@ -12,6 +12,7 @@ started jobs. RQ swallows an error of Redis there, and then nothing is recorded.
 
 import contextlib
 import threading
+import time
 
 from .. import apps, boot, events, sending
 from ..wrapping import wrap
@@ -162,7 +163,8 @@ def _outcomes(recorder, within):
         delay_s = self.get_retry_interval()
         if within.abandoned is not None:
             within.abandoned.append((self, delay_s))
-        self.jobharness_delay_s = delay_s
+        # Noted now: another worker may have the job before the call that sends it returns.
+        self.jobharness_retry = (delay_s, time.monotonic_ns())
         with _sending_again(within):
             return original(self, *args, **kwargs)
 
@@ -187,7 +189,7 @@ def _outcomes(recorder, within):
         def handle_job_retry(original, self, job, queue, retry, *args, **kwargs):
             made = job.number_of_retries or 0
             if made < retry.max:
-                job.jobharness_delay_s = type(retry).get_interval(made, retry.intervals)
+                job.jobharness_retry = (type(retry).get_interval(made, retry.intervals), time.monotonic_ns())
             with _sending_again(within):
                 answer = original(self, job, queue, retry, *args, **kwargs)
             _record_failure(recorder, job, events.DEAD_RAISED, "returned Retry more often than it allows")
@@ -235,9 +237,9 @@ def _sending_again(within):
 def _record_failure(recorder, job, death, why):
     """What became of a job that was not finished: to be run again where `Job.retry` said so, else dead."""
     key, attempt = recorder.job(job.id)[0], 0
-    delay_s = vars(job).pop("jobharness_delay_s", None)
+    delay_s, asked_ns = vars(job).pop("jobharness_retry", (None, 0))
     if delay_s is not None:
-        recorder.record(events.JOB_RETRIED, key, int(delay_s * 1e9), attempt)
+        recorder.record(events.JOB_RETRIED, key, int(delay_s * 1e9), attempt, time_ns=asked_ns)
     else:
         lines = why.strip().splitlines()
         recorder.record(events.JOB_DEAD, key, death, attempt, 0, recorder.text(lines[-1][:500] if lines else ""))

@@ -1,0 +1,302 @@
+"""Huey 2.5 and newer. Its signals (huey/signals.py) come too early or without the exception, so its methods are wrapped:
+
+- `Huey.enqueue`, `.dequeue`, `._execute`, `._requeue_task` and `._emit` (huey/api.py): enqueue, received, retried, dead;
+- `execute` of each task class that `TaskWrapper.create_task` makes (huey/api.py): running, finished, failed, timed out;
+- `Worker.loop`, `Scheduler.loop`, `.enqueue_periodic_tasks` and `Consumer.stop` (huey/consumer.py): ready, ticks, stopping;
+- `Registry.create_task` (huey/registry.py): messages of unknown tasks.
+
+A delayed task goes through the queue at once: a worker takes it out and puts it into the schedule, from which the scheduler sends
+it again. It counts as received when it is taken out to be run. Huey acknowledges nothing: taking a task removes it.
+"""
+
+import calendar
+import threading
+import time
+
+from .. import apps, boot, events, sending
+from ..wrapping import wrap
+
+CONSUMER_SETTINGS = (
+    "workers", "periodic", "initial_delay", "backoff", "max_delay", "scheduler_interval", "worker_type", "check_worker_health",
+    "health_check_interval", "flush_locks", "max_tasks", "shutdown_timeout", "graceful_signal",
+)  # fmt: skip
+
+
+class _Here(threading.local):
+    """What this thread is doing."""
+
+    again = False  # Sending a task that was sent before: a retry, or one whose time has come.
+    periodic = False
+    error = None  # What the task that is being executed raised.
+    ran = requeued = False
+
+
+here = _Here()
+
+
+def attach(recorder, settings):
+    """Wrap the api, once the package is there."""
+    _enqueuing(recorder)
+    _taking(recorder)
+    _executing(recorder)
+    _outcomes(recorder)
+
+
+def attach_consumer(recorder, settings):
+    """Wrap the consumer, which producers do not import."""
+    from huey.consumer import Consumer, Scheduler, Worker
+
+    state, lock = {"ready": set()}, threading.Lock()
+
+    @wrap(Consumer, "__init__")
+    def init(original, self, huey, *args, **kwargs):
+        kwargs.update((name, value) for name, value in settings.items() if name in CONSUMER_SETTINGS)
+        original(self, huey, *args, **kwargs)
+        state["workers"], state["processes"] = self.workers, self.worker_type == "process"
+
+    @wrap(Worker, "loop")
+    def loop(original, self, *args, **kwargs):
+        if id(self) not in state["ready"]:
+            with lock:
+                state["ready"].add(id(self))
+                ready = len(state["ready"])
+            if state["processes"]:
+                recorder.record(events.WORKER_READY, value=state["workers"])
+            elif ready == state["workers"]:
+                recorder.record(events.WORKER_READY)
+        return original(self, *args, **kwargs)
+
+    @wrap(Scheduler, "loop")
+    def scheduler_loop(original, self, *args, **kwargs):
+        here.again = True
+        try:
+            return original(self, *args, **kwargs)
+        finally:
+            here.again = False
+
+    @wrap(Scheduler, "enqueue_periodic_tasks")
+    def enqueue_periodic_tasks(original, self, *args, **kwargs):
+        here.again, here.periodic = False, True
+        try:
+            return original(self, *args, **kwargs)
+        finally:
+            here.again, here.periodic = True, False
+
+    @wrap(Consumer, "stop")
+    def stop(original, self, graceful=False):
+        recorder.record(events.WORKER_STOPPING, text=recorder.text("gracefully" if graceful else "at once"))
+        return original(self, graceful)
+
+
+def _enqueuing(recorder):
+    from huey.api import Huey, Task
+
+    @wrap(Huey, "enqueue")
+    def enqueue(original, self, task, *args, **kwargs):
+        if here.again or not isinstance(task, Task):
+            return original(self, task, *args, **kwargs)
+        name = self._registry.task_to_string(type(task))
+        rank = -task.priority if task.priority is not None else None
+        sending.begin(recorder, task.id, name, _moment_s(self, task.eta), rank)
+        answer = original(self, task, *args, **kwargs)
+        sending.acknowledge(recorder, task.id, name)
+        if here.periodic:
+            minute = time.strftime("%Y-%m-%dT%H:%M", time.gmtime())
+            key, words = recorder.job(task.id)[0], recorder.text(name)
+            recorder.record(events.SCHEDULE_TICK, key, 0, 0, words, words, recorder.text(minute))
+        return answer
+
+
+def _taking(recorder):
+    from huey.api import Huey
+    from huey.registry import Registry
+
+    @wrap(Huey, "dequeue")
+    def dequeue(original, self):
+        task = original(self)
+        if task is not None and self.ready_to_run(task):
+            key, job_id = recorder.job(task.id)
+            name = self._registry.task_to_string(type(task))
+            recorder.record(events.JOB_RECEIVED, key, 0, _attempt(task), recorder.text(name), job_id)
+        return task
+
+    @wrap(Registry, "create_task")
+    def create_task(original, self, message):
+        try:
+            return original(self, message)
+        except Exception as error:
+            key, job_id = recorder.job(message.id)
+            name = recorder.text(message.name)
+            recorder.record(events.JOB_RECEIVED, key, 0, 0, name, job_id)
+            recorder.record(events.JOB_DEAD, key, events.DEAD_UNKNOWN_TASK, 0, name, recorder.error(error))
+            raise
+
+
+def _executing(recorder):
+    from huey.api import TaskWrapper
+
+    @wrap(TaskWrapper, "create_task")
+    def create_task(original, self, *args, **kwargs):
+        made = original(self, *args, **kwargs)
+        made.execute = _recorded(recorder, made.execute, self.huey._registry.task_to_string(made))
+        return made
+
+
+def _recorded(recorder, execute, name):
+    record = recorder.record
+
+    def recorded(self):
+        (key, job_id), attempt, task = recorder.job(self.id), _attempt(self), recorder.text(name)
+        here.ran = True
+        record(events.JOB_RUNNING, key, 0, attempt, task, job_id)
+        try:
+            result = execute(self)
+        except BaseException as error:
+            here.error = error
+            late = type(error).__name__ == "TaskTimeout"
+            record(events.JOB_TIMED_OUT if late else events.JOB_FAILED, key, 0, attempt, task, recorder.error(error))
+            raise
+        record(events.JOB_FINISHED, key, 0, attempt, task)
+        return result
+
+    return recorded
+
+
+def _outcomes(recorder):
+    from huey.api import Huey
+
+    def dead(huey, task, reason, text):
+        name = recorder.text(huey._registry.task_to_string(type(task)))
+        recorder.record(events.JOB_DEAD, recorder.job(task.id)[0], reason, _attempt(task), name, text)
+
+    @wrap(Huey, "_emit")
+    def emit(original, self, signal, task, *args, **kwargs):
+        if signal in ("revoked", "expired") or (signal == "canceled" and not here.ran):
+            dead(self, task, events.DEAD_REVOKED, recorder.text(signal))
+        return original(self, signal, task, *args, **kwargs)
+
+    @wrap(Huey, "_execute")
+    def execute(original, self, task, timestamp):
+        here.error, here.ran, here.requeued = None, False, False
+        answer = original(self, task, timestamp)
+        # A worker that is stopped in the middle of a task raises KeyboardInterrupt in it: nobody gave the task up, it is gone.
+        if here.error is not None and not here.requeued and not isinstance(here.error, KeyboardInterrupt):
+            late = type(here.error).__name__ == "TaskTimeout"
+            dead(self, task, events.DEAD_TIMED_OUT if late else events.DEAD_RAISED, recorder.error(here.error))
+        here.error, here.ran = None, False
+        return answer
+
+    @wrap(Huey, "_requeue_task")
+    def requeue_task(original, self, task, timestamp, retry_eta=None):
+        attempt = _attempt(task)
+        delay_s = (retry_eta - timestamp).total_seconds() if retry_eta is not None else task.retry_delay or 0
+        here.again, asked_ns = True, time.monotonic_ns()
+        try:
+            answer = original(self, task, timestamp, retry_eta)
+        finally:
+            here.again = False
+        here.requeued = True
+        name = recorder.text(self._registry.task_to_string(type(task)))
+        delay_ns = max(0, int(delay_s * 1e9))
+        recorder.record(events.JOB_RETRIED, recorder.job(task.id)[0], delay_ns, attempt, name, time_ns=asked_ns)
+        return answer
+
+
+def _attempt(task):
+    """From the retries that are left of the task's own; 0 where the sender gave it others, which nobody counts."""
+    made = (type(task).default_retries or 0) - (task.retries or 0)
+    return made + 1 if made >= 0 else 0
+
+
+def _moment_s(huey, eta):
+    """A task's eta, naive and in UTC where Huey is told so, as a wall-clock moment; None without one."""
+    if eta is None:
+        return None
+    if eta.tzinfo is None and huey.utc:
+        return calendar.timegm(eta.timetuple()) + eta.microsecond / 1e6
+    return eta.timestamp()
+
+
+WATCH = {"huey": attach, "huey.consumer": attach_consumer}
+
+
+class Sender:
+    """Makes a task as `TaskWrapper.schedule` does, and enqueues it; `options` are its own (delay in s, priority, retries ...)."""
+
+    def __init__(self, app):
+        self.huey = _find(app)
+        self.not_sent = (TypeError, KeyError, AttributeError)
+
+    def send(self, task, args, kwargs, options):
+        """Enqueue one job and return its id."""
+        from huey.utils import normalize_time
+
+        options = dict(options)
+        delay_s = options.pop("delay", None)
+        if delay_s is not None:
+            options["eta"] = normalize_time(None, delay_s, self.huey.utc)
+        made = self.huey._registry.string_to_task(task)(tuple(args), dict(kwargs), **options)
+        self.huey.enqueue(made)
+        return made.id
+
+    def close(self):
+        close = getattr(self.huey.storage, "close", None)
+        if close is not None:
+            close()
+
+
+def inspect(app):
+    """What the live app says of itself; no connection is made, but a SQLite file is."""
+    import huey
+    from huey import api
+    from huey.consumer_options import ConsumerConfig
+
+    live = _find(app)
+    storage, asked = live.storage, boot.settings()
+    settings = {
+        "huey": type(live).__name__,
+        "storage": type(storage).__name__,
+        "name": storage.name,
+        "utc": live.utc,
+        "results": live.results,
+        "immediate": live.immediate,
+    }
+    for name in (
+        "blocking",
+        "read_timeout",
+        "queue_key",
+        "schedule_key",
+        "filename",
+        "journal_mode",
+        "_journal_mode",
+        "priority",
+    ):
+        if hasattr(storage, name):
+            settings[name.lstrip("_")] = getattr(storage, name)
+    defaults = ConsumerConfig().values
+    settings.update((name, asked.get(name, defaults[name])) for name in CONSUMER_SETTINGS if name in defaults)
+    tasks = {
+        name: {"retries": kind.default_retries, "retry_delay": kind.default_retry_delay}
+        for name, kind in live._registry._registry.items()
+    }
+    missing = {"job.settled": "Huey acknowledges nothing: a worker that takes a task removes it"}
+    missing["job.rejected"] = "Huey never hands a task back to its queue"
+    if not hasattr(api, "TaskTimeout"):
+        missing["job.timed_out"] = "this version of Huey has no time limit"
+    elif settings.get("worker_type") != "process":
+        missing["job.timed_out"] = "Huey's time limits work with worker_type process or greenlet, not with threads"
+    return {"version": huey.__version__, "settings": settings, "tasks": tasks, "missing": missing}
+
+
+def _find(app):
+    from huey.api import Huey
+
+    module, found = apps.load(app)
+    if found is None:
+        found = next((value for value in vars(module).values() if isinstance(value, Huey)), None)
+    if not isinstance(found, Huey):
+        raise AttributeError("%s is not a Huey instance; name one as package.module.huey" % app)
+    return found
+
+
+__all__ = ["WATCH", "Sender", "attach", "inspect"]
