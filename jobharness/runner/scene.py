@@ -23,7 +23,11 @@ ENDING = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
 
 
 class RunScene:
-    """See `faults.fault.Scene`. Finds a target's process anew at each call: a process id alone could be another's by then."""
+    """See `faults.fault.Scene`.
+
+    A worker is found anew at each call: a process id alone could be another's by then. A child is remembered from when it was
+    aimed at (psutil tells it from a later process of the same id): once its worker is killed it is nobody's child any more.
+    """
 
     def __init__(
         self, label: str, fleet: Fleet, upstream: Upstream | None, wire: Wire | None, mishaps: Path, random: Random
@@ -31,6 +35,7 @@ class RunScene:
         self.label, self._fleet, self.upstream, self.wire = label, fleet, upstream, wire
         self._mishaps, self.random = mishaps, random
         self.sent: set[int] = set()  # Signals sent to main processes.
+        self._children: dict[int, psutil.Process] = {}
 
     def workers(self) -> Sequence[Target]:
         """The ready workers."""
@@ -38,7 +43,9 @@ class RunScene:
 
     def children(self, worker: str) -> Sequence[Target]:
         """The pool of a worker."""
-        return [Target(worker, child.pid, child=True) for child in self._pool(worker)]
+        found = self._pool(worker)
+        self._children.update((child.pid, child) for child in found)
+        return [Target(worker, child.pid, child=True) for child in found]
 
     @property
     def whole(self) -> bool:
@@ -74,17 +81,16 @@ class RunScene:
     def alive(self, target: Target) -> bool:
         """Whether the process still runs."""
         if target.child:
-            return any(child.pid == target.pid for child in self._pool(target.worker))
+            child = self._children.get(target.pid)
+            return child is not None and _runs(child)
         worker = self._worker(target)
         return worker is not None and worker.process is not None and worker.process.exit_code is None
 
     def signal(self, target: Target, number: int) -> None:
         """Send a signal."""
         if target.child:
-            for child in self._pool(target.worker):
-                if child.pid == target.pid:
-                    with suppress(psutil.NoSuchProcess):
-                        child.send_signal(number)
+            with suppress(KeyError, psutil.NoSuchProcess):
+                self._children[target.pid].send_signal(number)
             return
         worker = self._worker(target)
         if worker is None or worker.process is None:
@@ -108,3 +114,10 @@ class RunScene:
             if worker.name == name and worker.process is not None
             for child in worker.process.children()
         ]
+
+
+def _runs(process: psutil.Process) -> bool:
+    try:
+        return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
+    except psutil.Error:
+        return False
