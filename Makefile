@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 
-.PHONY: demo test check bench sample clean setup
+.PHONY: demo test check bench sample clean docs setup
 
 demo: $(VENV)/.demo
 	$(BIN)/pytest --jobharness scenarios/*.toml
@@ -32,6 +32,10 @@ sample: $(VENV)/.demo
 	for log in build/sample/*/logs/*.log; do tail -n 40 $$log | sed 's|$(CURDIR)/||g' > $(SAMPLE)/logs/$$(basename $$log); done
 	find $(SAMPLE)/logs -empty -type f -delete
 	$(BIN)/jobharness report $(SAMPLE)
+
+# What the documentation takes from the code.
+docs: $(VENV)/.demo
+	$(BIN)/python docs/generate.py
 
 setup: $(VENV)/.dev
 

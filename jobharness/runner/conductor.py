@@ -99,9 +99,16 @@ class Conductor:
         for armed in self._faults:
             due, cause = armed.trigger.due(now_ns())
             if due and armed.label not in self._open:
-                self._strike(armed, cause)
+                if cause is not None and self._is_past(cause):
+                    armed.trigger.missed()
+                else:
+                    self._strike(armed, cause)
         self._steps.let_go()
         return bool(self._unaccounted)
+
+    def _is_past(self, cause: News) -> bool:
+        """Whether the execution that should have been struck has ended since: then the next one is waited for."""
+        return cause.kind is Kind.JOB_RUNNING and cause.key not in self._board.in_flight(cause.name)
 
     def _strike(self, armed: ArmedFault, cause: News | None) -> None:
         scene = self._scenes[armed.label]

@@ -1,0 +1,66 @@
+"""Writes what the documentation takes from the code: run by `make docs`; a test of the house says when it was forgotten.
+
+A block between `<!-- NAME:begin -->` and `<!-- NAME:end -->` is replaced; the rest of a page is written by hand.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from jobharness.agent import record
+from jobharness.history.event import DESCRIPTIONS
+
+ROOT = Path(__file__).parents[1]
+
+
+def record_layout() -> str:
+    """The layout of a record, as its one home says it."""
+    assert record.__doc__ is not None
+    return "```text\n" + record.__doc__.strip() + "\n```"
+
+
+def events() -> str:
+    """Every kind of event with its number and its meaning."""
+    rows = [f"| {int(kind)} | `{kind.name_}` | {said} |" for kind, said in DESCRIPTIONS.items()]
+    return "\n".join(["| number | event | written by: what it says |", "| --- | --- | --- |", *rows])
+
+
+def sample() -> str:
+    """The summary of the sample run, as its command printed it."""
+    path = ROOT / "reports" / "sample" / "summary.txt"
+    return "```text\n" + path.read_text(encoding="utf-8").strip("\n") + "\n```" if path.exists() else ""
+
+
+PAGES: dict[str, dict[str, Callable[[], str]]] = {
+    "README.md": {"sample": sample},
+    "docs/agent.md": {"record": record_layout, "events": events},
+}
+
+
+def rendered(page: str) -> str:
+    """The page with its blocks as they should be."""
+    text = (ROOT / page).read_text(encoding="utf-8")
+    for name, make in PAGES[page].items():
+        block = re.compile(f"(<!-- {name}:begin -->\n).*?(<!-- {name}:end -->)", re.DOTALL)
+        content = make()
+        text = block.sub(lambda match: match[1] + (content + "\n" if content else "") + match[2], text)  # noqa: B023  # used at once
+    return text
+
+
+def main() -> int:
+    """Write every page; with `--check`, only say which would change."""
+    stale = [page for page in PAGES if rendered(page) != (ROOT / page).read_text(encoding="utf-8")]
+    if "--check" in sys.argv:
+        sys.stdout.writelines(f"{page} is out of date; run: make docs\n" for page in stale)
+        return 1 if stale else 0
+    for page in stale:
+        (ROOT / page).write_text(rendered(page), encoding="utf-8")
+        sys.stdout.write(f"wrote {page}\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
