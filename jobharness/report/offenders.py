@@ -87,9 +87,10 @@ ENDED = (Kind.JOB_FINISHED, Kind.JOB_DEAD, Kind.JOB_HELD, Kind.JOB_BURIED)
 
 
 def _silent_s(life: Mapping[str, Any] | None, story: Sequence[Moment], window: Window) -> float | None:
-    if life is None or not story or any(moment.kind in ENDED for moment in story[-2:]):
+    begun_ns = life["begun_ns"] if life is not None else None
+    if begun_ns is None or not story or any(moment.kind in ENDED for moment in story[-2:]):
         return None
-    return max(0.0, seconds_between(life["last_ns"], window.over_ns))
+    return max(0.0, seconds_between(begun_ns, window.over_ns) - story[-1].since_s)
 
 
 def _hit_by(strikes: Sequence[Strike]) -> dict[int, list[int]]:
