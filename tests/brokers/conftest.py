@@ -1,0 +1,37 @@
+"""Brokers for tests: a site of their own, and everything ended afterwards."""
+
+import os
+import secrets
+
+import pytest
+
+from jobharness.catalog import broker_kind
+from jobharness.processes.guardian import Guardian, marked
+from jobharness.processes.site import Site
+from jobharness.scenario.model import BrokerSpec
+
+
+@pytest.fixture
+def site(tmp_path):
+    """Where servers may live; nothing of it survives the test."""
+    for name in ("data", "logs", "records"):
+        (tmp_path / name).mkdir()
+    mark = f"test-{secrets.token_hex(6)}"
+    with Guardian(mark):
+        yield Site(tmp_path / "data", tmp_path / "logs", tmp_path / "records", mark, dict(os.environ))
+    assert marked(mark) == []
+
+
+@pytest.fixture
+def make_broker(site):
+    """`make_broker(kind, **spec)`: a broker that is not started yet, stopped after the test."""
+    made = []
+
+    def make(kind, **spec):
+        broker = broker_kind(kind)(BrokerSpec(kind=kind, **spec))
+        made.append(broker)
+        return broker
+
+    yield make
+    for broker in made:
+        broker.stop()

@@ -1,0 +1,330 @@
+"""Every kind of broker from every provider that this machine has, against the real servers."""
+
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from jobharness.brokers.broker import CanCrash, CanPause, MessageQueues
+from jobharness.catalog import BROKERS, broker_kind
+from jobharness.errors import BrokerFailed, ExtraMissing, InvalidRequest, PortTaken
+from jobharness.processes.guardian import marked
+from jobharness.processes.ports import free_port
+from jobharness.scenario.model import BrokerSpec
+from tests.support.require import missing
+
+pytestmark = pytest.mark.real
+
+SERVERS = ("nats", "postgres", "rabbitmq", "redis")
+BY_PROVIDER = [("nats", "binary"), ("postgres", "binary"), ("postgres", "wheel"), ("rabbitmq", "binary"), ("redis", "binary")]
+BY_PROVIDER += [("redis", "wheel")]
+
+
+def need(kind, provider="binary"):
+    """Skip where the provider is not on this machine (fail where everything is required)."""
+    found = {one.name: one for one in broker_kind(kind).providers()}
+    if not found[provider].found:
+        missing(f"there is no {kind} server as a {provider}: {found[provider].install}")
+
+
+def keep(broker):
+    """Put one thing into a broker, so that it is on disk when this returns."""
+    with closing(broker.client()) as client:
+        if broker.kind == "redis":
+            client.set("kept", "yes")
+        elif broker.kind == "postgres":
+            client.execute("CREATE TABLE kept AS SELECT 'yes' AS word")
+        elif broker.kind == "rabbitmq":
+            channel = client.channel()
+            channel.confirm_select()
+            channel.queue_declare("kept", durable=True, auto_delete=False)
+            channel.basic_publish_confirm(_persistent("yes"), routing_key="kept")
+        elif broker.kind == "nats":
+            client.ask(lambda stream: stream.add_stream(name="kept", subjects=["kept"]))
+            client.ask(lambda stream: stream.publish("kept", b"yes"))
+
+
+def _persistent(body):
+    from amqp import Message
+
+    return Message(body, delivery_mode=2)
+
+
+def kept(broker):
+    """What `keep` put there."""
+    with closing(broker.client()) as client:
+        if broker.kind == "redis":
+            return client.get("kept").decode()
+        if broker.kind == "postgres":
+            return client.execute("SELECT word FROM kept").fetchone()[0]
+        if broker.kind == "nats":
+            return client.ask(lambda stream: stream.get_msg("kept", seq=1)).data.decode()
+    (message,) = broker.waiting("kept")
+    return message.body.decode()
+
+
+@pytest.fixture(params=BY_PROVIDER, ids=" as a ".join)
+def broker(request, make_broker):
+    kind, provider = request.param
+    need(kind, provider)
+    return make_broker(kind, provider=provider)
+
+
+def test_broker_lives_dies_and_comes_back(broker, site):
+    """Started, killed, restarted on the same data and port, paused, stopped."""
+    broker.start(site)
+    url = broker.url
+    assert broker.is_ready()
+    assert broker.version[0].isdigit()
+    assert broker.version in broker.provider
+    keep(broker)
+
+    assert isinstance(broker, CanCrash)
+    broker.kill()
+    assert not broker.is_ready()
+    broker.restart()
+    assert broker.is_ready()
+    assert broker.url == url
+    assert kept(broker) == "yes"
+
+    assert isinstance(broker, CanPause)
+    broker.pause()
+    assert not broker.is_ready()
+    broker.resume()
+    broker.resume()
+    assert broker.is_ready()
+    assert kept(broker) == "yes"
+
+    broker.stop()
+    broker.stop()
+    assert not broker.is_ready()
+    assert [process.cmdline() for process in marked(site.mark)] == []
+
+
+@pytest.mark.parametrize("kind", SERVERS)
+def test_orderly_restart_keeps_the_data(kind, make_broker, site):
+    need(kind)
+    broker = make_broker(kind)
+    broker.start(site)
+    keep(broker)
+    broker.restart()
+    assert kept(broker) == "yes"
+
+
+@pytest.mark.parametrize("kind", SERVERS)
+def test_several_run_side_by_side(kind, make_broker, site, tmp_path):
+    need(kind)
+    brokers = [make_broker(kind) for _ in range(3)]
+    for number, broker in enumerate(brokers):
+        (tmp_path / str(number)).mkdir()
+        broker.start(replace(site, data=tmp_path / str(number)))
+    assert len({broker.url for broker in brokers}) == 3
+    keep(brokers[0])
+    brokers[1].kill()
+    assert [broker.is_ready() for broker in brokers] == [True, False, True]
+    assert kept(brokers[0]) == "yes"
+
+
+@pytest.mark.parametrize("kind", SERVERS)
+def test_server_listens_on_loopback_alone(kind, make_broker, site):
+    need(kind)
+    broker = make_broker(kind)
+    broker.start(site)
+    found = [c.laddr.ip for process in marked(site.mark) for c in process.net_connections("tcp") if c.status == "LISTEN"]
+    assert found
+    assert set(found) <= {"127.0.0.1", "::1"}
+
+
+def test_sqlite_is_a_file_in_the_folder_of_the_run(make_broker, site):
+    broker = make_broker("sqlite")
+    broker.live_in(site.data)
+    before = broker.url
+    broker.start(site)
+    assert broker.url == before == f"sqlite:///{site.data}/broker.sqlite3"
+    assert broker.is_ready()
+    assert not isinstance(broker, CanCrash | CanPause)
+    with closing(broker.client()) as client:
+        client.execute("CREATE TABLE jobs (id)")
+    broker.stop()
+    assert Path(broker.url.removeprefix("sqlite:///")).exists()
+
+
+def test_sqlite_given_by_url_must_be_a_database(make_broker, site, tmp_path):
+    with pytest.raises(BrokerFailed, match="there is no SQLite file"):
+        make_broker("sqlite", url=f"sqlite:///{tmp_path}/absent.sqlite3").start(site)
+    (tmp_path / "text").write_text("no database at all, " * 100)
+    with pytest.raises(BrokerFailed, match="is no SQLite database"):
+        make_broker("sqlite", url=f"sqlite:///{tmp_path}/text").start(site)
+    with pytest.raises(InvalidRequest, match=r"sqlite:////absolute"):
+        make_broker("sqlite", url="sqlite:///relative")
+
+
+@pytest.mark.parametrize("kind", SERVERS)
+def test_broker_given_by_url_is_used_and_left_as_it_was(kind, make_broker, site):
+    need(kind)
+    owner = make_broker(kind)
+    owner.start(site)
+    guest = make_broker(kind, url=owner.url)
+    guest.start(site)
+    assert guest.provider == f"{kind} {owner.version} (given by URL)"
+    for forbidden in (guest.kill, guest.restart, guest.pause):
+        with pytest.raises(InvalidRequest, match="does not (kill|restart|pause) what it did not start"):
+            forbidden()
+    guest.stop()
+    assert owner.is_ready()
+
+
+SCHEMES = {"nats": "nats", "postgres": "postgresql", "rabbitmq": "amqp", "redis": "redis"}
+
+
+@pytest.mark.parametrize("kind", SERVERS)
+def test_unreachable_url_is_one_clear_line(kind, make_broker, site):
+    port = free_port()
+    with pytest.raises(BrokerFailed) as caught:
+        make_broker(kind, url=f"{SCHEMES[kind]}://user:secret@127.0.0.1:{port}").start(site)
+    assert str(caught.value) == (
+        f"no {kind} server answers at 127.0.0.1:{port} (nothing listens there); check broker.url, or leave it out to have one started"
+    )
+
+
+@pytest.mark.parametrize("kind", SERVERS)
+def test_url_of_another_machine_is_refused_at_once(kind):
+    with pytest.raises(InvalidRequest, match=r"the broker db\.example\.com is not on this machine"):
+        broker_kind(kind)(BrokerSpec(kind=kind, url=f"{SCHEMES[kind]}://db.example.com"))
+
+
+@pytest.mark.parametrize("kind", SERVERS)
+def test_url_of_another_kind_is_refused_at_once(kind):
+    with pytest.raises(InvalidRequest, match=r"http:// is no address of this kind of broker"):
+        broker_kind(kind)(BrokerSpec(kind=kind, url="http://127.0.0.1"))
+
+
+def lock(kind, broker, site):
+    """Make a running broker ask for a password, and return its address with a wrong one."""
+    with closing(broker.client()) as client:
+        if kind == "redis":
+            client.config_set("requirepass", "right")
+        elif kind == "postgres":
+            client.execute("CREATE ROLE guest LOGIN PASSWORD 'right'")
+            rules = site.data / "postgres" / "pg_hba.conf"
+            rules.write_text("host all guest 127.0.0.1/32 scram-sha-256\nhost all all 127.0.0.1/32 trust\n")
+            client.execute("SELECT pg_reload_conf()")
+    place = broker.url.rpartition("@")[2].removeprefix("redis://")
+    return {
+        "redis": f"redis://:wrong@{place}", "postgres": f"postgresql://guest:wrong@{place}", "rabbitmq": f"amqp://guest:wrong@{place}"
+    }[kind]  # fmt: skip
+
+
+@pytest.mark.parametrize(("kind", "name"), [("redis", "Redis"), ("postgres", "PostgreSQL"), ("rabbitmq", "RabbitMQ")])
+def test_wrong_password_is_one_clear_line_without_the_password(kind, name, make_broker, site):
+    need(kind)
+    broker = make_broker(kind)
+    broker.start(site)
+    with pytest.raises(BrokerFailed) as caught:
+        make_broker(kind, url=lock(kind, broker, site)).start(site)
+    message = str(caught.value)
+    assert message.startswith(f"the {name} server at 127.0.0.1:")
+    assert "refused the" in message
+    assert "broker.url" in message
+    assert "wrong" not in message
+    assert "\n" not in message
+
+
+def test_wrong_nats_password_is_one_clear_line(make_broker, site):
+    need("nats")
+    port = free_port()
+    command = ["nats-server", "--addr", "127.0.0.1", "--port", str(port), "--user", "guest", "--pass", "right"]
+    locked = site.start("locked", command)
+    broker = make_broker("nats", url=f"nats://guest:wrong@127.0.0.1:{port}")
+    with pytest.raises(BrokerFailed, match=f"the NATS server at 127.0.0.1:{port} refused the user or password"):
+        broker.start(site)
+    locked.stop(grace_s=1)
+
+
+@pytest.mark.parametrize("kind", SERVERS)
+def test_server_of_too_old_a_version_is_one_clear_line(kind, make_broker, site, monkeypatch):
+    need(kind)
+    monkeypatch.setattr(broker_kind(kind), "oldest", (99, 1))
+    with pytest.raises(BrokerFailed, match=rf"the {kind} server at \S+ is version [\d.]+\S*.*; jobharness needs 99.1 or newer"):
+        make_broker(kind).start(site)
+    assert marked(site.mark) == []
+
+
+@pytest.mark.parametrize("kind", SERVERS)
+def test_server_that_cannot_start_shows_its_last_lines(kind, make_broker, site):
+    """Its data folder is a file of somebody else's."""
+    need(kind)
+    broker = make_broker(kind)
+    folder = site.data / kind
+    folder.mkdir()
+    spoiled = {"redis": "appendonlydir", "nats": "jetstream", "postgres": "PG_VERSION", "rabbitmq": "mnesia"}[kind]
+    (folder / spoiled).write_text("not yours")
+    with pytest.raises(BrokerFailed, match="Its last lines:") as caught:
+        broker.start(site)
+    assert caught.value.log_tail
+    assert marked(site.mark) == []
+
+
+def test_fixed_port_in_use_says_who_has_it(make_broker, site):
+    need("redis")
+    broker = make_broker("redis")
+    broker.start(site)
+    with pytest.raises(PortTaken, match="redis-server"):
+        make_broker("redis", port=int(broker.url.rpartition(":")[2].partition("/")[0]))
+
+
+@pytest.mark.parametrize("kind", SERVERS)
+def test_missing_client_package_says_the_pip_command(kind, monkeypatch):
+    monkeypatch.setattr(broker_kind(kind), "package", "no_such_package")
+    with pytest.raises(ExtraMissing, match=rf"pip install 'jobharness\[{kind}\]'"):
+        broker_kind(kind)(BrokerSpec(kind=kind))
+
+
+@pytest.mark.parametrize("kind", SERVERS)
+def test_missing_server_says_what_was_looked_for_and_what_to_install(kind, make_broker, site, monkeypatch, tmp_path):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.delenv("DOCKER_HOST", raising=False)
+    offer = broker_kind(kind).offer
+    names = tuple(Path(name).name for name in offer.binaries)
+    monkeypatch.setattr(broker_kind(kind), "offer", replace(offer, folders=(), wheel=None, binaries=names))
+    with pytest.raises(BrokerFailed, match=f"no {kind} server was found.*Install one with: {offer.install}"):
+        make_broker(kind).start(site)
+
+
+def test_rabbitmq_counts_are_of_this_moment(make_broker, site):
+    need("rabbitmq")
+    broker = make_broker("rabbitmq")
+    broker.start(site)
+    assert isinstance(broker, MessageQueues)
+    with closing(broker.client()) as client:
+        channel = client.channel()
+        channel.confirm_select()
+        channel.queue_declare("jobs", durable=True, auto_delete=False)
+        for number in range(7):
+            channel.basic_publish_confirm(_persistent(str(number)), routing_key="jobs")
+        for _ in range(3):
+            channel.basic_get("jobs")
+        totals = broker.queue_totals()["jobs"]
+        assert (totals.ready, totals.unacknowledged) == (4, 3)
+        assert [message.body for message in broker.waiting("jobs")] == [b"3", b"4", b"5", b"6"]
+        assert broker.queue_totals()["jobs"] == totals
+
+
+def test_postgres_killed_and_not_restarted_leaves_no_shared_memory(make_broker, site):
+    need("postgres")
+    before = _shared_memory()
+    broker = make_broker("postgres")
+    broker.start(site)
+    assert _shared_memory() != before
+    broker.kill()
+    broker.stop()
+    assert _shared_memory() <= before
+
+
+def _shared_memory():
+    return {line.split()[1] for line in Path("/proc/sysvipc/shm").read_text().splitlines()[1:]}
+
+
+def test_every_kind_is_tried_here():
+    assert {kind for kind, _ in BY_PROVIDER} | {"sqlite"} == set(BROKERS)
