@@ -14,11 +14,12 @@ from jobharness.scenario.model import BrokerSpec
 @pytest.fixture
 def site(tmp_path):
     """Where servers may live; nothing of it survives the test."""
-    for name in ("data", "logs", "records"):
-        (tmp_path / name).mkdir()
     mark = f"test-{secrets.token_hex(6)}"
+    folder = tmp_path / mark
+    for name in ("data", "logs", "records"):
+        (folder / name).mkdir(parents=True)
     with Guardian(mark):
-        yield Site(tmp_path / "data", tmp_path / "logs", tmp_path / "records", mark, dict(os.environ))
+        yield Site(folder / "data", folder / "logs", folder / "records", mark, dict(os.environ))
     assert marked(mark) == []
 
 

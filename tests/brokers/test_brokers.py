@@ -1,9 +1,12 @@
 """Every kind of broker from every provider that this machine has, against the real servers."""
 
+import subprocess
+import sys
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
+import psutil
 import pytest
 
 from jobharness.brokers.broker import CanCrash, CanPause, MessageQueues
@@ -11,6 +14,7 @@ from jobharness.catalog import BROKERS, broker_kind
 from jobharness.errors import BrokerFailed, ExtraMissing, InvalidRequest, PortTaken
 from jobharness.processes.guardian import marked
 from jobharness.processes.ports import free_port
+from jobharness.processes.process import is_alive, wait_for
 from jobharness.scenario.model import BrokerSpec
 from tests.support.require import missing
 
@@ -28,8 +32,8 @@ def need(kind, provider="binary"):
         missing(f"there is no {kind} server as a {provider}: {found[provider].install}")
 
 
-def keep(broker):
-    """Put one thing into a broker, so that it is on disk when this returns."""
+def keep(broker, folder):
+    """Put one thing into a broker whose data is in that folder; it is out of the server's hands when this returns."""
     with closing(broker.client()) as client:
         if broker.kind == "redis":
             client.set("kept", "yes")
@@ -40,6 +44,9 @@ def keep(broker):
             channel.confirm_select()
             channel.queue_declare("kept", durable=True, auto_delete=False)
             channel.basic_publish_confirm(_persistent("yes"), routing_key="kept")
+            # The broker confirms the message before the queue itself is out of its buffers, which are written every 2 s.
+            log = next(folder.glob("rabbitmq/mnesia/*/LATEST.LOG"))
+            assert wait_for(lambda: b"kept" in log.read_bytes(), 20)
         elif broker.kind == "nats":
             client.ask(lambda stream: stream.add_stream(name="kept", subjects=["kept"]))
             client.ask(lambda stream: stream.publish("kept", b"yes"))
@@ -78,7 +85,7 @@ def test_broker_lives_dies_and_comes_back(broker, site):
     assert broker.is_ready()
     assert broker.version[0].isdigit()
     assert broker.version in broker.provider
-    keep(broker)
+    keep(broker, site.data)
 
     assert isinstance(broker, CanCrash)
     broker.kill()
@@ -107,7 +114,7 @@ def test_orderly_restart_keeps_the_data(kind, make_broker, site):
     need(kind)
     broker = make_broker(kind)
     broker.start(site)
-    keep(broker)
+    keep(broker, site.data)
     broker.restart()
     assert kept(broker) == "yes"
 
@@ -120,7 +127,7 @@ def test_several_run_side_by_side(kind, make_broker, site, tmp_path):
         (tmp_path / str(number)).mkdir()
         broker.start(replace(site, data=tmp_path / str(number)))
     assert len({broker.url for broker in brokers}) == 3
-    keep(brokers[0])
+    keep(brokers[0], tmp_path / "0")
     brokers[1].kill()
     assert [broker.is_ready() for broker in brokers] == [True, False, True]
     assert kept(brokers[0]) == "yes"
@@ -134,6 +141,45 @@ def test_server_listens_on_loopback_alone(kind, make_broker, site):
     found = [c.laddr.ip for process in marked(site.mark) for c in process.net_connections("tcp") if c.status == "LISTEN"]
     assert found
     assert set(found) <= {"127.0.0.1", "::1"}
+
+
+HARNESS = """
+import os, sys
+from pathlib import Path
+from jobharness.catalog import broker_kind
+from jobharness.processes.guardian import Guardian
+from jobharness.processes.site import Site
+from jobharness.scenario.model import BrokerSpec
+
+kind, folder = sys.argv[1], Path(sys.argv[2])
+with Guardian(folder.name):
+    site = Site(folder / "data", folder / "logs", folder / "records", folder.name, dict(os.environ))
+    broker = broker_kind(kind)(BrokerSpec(kind=kind))
+    broker.start(site)
+    print("started", flush=True)
+    sys.stdin.read()
+"""
+
+
+@pytest.mark.parametrize("kind", SERVERS)
+def test_killed_harness_leaves_no_server(kind, site):
+    """Redis writes over its environment, where the guardian looks for the mark of the run."""
+    need(kind)
+    command = [sys.executable, "-c", HARNESS, kind, str(site.data.parent)]
+    harness = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    with harness:
+        assert harness.stdout.readline() == "started\n"
+        servers = [process for process in psutil.process_iter() if str(site.data) in _command(process)]
+        assert servers
+        harness.kill()
+    assert wait_for(lambda: not any(map(is_alive, servers)), 20)
+
+
+def _command(process):
+    try:
+        return " ".join([*process.cmdline(), process.cwd()])
+    except psutil.Error:
+        return ""
 
 
 def test_sqlite_is_a_file_in_the_folder_of_the_run(make_broker, site):
@@ -151,7 +197,7 @@ def test_sqlite_is_a_file_in_the_folder_of_the_run(make_broker, site):
 
 
 def test_sqlite_given_by_url_must_be_a_database(make_broker, site, tmp_path):
-    with pytest.raises(BrokerFailed, match="there is no SQLite file"):
+    with pytest.raises(BrokerFailed, match=r"there is no SQLite file"):
         make_broker("sqlite", url=f"sqlite:///{tmp_path}/absent.sqlite3").start(site)
     (tmp_path / "text").write_text("no database at all, " * 100)
     with pytest.raises(BrokerFailed, match="is no SQLite database"):
@@ -169,7 +215,7 @@ def test_broker_given_by_url_is_used_and_left_as_it_was(kind, make_broker, site)
     guest.start(site)
     assert guest.provider == f"{kind} {owner.version} (given by URL)"
     for forbidden in (guest.kill, guest.restart, guest.pause):
-        with pytest.raises(InvalidRequest, match="does not (kill|restart|pause) what it did not start"):
+        with pytest.raises(InvalidRequest, match=r"does not (kill|restart|pause) what it did not start"):
             forbidden()
     guest.stop()
     assert owner.is_ready()
@@ -288,7 +334,7 @@ def test_missing_server_says_what_was_looked_for_and_what_to_install(kind, make_
     offer = broker_kind(kind).offer
     names = tuple(Path(name).name for name in offer.binaries)
     monkeypatch.setattr(broker_kind(kind), "offer", replace(offer, folders=(), wheel=None, binaries=names))
-    with pytest.raises(BrokerFailed, match=f"no {kind} server was found.*Install one with: {offer.install}"):
+    with pytest.raises(BrokerFailed, match=rf"no {kind} server was found.*Install one with: {offer.install}"):
         make_broker(kind).start(site)
 
 
