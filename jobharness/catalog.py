@@ -27,8 +27,10 @@ __all__ = ["BROKERS", "FAULTS", "METRICS", "QUEUES", "assemble", "broker_kind", 
 
 QUEUES = {
     "celery": "jobharness.queues.celery:CeleryQueue",
+    "django-q2": "jobharness.queues.django_q2:DjangoQ2Queue",
     "dramatiq": "jobharness.queues.dramatiq:DramatiqQueue",
     "huey": "jobharness.queues.huey:HueyQueue",
+    "pgqueuer": "jobharness.queues.pgqueuer:PgqueuerQueue",
     "procrastinate": "jobharness.queues.procrastinate:ProcrastinateQueue",
     "rq": "jobharness.queues.rq:RqQueue",
     "taskiq": "jobharness.queues.taskiq:TaskiqQueue",

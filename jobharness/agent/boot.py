@@ -7,6 +7,7 @@ Variables, all set by the harness:
 - `JOBHARNESS_NAME`: the process's name in the scenario, such as `worker-1`.
 - `JOBHARNESS_LIBRARY`: a module of `libraries/`, or the path of a Python file of the same shape.
 - `JOBHARNESS_APP`: the app, as the scenario names it. `JOBHARNESS_COMMAND`: JSON of the worker's command.
+- `JOBHARNESS_TASKS`: JSON of the names of the tasks that the workload sends.
 - `JOBHARNESS_METHODS`: JSON of what a home-grown queue's methods are called; for the library `python` alone.
 - `JOBHARNESS_MISHAPS`: folder of orders to executions of tasks (see `mishaps`); set where a fault of the scenario needs it.
 - `JOBHARNESS_SETTINGS`: JSON of queue settings that the library's module lays over the app's own.

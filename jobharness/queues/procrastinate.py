@@ -56,7 +56,7 @@ class ProcrastinateQueue:
             command += ["--concurrency", str(self._spec.concurrency)]
         return [*command, *self._spec.arguments]
 
-    def setup_command(self, python: Path) -> list[str]:
+    def setup_command(self, python: Path, broker: Broker) -> list[str]:
         """`procrastinate --app APP schema --apply`."""
         return [*self._command(python), "schema", "--apply"]
 

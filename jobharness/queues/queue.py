@@ -1,11 +1,12 @@
 """The seam: what a queue library is to a run.
 
-Three abilities are asked for and not required of everyone:
+Four abilities are asked for and not required of everyone:
 
 - `reports`, a class attribute (`TellsKinds`): the kinds of event that the adapter's agent records, beside those that
   the harness writes itself. An adapter that does not say is taken to record `LEAST_REPORTS`. A contract which needs
   a kind that is not among them is refused when the scenario is loaded: a promise that cannot be seen is not judged.
-- `setup_command(python)` (`NeedsSetup`): what makes the library's own tables; run once in a broker that the run started.
+- `setup_command(python, broker)` (`NeedsSetup`): what makes the library's own tables; run once in a broker that the run started.
+- `inspected_with_broker = True`: the app connects when it is loaded, so it can be asked only once its broker runs.
 - `dead(broker, app)` (`ListsDead`): the jobs in the place where the library keeps failed ones. With it, the history
   has `job.buried`, and the contract `dead_letters` can be asked for.
 """
@@ -102,8 +103,8 @@ class TellsKinds(Protocol):
 class NeedsSetup(Protocol):
     """A queue whose users run a command once before the first worker: a migration, a schema."""
 
-    def setup_command(self, python: Path) -> list[str]:
-        """That command. `python`: the interpreter of the app's environment."""
+    def setup_command(self, python: Path, broker: Broker) -> list[str]:
+        """That command. `python`: the interpreter of the app's environment; the broker runs already."""
         ...
 
 

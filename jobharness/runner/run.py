@@ -116,7 +116,9 @@ class Run:
         site = Site(self.folder.data, self.folder.logs, self.folder.records, self._mark, around.without_agent())
 
         self._begin("prepare")
-        self.app = inspect_app(self.parts, around, self.folder, self._mark)
+        with_broker = getattr(self.parts.queue, "inspected_with_broker", False)
+        if not with_broker:
+            self.app = inspect_app(self.parts, around, self.folder, self._mark)
         jobs = planned_jobs(scenario.workload, scenario.seed, service.url if service is not None else "")
         write_plan(jobs, self.folder.plan, app=scenario.queue.app, library=self.parts.queue.agent_library())
 
@@ -125,6 +127,8 @@ class Run:
         self.parts.broker.start(site)
         self.provider = self.parts.broker.provider
         set_up(self.parts, around, site)
+        if with_broker:
+            self.app = inspect_app(self.parts, around, self.folder, self._mark)
         wire = self._start_wire(stack, around, site)
         if upstream is not None:
             stack.callback(upstream.stop)

@@ -23,7 +23,7 @@ def set_up(parts: Parts, around: Surroundings, site: Site) -> None:
     """
     commands = [around.command(words, f"queue.setup[{number}]") for number, words in enumerate(parts.scenario.queue.setup)]
     if not commands and parts.scenario.broker.url is None and isinstance(parts.queue, NeedsSetup):
-        commands = [parts.queue.setup_command(around.python)]
+        commands = [parts.queue.setup_command(around.python, parts.broker)]
     for command in commands:
         env = around.for_process("setup", "setup")
         process = Process("setup", command, env=env, folder=around.cwd, log=site.logs / "setup.log", mark=site.mark)
