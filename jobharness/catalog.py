@@ -17,6 +17,7 @@ from jobharness.contracts.contract import Contract
 from jobharness.errors import InvalidRequest, ScenarioInvalid, UnknownName, nearest
 from jobharness.faults.fault import AtStep, Fault
 from jobharness.faults.trigger import Trigger
+from jobharness.metrics.names import DEFINITIONS
 from jobharness.queues.queue import Queue, reported_kinds
 from jobharness.runner.parts import ArmedFault, Parts
 from jobharness.scenario.model import ContractSpec, FaultSpec, Scenario
@@ -105,12 +106,7 @@ CONTRACTS: dict[str, tuple[str, Callable[[Any], dict[str, Any]]]] = {
     ),
     "failures_visible": ("failures_visible:FailuresVisible", lambda s: {}),
 }
-METRICS = (
-    "throughput", "jobs.acknowledged", "jobs.completed", "jobs.lost", "jobs.stuck", "jobs.duplicated", "jobs.dead",
-    "attempts.mean", "error_rate", "backlog.peak", "drain", "recovery.p50", "recovery.max",
-    "faults.strikes", "faults.jobs_hit", "producer.late", "producer.lateness.max",
-    *(f"{name}.{part}" for name in ("enqueue", "wait", "latency", "run_time") for part in ("p50", "p95", "p99", "p99.9")),
-)  # fmt: skip
+METRICS = tuple(name for definition in DEFINITIONS for name in definition.names)
 
 
 def names(group: str, ours: dict[str, str]) -> dict[str, str]:

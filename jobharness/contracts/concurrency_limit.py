@@ -10,9 +10,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
-from jobharness.contracts.evidence import Mask, composite
+from jobharness.contracts.evidence import Mask, composite, is_first, stable_order
 from jobharness.contracts.promise import Evidence, RunPromise, offences
 from jobharness.contracts.rate_limit import WHOSE, Per, keys_of
 from jobharness.history.columns import Int64s
@@ -29,6 +30,7 @@ class ConcurrencyLimit(RunPromise):
     limit: int
     per: Per = "run"
     name = "concurrency_limit"
+    split_by = "key"
     needs = frozenset((Kind.JOB_RUNNING, Kind.JOB_FINISHED))
 
     @property
@@ -55,11 +57,15 @@ class ConcurrencyLimit(RunPromise):
 
     def weigh(self, observed: pl.DataFrame, history: History) -> Evidence:
         """The executions that began beyond the limit, those with the most others under way first."""
-        if self.per != "run" or not observed["begin_ns"].is_sorted():
-            observed = observed.sort("key", "begin_ns", "row")
-        rank = (observed["key"].rle_id() if observed.height else observed["key"]).to_numpy()
-        begin, alive = composite(rank, observed["begin_ns"].to_numpy(), observed["alive_ns"].to_numpy())
-        which, at_once = _beyond(begin, alive, self.limit)
+        if not observed["begin_ns"].is_sorted():
+            observed = observed.sort("begin_ns", "row")
+        if self.per != "run":
+            observed = observed[stable_order(observed["key"].to_numpy())]
+        key, begin_ns, alive_ns = (observed[name].to_numpy() for name in ("key", "begin_ns", "alive_ns"))
+        which, at_once = np.empty(0, np.int64), np.empty(0, np.int64)
+        if _crowded(key, begin_ns, alive_ns, self.limit):
+            begin, alive = composite(np.cumsum(is_first(key)) - 1, begin_ns, alive_ns)
+            which, at_once = _beyond(begin, alive, self.limit)
         found = offences(
             pl.format("{} at once, where {} are allowed", "number", pl.lit(self.limit)),
             job=observed["job"].to_numpy()[which],
@@ -77,6 +83,12 @@ class ConcurrencyLimit(RunPromise):
     def kept(self, figures: Mapping[str, int]) -> str:
         """How many were judged."""
         return f"none of {figures['executions']} executions was one too many"
+
+
+def _crowded(key: npt.NDArray[np.uint32], begin_ns: Int64s, alive_ns: Int64s, limit: int) -> bool:
+    """Whether there can be too many at all. If each execution is over before the one `limit` places on begins, never."""
+    late = max(len(key) - limit, 0)
+    return bool(((alive_ns[:late] > begin_ns[limit:]) & (key[:late] == key[limit:])).any())
 
 
 def _beyond(begin: Int64s, alive: Int64s, limit: int) -> tuple[Int64s, Int64s]:

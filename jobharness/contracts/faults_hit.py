@@ -3,11 +3,13 @@ nothing."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import polars as pl
 
 from jobharness.contracts.contract import Finding, Word
+from jobharness.contracts.promise import Evidence, RunPromise
 from jobharness.history.event import Kind
 from jobharness.history.frame import History
 
@@ -15,7 +17,7 @@ __all__ = ["FaultsHit"]
 
 
 @dataclass(frozen=True)
-class FaultsHit:
+class FaultsHit(RunPromise):
     """Each fault (by label) hit at least one job in flight. `labels` empty: there is nothing to hit, and it holds."""
 
     labels: tuple[str, ...]
@@ -23,25 +25,40 @@ class FaultsHit:
     promise = "each fault hit a job in flight"
     needs = frozenset((Kind.JOB_RUNNING,))
 
-    def check(self, history: History) -> Finding:
-        """Holds or vacuous, saying which fault and why; never broken."""
-        struck = self._labels(history, Kind.FAULT_BEGIN)
-        hit = self._labels(history, Kind.FAULT_HIT, with_job=True)
-        reasons = [
-            f"{label} {'struck while no job was in flight' if label in struck else 'never fired'}"
-            for label in self.labels
-            if label not in hit
-        ]
-        counts = {"faults": len(self.labels), "hit": len(hit & set(self.labels))}
-        if reasons:
-            return Finding(self.name, Word.VACUOUS, "; ".join(reasons), counts)
-        strikes = history.of(Kind.FAULT_BEGIN).collect().height
-        jobs = history.of(Kind.FAULT_HIT).filter(pl.col("job").is_not_null() | (pl.col("task") > 0)).collect().height
-        sentence = f"{strikes} strikes hit {jobs} jobs in flight" if self.labels else "the scenario has no faults"
-        return Finding(self.name, Word.HOLDS, sentence, counts)
+    def observe(self, history: History) -> pl.DataFrame:
+        """`label, hits`: how many jobs each fault hit."""
+        rows = history.columns.rows_of_jobs(Kind.FAULT_HIT)
+        labels = pl.DataFrame({"label": history.columns["text"][rows]})
+        return labels.group_by("label").agg(hits=pl.len())
 
-    def _labels(self, history: History, kind: Kind, with_job: bool = False) -> set[str]:
-        rows = history.of(kind)
-        if with_job:
-            rows = rows.filter(pl.col("job").is_not_null() | (pl.col("task") > 0))
-        return {history.text(number) for number in rows.select("text").collect()["text"].unique()}
+    def weigh(self, observed: pl.DataFrame, history: History) -> Evidence:
+        """Counts alone: it is never broken. `missed.LABEL` is 1 for a fault that struck nothing at work, 2 for one
+        that never fired."""
+        hit = {history.text(label) for label in observed["label"]}
+        struck_rows = history.columns.rows(Kind.FAULT_BEGIN)
+        struck = {history.text(label) for label in set(history.columns["text"][struck_rows].tolist())}
+        missed = {f"missed.{label}": 1 if label in struck else 2 for label in self.labels if label not in hit}
+        jobs = int(observed["hits"].sum())
+        counts = {"faults": len(self.labels), "hit": len(hit & set(self.labels)), "strikes": len(struck_rows), "jobs_hit": jobs}
+        return Evidence(1, counts={**counts, **missed})
+
+    def conclude(self, evidence: Evidence, history: History) -> Finding:
+        """Holds or vacuous, saying which fault and why; never broken."""
+        figures = {name: count for name, count in evidence.figures.items() if not name.startswith("missed.")}
+        why = {1: "struck while no job was in flight", 2: "never fired"}
+        reasons = [
+            f"{label} {why[evidence.counts[f'missed.{label}']]}" for label in self.labels if f"missed.{label}" in evidence.counts
+        ]
+        if reasons:
+            return Finding(self.name, Word.VACUOUS, "; ".join(reasons), figures)
+        return Finding(self.name, Word.HOLDS, self.kept(figures), figures)
+
+    def broken(self, figures: Mapping[str, int]) -> str:
+        """It never is."""
+        return ""
+
+    def kept(self, figures: Mapping[str, int]) -> str:
+        """How many were hit."""
+        if not self.labels:
+            return "the scenario has no faults"
+        return f"{figures['strikes']} strikes hit {figures['jobs_hit']} jobs in flight"

@@ -2,40 +2,53 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import polars as pl
 
 from jobharness.contracts.contract import Finding, Word
+from jobharness.contracts.promise import Evidence, Promise
 from jobharness.history.event import Kind
 from jobharness.history.frame import History
 
 __all__ = ["Observed"]
 
 
-class Observed:
+class Observed(Promise):
     """Every recorder worked, the producer sent its whole plan, a worker became ready, and the queue was drained."""
 
     name = "observed"
     promise = "the run could see everything it judges"
     needs = frozenset((Kind.WORKER_READY,))
 
-    def check(self, history: History) -> Finding:
+    def evidence(self, history: History) -> Evidence:
+        """Nothing: it is about the run."""
+        return Evidence(0)
+
+    def conclude(self, evidence: Evidence, history: History) -> Finding:
         """Holds or unknown, with every reason; never broken."""
-        reasons = list(self._reasons(history))
+        reasons = self._reasons(history)
         if reasons:
             return Finding(self.name, Word.UNKNOWN, "; ".join(reasons), {"reasons": len(reasons)})
-        return Finding(self.name, Word.HOLDS, "every process recorded, the plan was sent, the queue was drained")
+        return Finding(self.name, Word.HOLDS, self.kept({}))
+
+    def broken(self, figures: Mapping[str, int]) -> str:
+        """It never is."""
+        return ""
+
+    def kept(self, figures: Mapping[str, int]) -> str:
+        """What could be seen."""
+        return "every process recorded, the plan was sent, the queue was drained"
 
     def _reasons(self, history: History) -> list[str]:
-        reasons = []
+        reasons, columns = [], history.columns
         failed = history.processes.filter(pl.col("failed"))
         if failed.height:
             named = ", ".join(f"{row['name']} ({row['pid']})" for row in failed.to_dicts())
             reasons.append(f"could not record all events: {named}")
-        present = set(history.events["kind"].unique().to_list())
-        if Kind.PRODUCER_DONE not in present:
+        if not len(columns.rows(Kind.PRODUCER_DONE)):
             reasons.append("the producer did not send its whole plan")
-        if Kind.WORKER_READY not in present:
+        if not len(columns.rows(Kind.WORKER_READY)):
             reasons.append("no worker ever became ready")
-        for cut in history.of(Kind.RUN_CUT_SHORT).collect().iter_rows(named=True):
-            reasons.append(f"cut short: {history.text(cut['text'])}")
-        return reasons
+        cuts = columns["text"][columns.rows(Kind.RUN_CUT_SHORT)].tolist()
+        return reasons + [f"cut short: {history.text(cut)}" for cut in cuts]

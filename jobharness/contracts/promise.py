@@ -165,7 +165,12 @@ class Promise(ABC):
 
 class RunPromise(Promise):
     """A contract that must see jobs beside each other: each part gives a narrow table, and the tables together are
-    weighed."""
+    weighed.
+
+    `split_by`: a column (u32) of that table; rows that differ in it never need to be weighed together. None: all must be.
+    """
+
+    split_by: ClassVar[str | None] = None
 
     @abstractmethod
     def observe(self, history: History) -> pl.DataFrame:

@@ -14,8 +14,9 @@ import numpy.typing as npt
 import polars as pl
 
 from jobharness.clock import NS_PER_S
-from jobharness.contracts.evidence import composite
+from jobharness.contracts.evidence import composite, is_first, stable_order
 from jobharness.contracts.promise import Evidence, RunPromise, offences
+from jobharness.history.columns import Int64s
 from jobharness.history.event import Kind
 from jobharness.history.frame import History
 
@@ -42,6 +43,7 @@ class RateLimit(RunPromise):
     window_s: float
     per: Per = "run"
     name = "rate_limit"
+    split_by = "key"
     needs = frozenset((Kind.JOB_RUNNING,))
     kind: ClassVar[Kind] = Kind.JOB_RUNNING
     noun: ClassVar[str] = "executions"
@@ -62,14 +64,16 @@ class RateLimit(RunPromise):
 
     def weigh(self, observed: pl.DataFrame, history: History) -> Evidence:
         """The starts beyond the limit, those in the fullest window first."""
-        if self.per != "run" or not observed["time_ns"].is_sorted():
-            observed = observed.sort("key", "time_ns", "row")
-        times = observed["time_ns"].to_numpy()
-        rank = (observed["key"].rle_id() if observed.height else observed["key"]).to_numpy()
-        at, since = composite(rank, times, times - round(self.window_s * NS_PER_S))
-        # The window that ends with a start holds the starts after `since`; so many places back, one must be outside.
-        which = np.flatnonzero(at[: len(at) - self.limit] > since[self.limit :]) + self.limit
-        in_window = which - np.searchsorted(at, since[which], side="right") + 1
+        if not observed["time_ns"].is_sorted():
+            observed = observed.sort("time_ns", "row")
+        if self.per != "run":
+            observed = observed[stable_order(observed["key"].to_numpy())]
+        times, key = observed["time_ns"].to_numpy(), observed["key"].to_numpy()
+        window_ns, late = round(self.window_s * NS_PER_S), len(times) - self.limit
+        # So many places back, a start of the same key must be outside of the window that ends with this one.
+        close = (times[self.limit :] - times[: max(late, 0)] < window_ns) & (key[self.limit :] == key[: max(late, 0)])
+        which = np.flatnonzero(close) + self.limit
+        in_window = _in_window(key, times, which, window_ns)
         found = offences(
             pl.format("{} within {} s, where {} are allowed", "number", pl.lit(f"{self.window_s:g}"), pl.lit(self.limit)),
             job=observed["job"].to_numpy()[which],
@@ -88,6 +92,15 @@ class RateLimit(RunPromise):
     def kept(self, figures: Mapping[str, int]) -> str:
         """How many were counted."""
         return f"none of {figures['counted']} {self.noun} came too soon"
+
+
+def _in_window(key: npt.NDArray[np.uint32], times_ns: Int64s, which: Int64s, window_ns: int) -> Int64s:
+    """How many starts of the same key, itself among them, lie in the window that ends with each of the starts `which`."""
+    if not len(which):
+        return which
+    rank = np.cumsum(is_first(key)) - 1
+    at, since = composite(rank, times_ns, times_ns - window_ns)
+    return np.asarray(which - np.searchsorted(at, since[which], side="right") + 1)
 
 
 @dataclass(frozen=True)

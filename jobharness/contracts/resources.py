@@ -16,14 +16,14 @@ import polars as pl
 
 from jobharness.clock import NS_PER_S
 from jobharness.contracts.promise import Evidence, RunPromise, offences
-from jobharness.history.columns import Int64s
+from jobharness.history.columns import NEVER, Int64s
 from jobharness.history.event import Kind
 from jobharness.history.frame import History
 
 __all__ = ["Resources"]
 
 WARM_UP = 0.2
-BIN_NS = 1_000_000
+SAMPLES = (Kind.RESOURCE_MEMORY, Kind.RESOURCE_DESCRIPTORS, Kind.RESOURCE_CPU)
 
 
 @dataclass(frozen=True)
@@ -56,11 +56,17 @@ class Resources(RunPromise):
         return "; ".join(words.format(bound) for words, bound in parts.items() if bound is not None)
 
     def observe(self, history: History) -> pl.DataFrame:
-        """`worker, bin, ended`: how many executions each worker ended in each millisecond."""
-        executions = history.executions
-        ended = executions.end_kind > 0
-        table = pl.DataFrame({"worker": history.workers[executions.process[ended]], "bin": executions.end_ns[ended] // BIN_NS})
-        return table.group_by("worker", "bin").agg(ended=pl.len())
+        """`worker, sample_ns, ended`: how many executions each sampled worker ended up to a sample, and after the one before."""
+        executions, columns = history.executions, history.columns
+        moments = np.unique(np.concatenate([columns["time_ns"][columns.rows(kind)] for kind in SAMPLES]))
+        sampled = {int(number) for kind in SAMPLES for number in np.unique(columns["text"][columns.rows(kind)])}
+        names = dict(zip(history.processes["name"].to_list(), history.workers.tolist(), strict=True))
+        workers = [names[name] for name in map(history.text, sampled) if name in names]
+        worker = history.workers[executions.process]
+        mine = np.flatnonzero(np.isin(worker, workers) & (executions.end_kind > 0))
+        place = np.searchsorted(moments, executions.end_ns[mine], side="left")
+        table = pl.DataFrame({"worker": worker[mine], "sample_ns": np.append(moments, NEVER)[place]})
+        return table.group_by("worker", "sample_ns").agg(ended=pl.len())
 
     def weigh(self, observed: pl.DataFrame, history: History) -> Evidence:
         """The processes beyond a bound, by how far."""
@@ -129,12 +135,12 @@ class Resources(RunPromise):
 
 
 def _ended(observed: pl.DataFrame, worker: int) -> tuple[Int64s, Int64s]:
-    """`bins, total`: of one worker, how many executions had ended by the end of each of these bins."""
-    mine = observed.filter(pl.col("worker") == worker).group_by("bin").agg(pl.col("ended").sum()).sort("bin")
-    return mine["bin"].to_numpy(), np.cumsum(mine["ended"].to_numpy(), dtype=np.int64)
+    """`samples_ns, total`: of one worker, how many executions had ended by each of these moments."""
+    mine = observed.filter(pl.col("worker") == worker).group_by("sample_ns").agg(pl.col("ended").sum()).sort("sample_ns")
+    return mine["sample_ns"].to_numpy(), np.cumsum(mine["ended"].to_numpy(), dtype=np.int64)
 
 
-def _jobs_by(times_ns: Int64s, bins: Int64s, total: Int64s) -> npt.NDArray[np.float64]:
+def _jobs_by(times_ns: Int64s, samples_ns: Int64s, total: Int64s) -> npt.NDArray[np.float64]:
     """How many executions had ended by each of these moments."""
-    place = np.searchsorted(bins, times_ns // BIN_NS, side="right")
+    place = np.searchsorted(samples_ns, times_ns, side="right")
     return np.append(0, total)[place].astype(np.float64)

@@ -80,9 +80,8 @@ class TimeLimit(Promise):
     def _gone_ns(self, history: History, which: Int64s) -> Int64s:
         """When at the latest each cut-off execution was over: its worker's exit, a strike, its job given up; else
         the end of the history."""
-        executions, columns = history.executions, history.columns
-        times = columns["time_ns"]
-        gone = np.full(len(which), times[-1] if len(times) else 0, np.int64)
+        executions = history.executions
+        gone = np.full(len(which), history.end_ns, np.int64)
         begin_ns = executions.begin_ns[which]
         struck = executions.alive_ns[which] > begin_ns
         gone[struck] = executions.alive_ns[which][struck]

@@ -142,10 +142,10 @@ class Tally:
     def _label(self, name: str) -> npt.NDArray[np.uint32]:
         jobs, labels = self._columns["job"], self._columns[name]
         out = np.zeros(self._n_jobs, np.uint32)
-        for kind in (Kind.JOB_RUNNING, Kind.JOB_RECEIVED, Kind.ENQUEUE_INTENDED, Kind.ENQUEUE_BEGIN):
+        for kind in (Kind.ENQUEUE_BEGIN, Kind.ENQUEUE_INTENDED, Kind.JOB_RECEIVED, Kind.JOB_RUNNING):
             rows = self._columns.rows_of_jobs(kind)[::-1]
-            known = labels[rows]
-            if known.any():
-                rows, known = rows[known > 0], known[known > 0]
-                out[jobs[rows]] = known
+            rows = rows[(labels[rows] > 0) & (out[jobs[rows]] == 0)]
+            out[jobs[rows]] = labels[rows]
+            if out.all():
+                break
         return out

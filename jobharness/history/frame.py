@@ -125,6 +125,12 @@ class History:
         """One row per job, see `jobharness.history.lives`; made once. Contracts and metrics use `tally`."""
         return lives_of(self.tally)
 
+    @property
+    def end_ns(self) -> int:
+        """The moment of the last event, ns; 0 without any. A part of a history knows that of the whole."""
+        last = int(self.columns["time_ns"][-1]) if len(self) else 0
+        return int(self.header.get("end_ns", last))
+
     def phase_ns(self, name: str) -> int | None:
         """When a phase of the run first began, ns; None where it never did."""
         rows = self.columns.rows(Kind.RUN_PHASE)

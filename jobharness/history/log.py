@@ -22,7 +22,7 @@ from jobharness.history.event import Kind
 from jobharness.history.frame import EVENT_SCHEMA, JOB_SCHEMA, PROCESS_SCHEMA, History
 from jobharness.history.texts import Texts
 
-__all__ = ["HISTORY_SCHEMA", "RecordFile", "gather", "load", "read_record_file", "save"]
+__all__ = ["HISTORY_SCHEMA", "RecordFile", "about_of", "gather", "load", "read_record_file", "save"]
 
 HISTORY_SCHEMA = 1
 RECORD_DTYPE = np.dtype([(name, kind) for name, kind in record.FIELDS])
@@ -231,18 +231,11 @@ def load(path: Path) -> History:
 
     Raises: HistoryUnreadable when the file is missing, truncated, foreign, or of a newer schema.
     """
-    if not path.exists():
-        raise HistoryUnreadable(str(path), "does not exist")
+    about = about_of(path)
     try:
-        about = json.loads(pl.read_parquet_metadata(path).get("jobharness", "null"))
         table = pl.read_parquet(path)
-    except (pl.exceptions.PolarsError, OSError, ValueError) as error:
-        raise HistoryUnreadable(str(path), f"is not a readable Parquet file ({str(error).splitlines()[0]})") from error
-    schema = _schema_of(about)
-    if schema is None or (schema <= HISTORY_SCHEMA and not {*EVENT_SCHEMA, *JOB_SCHEMA} <= set(table.columns)):
-        raise HistoryUnreadable(str(path), "is a Parquet file, but not a history of jobharness")
-    if schema > HISTORY_SCHEMA:
-        raise HistoryUnreadable(str(path), f"has schema {schema}; this version reads up to {HISTORY_SCHEMA}. Update jobharness.")
+    except (pl.exceptions.PolarsError, OSError) as error:
+        raise _unreadable(path, error) from error
     jobs = table.filter(pl.col("key_hi").is_not_null()).sort("job").select(list(JOB_SCHEMA))
     return History(
         events=table.select(pl.col(name).cast(kind) for name, kind in EVENT_SCHEMA.items()),
@@ -251,6 +244,31 @@ def load(path: Path) -> History:
         texts=pl.Series("texts", about["texts"], dtype=pl.String),
         header=about["header"],
     )
+
+
+def about_of(path: Path) -> Mapping[str, Any]:
+    """What a saved History says of itself beside its events: `header`, `processes`, `texts`.
+
+    Raises: HistoryUnreadable, as `load`.
+    """
+    if not path.exists():
+        raise HistoryUnreadable(str(path), "does not exist")
+    try:
+        about = json.loads(pl.read_parquet_metadata(path).get("jobharness", "null"))
+        columns = set(pl.read_parquet_schema(path))
+    except (pl.exceptions.PolarsError, OSError, ValueError) as error:
+        raise _unreadable(path, error) from error
+    schema = _schema_of(about)
+    if schema is None or (schema <= HISTORY_SCHEMA and not {*EVENT_SCHEMA, *JOB_SCHEMA} <= columns):
+        raise HistoryUnreadable(str(path), "is a Parquet file, but not a history of jobharness")
+    if schema > HISTORY_SCHEMA:
+        raise HistoryUnreadable(str(path), f"has schema {schema}; this version reads up to {HISTORY_SCHEMA}. Update jobharness.")
+    known: Mapping[str, Any] = about
+    return known
+
+
+def _unreadable(path: Path, error: Exception) -> HistoryUnreadable:
+    return HistoryUnreadable(str(path), f"is not a readable Parquet file ({str(error).splitlines()[0]})")
 
 
 def _schema_of(about: Any) -> int | None:

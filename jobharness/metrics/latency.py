@@ -7,42 +7,34 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import polars as pl
+import numpy as np
 
-from jobharness.clock import NS_PER_S
+from jobharness.history.columns import NEVER, Int64s
 from jobharness.history.event import Kind
 from jobharness.history.frame import History
 from jobharness.metrics.metric import Metric
+from jobharness.metrics.percentile import percentiles
 
-__all__ = ["PERCENTILES", "latencies"]
+__all__ = ["DURATIONS", "durations_ns", "latencies"]
 
-PERCENTILES = {"p50": 0.50, "p95": 0.95, "p99": 0.99, "p99.9": 0.999}
+DURATIONS = ("enqueue", "wait", "latency")
 
 
 def latencies(history: History) -> Iterator[Metric]:
-    """`enqueue.*`, `wait.*`, `run_time.*` and `latency.*`, in seconds. Jobs that never got that far are not in them."""
-    lives = history.lives
-    columns = {
-        "enqueue": (pl.col("acknowledged_ns") - pl.col("begun_ns")),
-        "wait": (pl.col("running_ns") - pl.col("intended_ns")),
-        "latency": (pl.col("finished_ns") - pl.col("intended_ns")),
-    }
-    for name, column in columns.items():
-        yield from _percentiles(name, lives.select(column.alias("ns"))["ns"].drop_nulls())
-    yield from _percentiles("run_time", _run_times_ns(history))
+    """`enqueue.*`, `wait.*`, `latency.*` and `run_time.*`, in seconds. Jobs that never got that far are not in them."""
+    for name in DURATIONS:
+        took_ns, known = durations_ns(history, name)
+        yield from percentiles(name, took_ns[known])
+    executions = history.executions
+    ended = executions.end_kind > 0
+    yield from percentiles("run_time", executions.end_ns[ended] - executions.begin_ns[ended])
 
 
-def _run_times_ns(history: History) -> pl.Series:
-    """Of each execution that ended by itself: from `job.running` to the end that the same process recorded next."""
-    ends = [int(kind) for kind in (Kind.JOB_FINISHED, Kind.JOB_FAILED, Kind.JOB_TIMED_OUT)]
-    rows = history.of(Kind.JOB_RUNNING, Kind.JOB_FINISHED, Kind.JOB_FAILED, Kind.JOB_TIMED_OUT).sort("row")
-    after = pl.struct("kind", "time_ns").shift(-1).over("job", "process")
-    paired = rows.with_columns(after.alias("next")).filter(pl.col("kind") == int(Kind.JOB_RUNNING))
-    ended = paired.filter(pl.col("next").struct.field("kind").is_in(ends))
-    return ended.select(ns=pl.col("next").struct.field("time_ns") - pl.col("time_ns")).collect()["ns"]
-
-
-def _percentiles(name: str, values_ns: pl.Series) -> Iterator[Metric]:
-    for label, share in PERCENTILES.items():
-        value = values_ns.quantile(share, interpolation="nearest") if len(values_ns) else None
-        yield Metric(f"{name}.{label}", None if value is None else value / NS_PER_S, "s", len(values_ns))
+def durations_ns(history: History, name: str) -> tuple[Int64s, np.ndarray]:
+    """(n_jobs,) ns of one of `DURATIONS`, and (n_jobs,) bool: for which jobs it is known."""
+    tally = history.tally
+    if name == "enqueue":
+        first, last = tally.first_ns(Kind.ENQUEUE_BEGIN), tally.first_ns(Kind.ENQUEUE_ACKNOWLEDGED)
+    else:
+        first, last = tally.intended_ns, tally.first_ns(Kind.JOB_RUNNING if name == "wait" else Kind.JOB_FINISHED)
+    return last - first, (first != NEVER) & (last != NEVER)

@@ -12,7 +12,8 @@ Better = Literal["lower", "higher", "neither"]
 
 @dataclass(frozen=True)
 class Metric:
-    """`value` is None where nothing was observed. `unit`: "s", "1/s", "1" (a plain number or share) or "jobs"."""
+    """`value` is None where nothing was observed. `unit`: "s", "1/s", "1" (a plain number or share), "By" (bytes) or
+    "jobs"."""
 
     name: str
     value: float | None
@@ -25,6 +26,8 @@ class Metric:
             return "-"
         if self.unit == "s":
             return _duration(self.value)
+        if self.unit == "By":
+            return f"{self.value / 2**20:.1f} MiB"
         if self.unit == "jobs":
             return f"{self.value:.0f}"
         number = f"{self.value:.0f}" if abs(self.value) >= 1000 else f"{self.value:.3g}"

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import polars as pl
-
 from jobharness.clock import NS_PER_S
 from jobharness.history.event import Kind
 from jobharness.history.frame import History
@@ -16,8 +14,8 @@ __all__ = ["schedules"]
 
 def schedules(history: History) -> Iterator[Metric]:
     """`producer.late` (sends more than 1 ms after their moment) and `producer.lateness.max`."""
-    late = history.of(Kind.PRODUCER_LATE).select(pl.col("value")).collect()["value"]
-    sent = history.of(Kind.PRODUCER_DONE).select(pl.col("value").sum()).collect().item()
-    latest: int = late.max() or 0  # type: ignore[assignment]  # polars types max() as any literal
-    yield Metric("producer.late", len(late), "jobs", sent or 0)
-    yield Metric("producer.lateness.max", latest / NS_PER_S, "s", len(late))
+    columns = history.columns
+    late_ns = columns["value"][columns.rows(Kind.PRODUCER_LATE)]
+    sent = int(columns["value"][columns.rows(Kind.PRODUCER_DONE)].sum())
+    yield Metric("producer.late", len(late_ns), "jobs", sent)
+    yield Metric("producer.lateness.max", int(late_ns.max(initial=0)) / NS_PER_S, "s", len(late_ns))

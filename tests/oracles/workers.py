@@ -114,7 +114,7 @@ def _figure(kind: Kind, samples: list[Event], executions: list[Execution], fewes
     worker = samples[0].text
     kept = samples[int(len(samples) * 0.2) :]
     ends = [e.end.time for e in executions if e.end is not None and e.begin.worker == worker]
-    jobs = [sum(end // 1_000_000 <= s.time // 1_000_000 for end in ends) for s in kept]
+    jobs = [sum(end <= s.time for end in ends) for s in kept]
     if len(kept) < 2 or jobs[-1] - jobs[0] < fewest:
         return None
     values = [s.value for s in kept]

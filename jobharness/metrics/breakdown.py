@@ -1,0 +1,85 @@
+"""The same figures by phase (before, during and after each fault) and by task.
+
+A job belongs to the phase in which its intended arrival lies: during a fault from a strike of that fault to its end,
+after it from there to the next strike of any fault or to the end, before from the beginning to the first strike of
+all. Phases of two faults may overlap.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from jobharness.history.columns import NEVER, Int64s
+from jobharness.history.event import Kind
+from jobharness.history.frame import History
+from jobharness.metrics.latency import DURATIONS, durations_ns
+from jobharness.metrics.metric import Metric
+from jobharness.metrics.percentile import percentiles
+
+__all__ = ["by_phase", "by_task"]
+
+Groups = dict[str, dict[str, Metric]]
+
+
+def by_task(history: History) -> Groups:
+    """Task name -> its metrics by name. Jobs whose task is not known are under "-"."""
+    tasks = history.tally.label("task")
+    order = np.argsort(tasks.astype(np.uint16) if history.texts.len() <= 2**16 else tasks, kind="stable")
+    numbers, starts = np.unique(tasks[order], return_index=True)
+    groups = np.split(order, starts[1:])
+    return {history.text(int(n)) or "-": _figures(history, jobs) for n, jobs in zip(numbers, groups, strict=True)}
+
+
+def by_phase(history: History) -> Groups:
+    """Phase -> its metrics by name; without faults there is none."""
+    intended_ns = history.tally.intended_ns
+    return {name: _figures(history, _within(intended_ns, spans)) for name, spans in _phases(history)}
+
+
+def _within(moments_ns: Int64s, spans: list[tuple[int, int]]) -> Int64s:
+    """The places whose moment lies in one of the spans (ascending, disjoint, without their ends)."""
+    bounds = np.array([bound for span in spans for bound in span], np.int64)
+    return np.flatnonzero(np.searchsorted(bounds, moments_ns, side="right") % 2 == 1)
+
+
+def _phases(history: History) -> Iterator[tuple[str, list[tuple[int, int]]]]:
+    columns = history.columns
+    times, texts = columns["time_ns"], columns["text"]
+    strikes, ends = columns.rows(Kind.FAULT_BEGIN), columns.rows(Kind.FAULT_END)
+    if not len(strikes):
+        return
+    yield "before", [(int(times[0]) - NEVER // 2, int(times[strikes[0]]))]
+    for label in dict.fromkeys(texts[strikes].tolist()):
+        began = times[strikes[texts[strikes] == label]].tolist()
+        ended = times[ends[texts[ends] == label]]
+        during, after = [], []
+        for place, begin in enumerate(began):
+            following = int(np.searchsorted(ended, begin))
+            limit = began[place + 1] if place + 1 < len(began) else NEVER
+            end = min(int(ended[following]) if following < len(ended) else NEVER, limit)
+            during.append((begin, end))
+            later = times[strikes[times[strikes] >= end]]
+            after.append((end, int(later[0]) if len(later) else NEVER))
+        yield f"during {history.text(label)}", during
+        yield f"after {history.text(label)}", [span for span in after if span[0] < span[1]]
+
+
+def _figures(history: History, jobs: Int64s) -> dict[str, Metric]:
+    tally = history.tally
+    acknowledged = tally.count(Kind.ENQUEUE_ACKNOWLEDGED)[jobs] > 0
+    finished = tally.count(Kind.JOB_FINISHED)[jobs] > 0
+    lost = acknowledged & (tally.completed_ns[jobs] == NEVER)
+    count = int(acknowledged.sum())
+    executions, failed = (int(tally.count(kind)[jobs].sum(dtype=np.int64)) for kind in (Kind.JOB_RUNNING, Kind.JOB_FAILED))
+    found = [
+        Metric("jobs.acknowledged", count, "jobs", count, "neither"),
+        Metric("jobs.completed", int(finished.sum()), "jobs", count, "higher"),
+        Metric("jobs.lost_or_stuck", int(lost.sum()), "jobs", count),
+        Metric("error_rate", failed / executions if executions else None, "1", executions),
+    ]
+    for name in DURATIONS[1:]:
+        took_ns, known = durations_ns(history, name)
+        found += percentiles(name, took_ns[jobs][known[jobs]])
+    return {metric.name: metric for metric in found}
