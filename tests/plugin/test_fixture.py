@@ -21,7 +21,7 @@ def test_result_holds_verdict_history_and_metrics(killed):
     assert counts["lost"] + counts["stuck"] >= 1
     assert killed.metrics["jobs.acknowledged"].value == 3
     assert len(killed.history) > 10
-    killed.expect.at_most_once()
+    killed.expect.attempts_bounded(1)
 
 
 def test_broken_promise(killed):
