@@ -33,6 +33,7 @@ QUEUES = {
     "huey": "jobharness.queues.huey:HueyQueue",
     "pgqueuer": "jobharness.queues.pgqueuer:PgqueuerQueue",
     "procrastinate": "jobharness.queues.procrastinate:ProcrastinateQueue",
+    "python": "jobharness.queues.python:PythonQueue",
     "rq": "jobharness.queues.rq:RqQueue",
     "taskiq": "jobharness.queues.taskiq:TaskiqQueue",
 }

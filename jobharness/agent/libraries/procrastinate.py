@@ -66,8 +66,9 @@ def attach_manager(recorder, settings):
 
 
 def _note_deferred(recorder, jobs, began_ns):
+    began = time.time() - (time.monotonic_ns() - began_ns) / 1e9
     for job in jobs:
-        delay_s = job.scheduled_at.timestamp() - time.time() if job.scheduled_at else 0.0
+        delay_s = job.scheduled_at.timestamp() - began if job.scheduled_at else 0.0
         rank = -job.priority if job.priority else None
         enqueue.begin(recorder, job.id, job.task_name, delay_s, rank, began_ns)
         enqueue.acknowledged(recorder, job.id, job.task_name)
