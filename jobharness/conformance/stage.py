@@ -80,6 +80,7 @@ class _Stage:
         stack.callback(self._parts.broker.stop)
         self._parts.broker.start(self._site())
         self._fleet = Fleet(self._parts.scenario.queue, self._around, self._folder, self._recorder, self._mark)
+        stack.callback(self._fleet.stop, 0)
         self._sent: dict[str, int] = {}
         self._batches = 0
         self._ended: set[bytes] = set()
@@ -144,10 +145,12 @@ class _Stage:
         command = [str(self._around.python), "-m", "jobharness_agent.producer", str(plan)]
         env = self._around.for_process("producer", name)
         process = Process(name, command, env=env, folder=self._around.cwd, log=self._folder.logs / f"{name}.log", mark=self._mark)
-        self._until(lambda: process.exit_code is not None, PRODUCER_WITHIN_S)
-        if process.exit_code != 0:
+        try:
+            self._until(lambda: process.exit_code is not None, PRODUCER_WITHIN_S)
+        finally:
             code = process.exit_code
             process.stop(grace_s=0)
+        if code != 0:
             raise ProcessFailed(name, f"ended with code {code} before its plan was sent", process.log_tail())
         for outcome, count in batch.items():
             self._sent[outcome] = self._sent.get(outcome, 0) + count

@@ -72,6 +72,6 @@ class Subject:
         """The outcome that the jobs of a task have."""
         return next((outcome for outcome, job in self.jobs.items() if job.task == task), None)
 
-    def with_queue(self, name: str, **changes: Any) -> Subject:
+    def with_queue(self, **changes: Any) -> Subject:
         """The same subject with other entries in its queue table, such as another `python`."""
-        return Subject(name, {**self.queue, **changes}, self.broker, self.jobs, self.missing)
+        return Subject(self.name, {**self.queue, **changes}, self.broker, self.jobs, self.missing)
