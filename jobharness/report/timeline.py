@@ -58,16 +58,16 @@ def _level(lives: pl.DataFrame, until: pl.Expr, window: Window) -> pl.DataFrame:
     # A worker may begin a job before the producer hears that it was taken: such a job is open for no time at all.
     end = pl.when(until.is_not_null()).then(pl.max_horizontal(until, "acknowledged_ns"))
     spans = lives.lazy().filter(pl.col("acknowledged") > 0).select(start="acknowledged_ns", end=end)
-    steps = pl.concat(
-        [
-            spans.select(time_ns="start", step=pl.lit(1, pl.Int64)),
-            spans.filter(pl.col("end").is_not_null()).select(time_ns="end", step=pl.lit(-1, pl.Int64)),
-        ]
+    # One number a step, its lowest bit telling a start: sorted fast, and at equal times what ends goes first, so that a peak is
+    # never made of two jobs that did not meet.
+    steps = pl.concat([spans.select(code=pl.col("start") * 2 + 1), spans.select(code=pl.col("end") * 2).drop_nulls()]).sort(
+        "code"
     )
     levels = (
-        # At equal times what ends goes first, so that a peak is never made of two jobs that did not meet.
-        steps.sort("time_ns", "step")
-        .select(bin=window.bin_of("time_ns").clip(0, window.bins - 1), level=pl.col("step").cum_sum())
+        steps.select(
+            bin=((pl.col("code") // 2 - window.origin_ns) // window.bin_ns).clip(0, window.bins - 1),
+            level=(pl.col("code") % 2 * 2 - 1).cum_sum(),
+        )
         .group_by("bin", maintain_order=True)
         .agg(top=pl.col("level").max(), last=pl.col("level").last())
     )
