@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import polars as pl
 
-__all__ = ["MASK", "masked_texts", "without_secrets"]
+__all__ = ["MASK", "mask_log", "masked_texts", "without_secrets"]
 
 MASK = "***"
 
@@ -77,3 +78,11 @@ def masked_texts(texts: pl.Series) -> pl.Series:
     for shape, kept in _SHAPES:
         texts = texts.str.replace_all(shape, kept)
     return texts
+
+
+def mask_log(path: Path) -> None:
+    """Mask the shapes of secrets in a log whose writer is gone; a log without any is left as it is."""
+    lines = pl.Series(path.read_text(encoding="utf-8", errors="replace").split("\n"), dtype=pl.String)
+    masked = masked_texts(lines)
+    if not masked.equals(lines):
+        path.write_text("\n".join(masked), encoding="utf-8")

@@ -35,7 +35,7 @@ from jobharness.runner.conductor import Conductor
 from jobharness.runner.fleet import Fleet
 from jobharness.runner.folder import RunFolder
 from jobharness.runner.inspection import inspect_app
-from jobharness.runner.masking import masked_texts
+from jobharness.runner.masking import mask_log, masked_texts
 from jobharness.runner.parts import Parts
 from jobharness.runner.progress import Progress, Status
 from jobharness.runner.scene import RunScene
@@ -321,6 +321,8 @@ class Run:
         # Exceptions quote addresses and headers: a secret never reaches the folder's history, and so no report of it.
         self.history = replace(gathered, texts=masked_texts(gathered.texts))
         log.save(self.history, self.folder.path / "history.parquet")
+        for written in self.folder.logs.glob("*.log"):
+            mask_log(written)
         shutil.rmtree(self.folder.records)
         shutil.rmtree(self.folder.data, ignore_errors=True)
         self.folder.plan.with_name(self.folder.plan.name + ".go").unlink(missing_ok=True)

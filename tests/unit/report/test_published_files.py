@@ -137,3 +137,23 @@ def test_the_command_makes_the_page_of_a_run_by_its_name_or_the_beginning_of_it(
     assert run(app, ["report", "20261122", "--reports", str(reports)]).exit_code == 2  # Two begin like that.
     assert run(app, ["report", "nothing", "--reports", str(reports)]).exit_code == 2
     assert run(app, ["schema", "verdict"]).exit_code == 0
+
+
+def test_a_run_that_ended_before_its_first_job_has_a_page_that_says_so(tmp_path: Path) -> None:
+    page = published(tmp_path / "reports" / "1", "", app=None, git=None, broker="", cut_short="the broker <b>never</b> came up")
+    text = page.read_text(encoding="utf-8")
+    assert "No verdict: the run could not see enough." in text
+    assert "The broker &lt;b&gt;never&lt;/b&gt; came up." in text
+
+
+def test_a_run_in_which_no_job_completed_has_a_page_without_latencies(tmp_path: Path) -> None:
+    text = published(
+        tmp_path / "reports" / "1",
+        """
+        1.000  producer  enqueue.begin         a  value=1s
+        1.010  producer  enqueue.acknowledged  a
+        1.020  harness   run.phase             -  text=stop
+        """,
+    ).read_text(encoding="utf-8")
+    assert "1 of 1 acknowledged jobs were lost" in text
+    assert "Latency of the jobs that arrived then" not in text

@@ -1,9 +1,11 @@
 """Secrets never reach a report."""
 
+from pathlib import Path
+
 import polars as pl
 import pytest
 
-from jobharness.runner.masking import masked_texts, without_secrets
+from jobharness.runner.masking import mask_log, masked_texts, without_secrets
 
 TEXTS = [
     ("redis://:hunter2@127.0.0.1:6379/0", "redis://:***@127.0.0.1:6379/0"),
@@ -48,3 +50,13 @@ def test_names_that_the_user_lists_are_secret_too() -> None:
 def test_a_secret_after_its_flag_on_a_command_line_is_masked() -> None:
     command = ["jobharness", "run", "--password", "hunter2", "--api-key=hunter2", "-v", "a.toml"]
     assert without_secrets(command) == ["jobharness", "run", "--password", "***", "--api-key=***", "-v", "a.toml"]
+
+
+def test_a_log_is_masked_line_by_line_and_one_without_a_secret_is_left_alone(tmp_path: Path) -> None:
+    log = tmp_path / "worker-1.log"
+    log.write_bytes(b"connected to redis://:hunter2@db/0\nready \xff\n")
+    mask_log(log)
+    assert log.read_text(encoding="utf-8") == "connected to redis://:***@db/0\nready \ufffd\n"
+    log.write_bytes(b"ready \xff\n")
+    mask_log(log)
+    assert log.read_bytes() == b"ready \xff\n"
