@@ -91,6 +91,16 @@ def scenarios(
 
 
 @app.command()
+def init(
+    project: Annotated[Path, typer.Argument(metavar="[PROJECT]", help="The project's folder.", show_default=False)] = Path(),
+) -> None:
+    """Find the queue of a project by reading its source, write a first scenario, and say what to do next."""
+    from jobharness.cli.init import begin
+
+    _end(lambda: begin(project))
+
+
+@app.command()
 def doctor() -> None:
     """Say what is on this machine, and the exact command that installs what is missing."""
     from jobharness.cli.doctor import examine
