@@ -10,7 +10,7 @@ import polars as pl
 from jobharness.clock import NS_PER_S
 from jobharness.history.frame import History
 
-__all__ = ["MEASURES", "Distribution", "distributions"]
+__all__ = ["MEASURES", "Distribution", "decade_bin", "distributions"]
 
 BINS_PER_DECADE = 12
 SHARES = {"p50": 0.5, "p95": 0.95, "p99": 0.99, "p99.9": 0.999}

@@ -14,7 +14,7 @@ from jobharness.report.distribution import BINS_PER_DECADE, MEASURES, Distributi
 from jobharness.report.window import Window
 from jobharness.report.words import duration
 
-__all__ = ["cursor_rows", "distribution_charts", "panels"]
+__all__ = ["bin_words", "cursor_rows", "distribution_charts", "panels"]
 
 
 def panels(series: pl.DataFrame, alive: Sequence[int], window: Window) -> list[Panel]:

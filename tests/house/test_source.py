@@ -1,0 +1,226 @@
+"""How the source is kept: the agent is an island, names are public on purpose, functions and files keep their size, kinds are in the README."""
+
+import ast
+import importlib
+import shutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from jobharness import catalog
+
+ROOT = Path(__file__).parents[2]
+PACKAGE = ROOT / "jobharness"
+AGENT = PACKAGE / "agent"
+FILES = sorted(PACKAGE.rglob("*.py"))
+
+MOST_LINES_OF_A_FUNCTION = 70
+MOST_LINES_OF_A_FILE = 500
+# What an app's own libraries are called: the agent's modules for them import them, and nothing else does.
+LIBRARY_MODULES = sorted((AGENT / "libraries").glob("*.py"))
+
+
+def name_of(path):
+    return str(path.relative_to(ROOT))
+
+
+def tree_of(path):
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+def imported_by(tree):
+    """`(line, top-level module)` of every absolute import, those within functions included."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from ((node.lineno, alias.name.partition(".")[0]) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            yield node.lineno, (node.module or "").partition(".")[0]
+
+
+def foreign_imports(path):
+    """Imports of an agent's file that are neither of the standard library nor relative."""
+    known = sys.stdlib_module_names | {"jobharness_agent"}
+    return [f"{name_of(path)}:{line} imports {module}" for line, module in imported_by(tree_of(path)) if module not in known]
+
+
+@pytest.mark.parametrize("path", [path for path in sorted(AGENT.rglob("*.py")) if path not in LIBRARY_MODULES], ids=name_of)
+def test_agent_imports_the_standard_library_alone(path):
+    assert foreign_imports(path) == []
+
+
+@pytest.mark.parametrize("path", LIBRARY_MODULES, ids=name_of)
+def test_module_for_a_library_imports_nothing_foreign_before_it_is_asked_to(path):
+    """It may import the app's own libraries inside its functions, once the app has them; never when it is loaded."""
+    at_load = [node for node in tree_of(path).body if isinstance(node, ast.Import | ast.ImportFrom)]
+    known = sys.stdlib_module_names | {"jobharness_agent"}
+    assert [module for node in at_load for _, module in imported_by(node) if module not in known] == []
+    assert not [module for _, module in imported_by(tree_of(path)) if module == "jobharness"]
+
+
+@pytest.mark.parametrize("path", sorted(AGENT.rglob("*.py")), ids=name_of)
+def test_agent_keeps_to_the_grammar_of_python_3_8(path):
+    ast.parse(path.read_text(encoding="utf-8"), feature_version=(3, 8))
+
+
+def test_foreign_import_or_newer_grammar_would_be_seen(tmp_path):
+    """The two defects that the checks above are there for."""
+    with pytest.raises(SyntaxError):
+        ast.parse("match x:\n    case 1: pass\n", feature_version=(3, 8))
+    assert [module for _, module in imported_by(ast.parse("def f():\n    from psutil import Process\n"))] == ["psutil"]
+
+
+# Started with -m, or read by another Python; not a place of public names.
+WITHOUT_NAMES = {"sitecustomize", "__main__"}
+PUBLIC = [path for path in FILES if path.stem not in WITHOUT_NAMES and not path.is_relative_to(AGENT)]
+
+
+@pytest.mark.parametrize("path", PUBLIC, ids=name_of)
+def test_public_names_are_listed_completely_and_in_order(path):
+    """Every class, function and constant that another file imports stands in `__all__`, sorted as the linter sorts it."""
+    tree = tree_of(path)
+    assigned = [node for node in tree.body if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "__all__"]
+    defined = {node.name for node in tree.body if isinstance(node, ast.ClassDef | ast.FunctionDef)}
+    taken = {alias for other, module, alias in IMPORTS if module == module_of(path) and other != path}
+    private = {name for name in taken if name.startswith("_") and not name.startswith("__")}
+    assert not private, f"private names that other files import: {sorted(private)}"
+    listed = [element.value for node in assigned for element in node.value.elts]
+    missing = {name for name in taken & defined if name not in listed}
+    assert not missing, f"imported elsewhere, and not in __all__: {sorted(missing)}"
+    assert not [name for name in listed if name.startswith("_") and not name.startswith("__")]
+
+
+def module_of(path):
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+IMPORTS = [
+    (path, node.module, alias.name)
+    for path in FILES
+    for node in ast.walk(tree_of(path))
+    if isinstance(node, ast.ImportFrom) and not node.level and (node.module or "").startswith("jobharness")
+    for alias in node.names
+]
+
+
+@pytest.mark.parametrize(
+    "name", ["jobharness", *sorted({module for _, module, _ in IMPORTS if module.partition(".")[0] == "jobharness"})]
+)
+def test_every_listed_name_is_there(name):
+    if importlib.util.find_spec(name) is None:
+        pytest.fail(f"{name} is imported, and is not there")
+    module = importlib.import_module(name)
+    for listed in getattr(module, "__all__", []):
+        assert hasattr(module, listed), f"{name}.__all__ lists {listed}"
+
+
+def long_functions(path):
+    for node in ast.walk(tree_of(path)):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            length = node.end_lineno - node.lineno + 1
+            # A function that only holds others (the signal handlers of a library) is as long as they are many.
+            inner = sum(
+                child.end_lineno - child.lineno + 1
+                for child in node.body
+                if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef)
+            )
+            if length - inner > MOST_LINES_OF_A_FUNCTION:
+                yield f"{name_of(path)}:{node.lineno} {node.name} has {length - inner} lines"
+
+
+@pytest.mark.parametrize("path", FILES, ids=name_of)
+def test_functions_can_be_read_without_scrolling(path):
+    assert list(long_functions(path)) == []
+
+
+@pytest.mark.parametrize("path", FILES, ids=name_of)
+def test_long_file_states_why_it_is_one_subject(path):
+    lines = path.read_text(encoding="utf-8").count("\n")
+    docstring = ast.get_docstring(tree_of(path)) or ""
+    if path.stem != "__main__":
+        assert docstring, f"{name_of(path)} does not say what it is for"
+    if lines > MOST_LINES_OF_A_FILE:
+        assert "one subject" in docstring, f"{name_of(path)} has {lines} lines; its docstring must say why it is one subject"
+
+
+@pytest.mark.parametrize("path", FILES, ids=name_of)
+def test_there_is_no_file_called_utils(path):
+    assert path.stem not in {"utils", "util", "helpers", "misc", "common"}
+
+
+@pytest.mark.parametrize("group", ["QUEUES", "BROKERS", "FAULTS", "DELIVERIES"])
+def test_every_kind_is_named_in_the_readme(group):
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    if len(readme) < 200:
+        pytest.skip("the README is being written")
+    words = set(readme.replace("`", " ").replace(",", " ").replace('"', " ").replace("|", " ").replace(".", " ").lower().split())
+    missing = [name for name in getattr(catalog, group) if name not in words and name not in readme.lower()]
+    assert not missing, f"README.md does not name these {group.lower()}: {', '.join(missing)}"
+
+
+@pytest.mark.parametrize("group", ["QUEUES", "BROKERS", "FAULTS", "DELIVERIES"])
+def test_every_kind_of_the_catalog_is_there(group):
+    for name, home in getattr(catalog, group).items():
+        module, _, attribute = home.partition(":")
+        assert hasattr(importlib.import_module(module), attribute), f"{name}: {home}"
+
+
+HEAVY = (
+    "polars",
+    "numpy",
+    "plotly",
+    "faker",
+    "hypothesis",
+    "locust",
+    "celery",
+    "redis",
+    "psutil",
+    "pydantic",
+    "rich",
+    "typer",
+    "jinja2",
+    "uvicorn",
+)
+
+
+def test_plugin_imports_nothing_heavy():
+    """pytest loads the plugin in every project, whether the project asked for it or not."""
+    code = (
+        "import sys, pytest\n"
+        "before = set(sys.modules)\n"
+        "from importlib.metadata import entry_points\n"
+        "(entry,) = [e for e in entry_points(group='pytest11') if e.name == 'jobharness']\n"
+        "entry.load()\n"
+        "print(' '.join(sorted({name.partition('.')[0] for name in set(sys.modules) - before})))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    loaded = done.stdout.split()
+    assert "jobharness" in loaded
+    assert [name for name in HEAVY if name in loaded] == []
+
+
+PLANTED = {
+    "clock.py": "import jobharness.processes.process",
+    "errors.py": "import redis",
+    "contracts/observed.py": "import subprocess",
+    "agent/record.py": "import psutil",
+}
+
+
+def test_planted_imports_that_go_up_are_refused(tmp_path):
+    """The layer check sees what it is there for: in a copy of the tree one import is planted for each of its rules."""
+    shutil.copytree(PACKAGE, tmp_path / "jobharness", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    for file, line in PLANTED.items():
+        path = tmp_path / "jobharness" / file
+        path.write_text(f"{path.read_text(encoding='utf-8')}\n{line}\n", encoding="utf-8")
+    # The copy must be what is read, not the package that this environment has.
+    environment = {"PYTHONPATH": str(tmp_path), "PATH": ""}
+    command = [str(Path(sys.executable).with_name("lint-imports")), "--no-cache"]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 1, done.stdout + done.stderr
+    rules = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"]["contracts"]
+    assert [rule["name"] for rule in rules if f"{rule['name']} BROKEN" not in done.stdout] == [], done.stdout
