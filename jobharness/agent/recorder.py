@@ -74,8 +74,18 @@ class Recorder:
         self._stem = "%s.%s.%d.%d" % (self.role, self.name, self._process, monotonic_ns())
 
     def _reset_fork(self):
+        self._close_texts()
         self._reset()
         self._first_slots = min(self._slots, FORK_SLOTS)
+
+    def __del__(self):
+        self._close_texts()
+
+    def _close_texts(self):
+        # A harness makes one recorder a run, and one in a fork begins anew; a worker's lives as long as the worker.
+        descriptor, self._texts_fd = getattr(self, "_texts_fd", None), None
+        if descriptor is not None:
+            os.close(descriptor)
 
     def _make_record(self):
         """`record(kind, key, value, attempt, task, text, group, time_ns)`; a closure, because it is on the worker's hot path.

@@ -15,7 +15,7 @@ from jobharness.history.columns import NEVER, Int64s
 from jobharness.history.event import Kind
 from jobharness.history.frame import History
 
-__all__ = ["Deadline"]
+__all__ = ["Deadline", "due_ns"]
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ from jobharness.contracts.contract import OFFENDERS, Finding, Word
 from jobharness.history.event import Kind
 from jobharness.history.frame import History
 
-__all__ = ["Evidence", "Promise", "RunPromise", "blind_spot", "offences"]
+__all__ = ["Evidence", "Promise", "RunPromise", "blind_spot", "could_not_see", "offences"]
 
 OFFENCES = {**OFFENDERS, "weight": pl.Float64}
 

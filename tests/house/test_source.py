@@ -165,6 +165,7 @@ def test_every_kind_is_named_in_the_readme(group):
 def test_every_kind_of_the_catalog_is_there(group):
     for name, home in getattr(catalog, group).items():
         module, _, attribute = home.partition(":")
+        module = module if module.startswith("jobharness.") else f"jobharness.contracts.{module}"
         assert hasattr(importlib.import_module(module), attribute), f"{name}: {home}"
 
 

@@ -100,7 +100,7 @@ class AtEnqueued:
 
 def processes_of(project, role):
     """The process ids of a run of this project in this role, read from their environment."""
-    (run_id,) = [path.name for path in (project / "reports").iterdir()]
+    (run_id,) = [path.parent.name for path in (project / "reports").glob("*/logs")]
     wanted = f"JOBHARNESS_ROLE={role}".encode()
     return [process.pid for process in marked(run_id) if wanted in Path(f"/proc/{process.pid}/environ").read_bytes().split(b"\0")]
 
