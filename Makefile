@@ -9,7 +9,7 @@ demo: $(VENV)/.demo
 	$(BIN)/pytest --jobharness scenarios/*.toml
 
 test: $(VENV)/.dev
-	$(BIN)/pytest tests
+	$(BIN)/pytest tests --ignore=tests/benchmarks
 
 # The fast tier: lint, types, layers and unit tests.
 check: $(VENV)/.dev
@@ -20,7 +20,7 @@ check: $(VENV)/.dev
 	$(BIN)/pytest tests/unit tests/house -q
 
 bench: $(VENV)/.dev
-	$(BIN)/pytest tests/benchmarks --benchmark-only -q -s
+	$(BIN)/pytest tests/benchmarks -q -s --benchmark-columns=median,iqr,rounds
 
 # The run that the README shows: the demo's pair, of which the one that breaks is kept, with its logs cut short, and the summary of both.
 SAMPLE := reports/sample
