@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import warnings
+from html import escape
 from pathlib import Path
 
 from jobharness.report.account import Account, of_folder, of_result
+from jobharness.report.bug import bug_note
 from jobharness.report.data import write_json
 from jobharness.report.html import page
 from jobharness.report.index import write_index
@@ -16,9 +19,18 @@ PAGE = "report.html"
 
 
 def publish(result: Result) -> None:
-    """Write run.json, verdict.json, metrics.json and report.html into the run's folder, and index.html beside it."""
+    """Write run.json, verdict.json, metrics.json and report.html into the run's folder, and index.html beside it.
+
+    A page that cannot be drawn is our bug, and no reason to keep a verdict from anybody: it is a warning, and a note where the
+    page would be.
+    """
     write_json(result)
-    _write_page(of_result(result))
+    try:
+        _write_page(of_result(result))
+    except Exception as error:
+        note = bug_note(error, result.folder)
+        (result.folder / PAGE).write_text(f"<!doctype html><meta charset=utf-8><pre>{escape(note)}</pre>", encoding="utf-8")
+        warnings.warn(f"the page of this run could not be drawn; its verdict stands. {note}", RuntimeWarning, stacklevel=2)
 
 
 def rebuild(folder: Path) -> Path:

@@ -157,3 +157,14 @@ def test_a_run_in_which_no_job_completed_has_a_page_without_latencies(tmp_path: 
     ).read_text(encoding="utf-8")
     assert "1 of 1 acknowledged jobs were lost" in text
     assert "Latency of the jobs that arrived then" not in text
+
+
+def test_a_page_that_cannot_be_drawn_keeps_no_verdict_from_anybody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def draw(account: object) -> str:
+        raise ZeroDivisionError("<b>planted</b>")
+
+    monkeypatch.setattr("jobharness.report.publish.page", draw)
+    with pytest.warns(RuntimeWarning, match="could not be drawn; its verdict stands"):
+        page = published(tmp_path / "reports" / "1")
+    assert json.loads((page.parent / "verdict.json").read_text(encoding="utf-8"))["verdict"]
+    assert "&lt;b&gt;planted&lt;/b&gt;" in page.read_text(encoding="utf-8")
