@@ -27,6 +27,7 @@ from jobharness.wire.plan import WirePlan, checked_step, translated
 __all__ = ["BROKERS", "FAULTS", "METRICS", "QUEUES", "assemble", "broker_kind", "names", "queue_kind"]
 
 QUEUES = {
+    "arq": "jobharness.queues.arq:ArqQueue",
     "celery": "jobharness.queues.celery:CeleryQueue",
     "django-q2": "jobharness.queues.django_q2:DjangoQ2Queue",
     "dramatiq": "jobharness.queues.dramatiq:DramatiqQueue",
@@ -35,6 +36,7 @@ QUEUES = {
     "procrastinate": "jobharness.queues.procrastinate:ProcrastinateQueue",
     "python": "jobharness.queues.python:PythonQueue",
     "rq": "jobharness.queues.rq:RqQueue",
+    "saq": "jobharness.queues.saq:SaqQueue",
     "taskiq": "jobharness.queues.taskiq:TaskiqQueue",
 }
 BROKERS = {

@@ -1,0 +1,84 @@
+"""arq, the harness's side: its worker command, and where its jobs are in Redis (arq/constants.py).
+
+The queue is one sorted set of job ids by the moment at which each may run. A job stays in it until it is done; while it runs, a
+key that expires says so.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from jobharness.brokers.broker import Broker
+from jobharness.errors import InvalidRequest
+from jobharness.history.event import Kind
+from jobharness.queues.asking import asking_redis, check_settings
+from jobharness.queues.queue import App, Counts, Held
+from jobharness.scenario.model import QueueSpec
+
+__all__ = ["ArqQueue"]
+
+IN_PROGRESS = "arq:in-progress:"
+SETTINGS = (
+    "queue_name", "max_jobs", "job_timeout", "max_tries", "retry_jobs", "poll_delay", "queue_read_limit", "keep_result",
+    "keep_result_forever", "health_check_interval", "allow_abort_jobs", "job_completion_wait", "expires_extra_ms",
+)  # fmt: skip
+
+
+class ArqQueue:
+    """arq workers by `arq module.WorkerSettings`."""
+
+    library = "arq"
+    brokers = ("redis",)
+    reports = frozenset(
+        (
+            Kind.ENQUEUE_BEGIN, Kind.ENQUEUE_ACKNOWLEDGED, Kind.ENQUEUE_NOT_BEFORE, Kind.SCHEDULE_TICK, Kind.JOB_RECEIVED,
+            Kind.JOB_RUNNING, Kind.JOB_FINISHED, Kind.JOB_FAILED, Kind.JOB_RETRIED, Kind.JOB_DEAD, Kind.JOB_TIMED_OUT,
+            Kind.JOB_SETTLED, Kind.WORKER_READY, Kind.WORKER_STOPPING,
+        )
+    )  # fmt: skip
+
+    def __init__(self, spec: QueueSpec) -> None:
+        if spec.pool is not None:
+            raise InvalidRequest("queue.pool: arq has no pools; its jobs are coroutines of one process")
+        if spec.concurrency is not None:
+            raise InvalidRequest("queue.concurrency: arq takes it as a setting; write max_jobs in [queue.settings]")
+        check_settings("arq", spec.settings, SETTINGS)
+        self._spec = spec
+
+    def worker_command(self, python: Path, name: str) -> list[str]:
+        """`arq module.WorkerSettings`."""
+        script = python.parent / "arq"
+        command = [str(script)] if script.exists() else [str(python), "-m", "arq"]
+        return [*command, self._spec.app.replace(":", "."), *self._spec.arguments]
+
+    def agent_library(self) -> str:
+        """The module jobharness.agent.libraries.arq."""
+        return "arq"
+
+    def counts(self, broker: Broker, app: App) -> Counts:
+        """Of the app's queue. Failed jobs are not kept, but as results."""
+        states = [state for _, state in self._jobs(broker, app)]
+        waiting, running, delayed = (states.count(state) for state in ("waiting", "running", "delayed"))
+        return Counts(waiting=waiting, running=running, delayed=delayed)
+
+    def held(self, broker: Broker, app: App) -> Iterable[Held]:
+        """Every job of the app's queue."""
+        for job_id, state in self._jobs(broker, app):
+            where = "marked as in progress" if state == "running" else state
+            yield Held(job_id, f"{where}, in the sorted set {app.settings['queue_name']!r}")
+
+    def _jobs(self, broker: Broker, app: App) -> list[tuple[str, str]]:
+        client, now_ms = broker.client(), time.time() * 1000
+        with asking_redis():
+            found: list[Any] = client.zrange(app.settings["queue_name"], 0, -1, withscores=True)
+            with client.pipeline(transaction=False) as pipeline:
+                for job_id, _ in found:
+                    pipeline.exists(IN_PROGRESS + job_id.decode())
+                running = pipeline.execute()
+        return [
+            (job_id.decode(), "running" if marked else "delayed" if score > now_ms else "waiting")
+            for (job_id, score), marked in zip(found, running, strict=True)
+        ]

@@ -1,0 +1,132 @@
+"""SAQ, the harness's side: its worker command, and where its jobs are (saq/queue/redis.py, saq/queue/postgres.py).
+
+In Redis: a list of queued job ids, a list of active ones, a sorted set of the unfinished ones by when they are due, and a key for
+each job, which outlives it for a while. In PostgreSQL: one table of jobs by status.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from jobharness.brokers.broker import Broker
+from jobharness.errors import BrokerFailed, InvalidRequest
+from jobharness.history.event import Kind
+from jobharness.queues.asking import asking_redis, check_settings
+from jobharness.queues.queue import App, Counts, Held
+from jobharness.scenario.model import QueueSpec
+
+__all__ = ["SaqQueue"]
+
+SETTINGS = (
+    "concurrency", "timers", "dequeue_timeout", "shutdown_grace_period_s", "cancellation_hard_deadline_s", "poll_interval",
+)  # fmt: skip
+GIVEN_UP = ("failed", "aborted")
+
+
+class SaqQueue:
+    """SAQ workers by `saq module.settings`."""
+
+    library = "saq"
+    brokers = ("redis", "postgres")
+    reports = frozenset(
+        (
+            Kind.ENQUEUE_BEGIN, Kind.ENQUEUE_ACKNOWLEDGED, Kind.ENQUEUE_NOT_BEFORE, Kind.ENQUEUE_PRIORITY, Kind.SCHEDULE_TICK,
+            Kind.JOB_RECEIVED, Kind.JOB_RUNNING, Kind.JOB_FINISHED, Kind.JOB_FAILED, Kind.JOB_RETRIED, Kind.JOB_DEAD,
+            Kind.JOB_TIMED_OUT, Kind.JOB_SETTLED, Kind.WORKER_READY, Kind.WORKER_STOPPING,
+        )
+    )  # fmt: skip
+
+    def __init__(self, spec: QueueSpec) -> None:
+        if spec.pool is not None:
+            raise InvalidRequest("queue.pool: SAQ has no pools; its jobs are coroutines of one process")
+        if spec.concurrency is not None:
+            raise InvalidRequest("queue.concurrency: SAQ takes it as a setting; write concurrency in [queue.settings]")
+        check_settings("SAQ", spec.settings, SETTINGS)
+        self._spec = spec
+
+    def worker_command(self, python: Path, name: str) -> list[str]:
+        """`saq module.settings`."""
+        script = python.parent / "saq"
+        command = [str(script)] if script.exists() else [str(python), "-m", "saq"]
+        return [*command, self._spec.app.replace(":", "."), *self._spec.arguments]
+
+    def agent_library(self) -> str:
+        """The module jobharness.agent.libraries.saq."""
+        return "saq"
+
+    def counts(self, broker: Broker, app: App) -> Counts:
+        """Of the app's queue. Dead: failed and aborted jobs that have not expired yet."""
+        if broker.kind == "postgres":
+            sql = "SELECT status, scheduled > extract(epoch FROM now()), count(*) FROM {table} WHERE queue = %s GROUP BY 1, 2"
+            found = {(str(status), bool(later)): int(number) for status, later, number in _ask(broker, app, sql)}
+            return Counts(
+                waiting=found.get(("queued", False), 0),
+                delayed=found.get(("queued", True), 0),
+                running=sum(number for (status, _), number in found.items() if status in ("active", "aborting")),
+                dead=sum(number for (status, _), number in found.items() if status in GIVEN_UP),
+            )
+        client, name = broker.client(), app.settings["name"]
+        with asking_redis():
+            return Counts(
+                waiting=client.llen(f"saq:{name}:queued"),
+                running=client.llen(f"saq:{name}:active"),
+                delayed=client.zcount(f"saq:{name}:incomplete", 1, "+inf"),
+                dead=sum(1 for _ in _given_up(client, name)),
+            )
+
+    def held(self, broker: Broker, app: App) -> Iterable[Held]:
+        """The unfinished jobs of the app's queue."""
+        if broker.kind == "postgres":
+            sql = "SELECT key, status FROM {table} WHERE queue = %s AND status IN ('new', 'queued', 'active', 'aborting')"
+            for key, status in _ask(broker, app, sql):
+                yield Held(str(key), f"{status}, in the table of jobs")
+            return
+        client, name = broker.client(), app.settings["name"]
+        with asking_redis():
+            for place in ("queued", "active"):
+                for raw in client.lrange(f"saq:{name}:{place}", 0, -1):
+                    yield Held(_key(raw, name), f"in the list 'saq:{name}:{place}'")
+            for raw in client.zrangebyscore(f"saq:{name}:incomplete", 1, "+inf"):
+                yield Held(_key(raw, name), f"delayed, in 'saq:{name}:incomplete'")
+
+    def dead(self, broker: Broker, app: App) -> Iterable[Held]:
+        """The failed and the aborted jobs, for as long as SAQ keeps them (a job's ttl, 600 s by default)."""
+        if broker.kind == "postgres":
+            for key, status in _ask(broker, app, "SELECT key, status FROM {table} WHERE queue = %s"):
+                if status in GIVEN_UP:
+                    yield Held(str(key), f"{status}, in the table of jobs")
+            return
+        client, name = broker.client(), app.settings["name"]
+        with asking_redis():
+            for key, status in _given_up(client, name):
+                yield Held(key, f"kept as {status}")
+
+
+def _given_up(client: Any, name: str) -> Iterator[tuple[str, str]]:
+    for raw in client.scan_iter(match=f"saq:job:{name}:*", count=1000):
+        try:
+            job: dict[str, Any] = json.loads(client.get(raw) or "{}")
+        except ValueError:
+            continue  # The app has a serializer of its own.
+        if job.get("status") in GIVEN_UP:
+            yield _key(raw, name), job["status"]
+
+
+def _key(raw: bytes, name: str) -> str:
+    return raw.decode().removeprefix(f"saq:job:{name}:")
+
+
+def _ask(broker: Broker, app: App, sql: str) -> list[Any]:
+    import psycopg
+
+    table = app.settings.get("jobs_table", "saq_jobs")
+    try:
+        with broker.client() as connection:
+            return list(connection.execute(sql.format(table=f'"{table}"'), (app.settings["name"],)))
+    except psycopg.errors.UndefinedTable:
+        return []  # Nobody has used the queue yet.
+    except psycopg.Error as error:
+        raise BrokerFailed(f"the broker did not answer ({error})") from error
