@@ -10,6 +10,7 @@ Variables, all set by the harness:
 - `JOBHARNESS_TASKS`: JSON of the names of the tasks that the workload sends.
 - `JOBHARNESS_METHODS`: JSON of what a home-grown queue's methods are called; for the library `python` alone.
 - `JOBHARNESS_MISHAPS`: folder of orders to executions of tasks (see `mishaps`); set where a fault of the scenario needs it.
+- `JOBHARNESS_POOL`: the kind of pool that the scenario asks for, or nothing.
 - `JOBHARNESS_SETTINGS`: JSON of queue settings that the library's module lays over the app's own.
 
 A library's module has `WATCH`, a dict of module name -> function(recorder, settings), called once that module

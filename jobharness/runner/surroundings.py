@@ -105,6 +105,7 @@ class Surroundings:
             "JOBHARNESS_TASKS": json.dumps([job.task for job in self._parts.scenario.workload.job if job.task is not None]),
             "JOBHARNESS_METHODS": json.dumps(self._parts.scenario.queue.methods),
             "JOBHARNESS_MISHAPS": str(self._folder.mishaps) if self._mishaps else "",
+            "JOBHARNESS_POOL": self._parts.scenario.queue.pool or "",
             "JOBHARNESS_SETTINGS": json.dumps(self._parts.scenario.queue.settings),
         }
 

@@ -3,8 +3,8 @@
 - `Actor.__call__` (dramatiq/actor.py), within `_WorkerThread.process_message` (dramatiq/worker.py): running, finished, failed,
   timed out. A middleware's `before_process_message` is too early: a later one may still skip the message.
 - `_ConsumerThread.handle_message` and `.requeue_messages` (dramatiq/worker.py): received, handed back at a stop.
-- `Consumer.__iter__` (dramatiq/broker.py), the moment when a queue is being consumed, and `worker_process` (dramatiq/cli.py),
-  which knows how many processes there are: ready.
+- `Consumer.__iter__` (dramatiq/broker.py) or `_RedisConsumer.__next__` (dramatiq/brokers/redis.py), the moment when a queue is
+  being consumed, and `worker_process` (dramatiq/cli.py), which knows how many processes there are: ready.
 
 A delayed message waits in the memory of a worker, unacknowledged, and is sent again to the queue proper when its time has come:
 it counts as received only from there. With RabbitMQ a message is settled when Dramatiq has ordered its acknowledgement from the
@@ -218,12 +218,38 @@ def _ready(recorder, settings):
         state["worker"] = self
         tell()
 
-    @wrap(Consumer, "__iter__")
-    def consume(original, self):
+    def answered():
         # By its thread: not every consumer of every version knows its queue.
         consumed.add(getattr(threading.current_thread(), "queue_name", None))
         tell()
+
+    @wrap(Consumer, "__iter__")
+    def consume(original, self):
+        if not hasattr(type(self), "jobharness_answers"):
+            answered()  # It has subscribed when it was made.
         return original(self)
+
+    _answered.append(answered)
+
+
+_answered = []
+
+
+def attach_redis(recorder, settings):
+    """A consumer of Redis asks for messages only when it is iterated: its queue is consumed once Redis has answered."""
+    from dramatiq.brokers.redis import _RedisConsumer
+
+    _RedisConsumer.jobharness_answers = True
+    first = set()
+
+    @wrap(_RedisConsumer, "__next__")
+    def following(original, self):
+        message = original(self)
+        if id(self) not in first:
+            first.add(id(self))
+            for answered in _answered:
+                answered()
+        return message
 
 
 _processes = {"number": 1}
@@ -276,7 +302,7 @@ def _death(message):
     return reasons.get(kind, events.DEAD_RAISED), words
 
 
-WATCH = {"dramatiq": attach, "dramatiq.cli": attach_processes}
+WATCH = {"dramatiq": attach, "dramatiq.cli": attach_processes, "dramatiq.brokers.redis": attach_redis}
 
 
 class Sender:

@@ -1,8 +1,8 @@
 """Huey 2.5 and newer. Its signals (huey/signals.py) come too early or without the exception, so its methods are wrapped:
 
-- `Huey.enqueue`, `.dequeue`, `._execute`, `._requeue_task` and `._emit` (huey/api.py): enqueue, received, retried, dead;
+- `Huey.enqueue`, `.dequeue`, `._execute`, `._requeue_task` and `._emit` (huey/api.py): enqueue, ready, received, retried, dead;
 - `execute` of each task class that `TaskWrapper.create_task` makes (huey/api.py): running, finished, failed, timed out;
-- `Worker.loop`, `Scheduler.loop`, `.enqueue_periodic_tasks` and `Consumer.stop` (huey/consumer.py): ready, ticks, stopping;
+- `Scheduler.loop`, `.enqueue_periodic_tasks` and `Consumer.stop` (huey/consumer.py): ticks, stopping;
 - `Registry.create_task` (huey/registry.py): messages of unknown tasks.
 
 A delayed task goes through the queue at once: a worker takes it out and puts it into the schedule, from which the scheduler sends
@@ -10,6 +10,7 @@ it again. It counts as received when it is taken out to be run. Huey acknowledge
 """
 
 import calendar
+import os
 import threading
 import time
 
@@ -31,7 +32,18 @@ class _Here(threading.local):
     ran = requeued = False
 
 
+class _Consumer:
+    """What this process's consumer is made of, once there is one."""
+
+    workers = 0
+    processes = False
+
+    def __init__(self):
+        self.ready, self.told, self.lock = set(), False, threading.Lock()
+
+
 here = _Here()
+consumer = _Consumer()
 
 
 def attach(recorder, settings):
@@ -43,28 +55,14 @@ def attach(recorder, settings):
 
 
 def attach_consumer(recorder, settings):
-    """Wrap the consumer, which producers do not import."""
-    from huey.consumer import Consumer, Scheduler, Worker
-
-    state, lock = {"ready": set()}, threading.Lock()
+    """Wrap the consumer, which the api imports before it is whole itself."""
+    from huey.consumer import Consumer, Scheduler
 
     @wrap(Consumer, "__init__")
     def init(original, self, huey, *args, **kwargs):
         kwargs.update((name, value) for name, value in settings.items() if name in CONSUMER_SETTINGS)
         original(self, huey, *args, **kwargs)
-        state["workers"], state["processes"] = self.workers, self.worker_type == "process"
-
-    @wrap(Worker, "loop")
-    def loop(original, self, *args, **kwargs):
-        if id(self) not in state["ready"]:
-            with lock:
-                state["ready"].add(id(self))
-                ready = len(state["ready"])
-            if state["processes"]:
-                recorder.record(events.WORKER_READY, value=state["workers"])
-            elif ready == state["workers"]:
-                recorder.record(events.WORKER_READY)
-        return original(self, *args, **kwargs)
+        consumer.workers, consumer.processes = self.workers, self.worker_type == "process"
 
     @wrap(Scheduler, "loop")
     def scheduler_loop(original, self, *args, **kwargs):
@@ -111,9 +109,21 @@ def _taking(recorder):
     from huey.api import Huey
     from huey.registry import Registry
 
+    def tell():
+        with consumer.lock:
+            consumer.ready.add(threading.get_ident())
+            all_ready = consumer.processes or len(consumer.ready) >= consumer.workers
+            if consumer.told or not all_ready:
+                return
+            consumer.told = True
+        recorder.record(events.WORKER_READY, value=consumer.workers if consumer.processes else 0)
+
     @wrap(Huey, "dequeue")
     def dequeue(original, self):
+        # Ready once the storage has answered: a blocking one answers within a second that there is nothing.
         task = original(self)
+        if consumer.workers and not consumer.told:
+            tell()
         if task is not None and self.ready_to_run(task):
             key, job_id = recorder.job(task.id)
             name = self._registry.task_to_string(type(task))
@@ -275,6 +285,7 @@ def inspect(app):
             settings[name.lstrip("_")] = getattr(storage, name)
     defaults = ConsumerConfig().values
     settings.update((name, asked.get(name, defaults[name])) for name in CONSUMER_SETTINGS if name in defaults)
+    settings["worker_type"] = os.environ.get("JOBHARNESS_POOL") or settings["worker_type"]
     tasks = {
         name: {"retries": kind.default_retries, "retry_delay": kind.default_retry_delay}
         for name, kind in live._registry._registry.items()
@@ -283,7 +294,7 @@ def inspect(app):
     missing["job.rejected"] = "Huey never hands a task back to its queue"
     if not hasattr(api, "TaskTimeout"):
         missing["job.timed_out"] = "this version of Huey has no time limit"
-    elif settings.get("worker_type") != "process":
+    elif settings["worker_type"] == "thread":
         missing["job.timed_out"] = "Huey's time limits work with worker_type process or greenlet, not with threads"
     return {"version": huey.__version__, "settings": settings, "tasks": tasks, "missing": missing}
 

@@ -96,6 +96,7 @@ def _taking(recorder):
             recorder.record(events.WORKER_READY)
         taken = original(*args, **kwargs)
         if taken is not None:
+            taken[0].jobharness_attempt = _attempt(taken[0])  # Now: RQ sets what tells it before it runs the job.
             key, job_id = recorder.job(taken[0].id)
             # The function's name is in the pickled data, which the worker itself does not open; its description begins with it.
             name = taken[0].description or ""
@@ -124,7 +125,7 @@ def _executing(recorder):
             self.jobharness_death = events.DEAD_UNKNOWN_TASK
             return original(self)
         key, job_id = recorder.job(self.id)
-        attempt = _attempt(self)
+        attempt = getattr(self, "jobharness_attempt", ATTEMPT_UNKNOWN)
         record(events.JOB_RUNNING, key, 0, attempt, name, job_id)
         try:
             result = original(self)
@@ -267,10 +268,11 @@ def _death(job, stopped):
 
 
 def _attempt(job):
-    """1 for a job that cannot be retried. RQ counts the retries that are left, and not those that were made."""
-    if job.retries_left is not None:
-        return ATTEMPT_UNKNOWN
-    return (getattr(job, "number_of_retries", None) or 0) + 1
+    """1 for a job that was never started. RQ counts the retries that are left, and not those that were made."""
+    if job.started_at is None:
+        return 1
+    made = getattr(job, "number_of_retries", None)  # Those that the task asked for by returning a Retry.
+    return made + 1 if made and job.retries_left is None else ATTEMPT_UNKNOWN
 
 
 def _lay_over(settings):

@@ -2,7 +2,8 @@
 
 - `Queue.enqueue`, `.retry`, `.finish` and `.sweep` (saq/queue.py, later saq/queue/base.py and its kinds): enqueue, retried, dead,
   settled, and jobs whose worker is gone;
-- the functions of a `Worker`, and `dequeue` of its queue (saq/worker.py): running, finished, failed, timed out; ready, received;
+- the functions of a `Worker`, `dequeue` of its queue, and `Worker.worker_info` or `Queue.stats`: running, finished, failed, timed
+  out; received; ready;
 - `Worker.schedule` and `.stop` (saq/worker.py): ticks, stopping.
 
 A job's id is SAQ's `key`. A timeout reaches a coroutine as a cancellation, and so do a stop and an abort: it was a timeout when
@@ -178,10 +179,26 @@ def _death(status, ended, overran):
 
 
 def _working(recorder, settings, executions):
+    from saq.queue import Queue
     from saq.worker import Worker
 
     accepted = signatures.signature(Worker.__init__).parameters
-    told = []
+    told = set()
+
+    def tell(what):
+        """Ready when jobs are being taken, and the broker has answered."""
+        if "both" not in told:
+            told.add(what)
+            if {"taking", "answered"} <= told:
+                told.add("both")
+                recorder.record(events.WORKER_READY)
+
+    # The first upkeep of a worker writes of itself to the broker.
+    @wrap(*((Worker, "worker_info") if hasattr(Worker, "worker_info") else (Queue, "stats")))
+    async def upkeep(original, *args, **kwargs):
+        answer = await original(*args, **kwargs)
+        tell("answered")
+        return answer
 
     @wrap(Worker, "__init__")
     def init(original, self, *args, **kwargs):
@@ -195,9 +212,7 @@ def _working(recorder, settings, executions):
         original = queue.dequeue
 
         async def dequeue(*args, **kwargs):
-            if not told:
-                told.append(True)
-                recorder.record(events.WORKER_READY)
+            tell("taking")
             job = await original(*args, **kwargs)
             if job is not None:
                 key, words = recorder.job(job.key)
@@ -273,15 +288,18 @@ class Sender:
     not_sent = (TypeError, ValueError, KeyError)
 
     def __init__(self, app):
-        self.queue = _find(app)["queue"]
+        settings = _find(app)
+        self.queue, self.functions = settings["queue"], _functions(settings)
         self.loop = Loop()
         if hasattr(self.queue, "connect"):
             self.loop.call(self.queue.connect())
 
     def send(self, task, args, kwargs, options):
-        """Enqueue one job and return its key."""
-        if args:
-            raise TypeError("SAQ's functions take keyword arguments only")
+        """Enqueue one job and return its key. SAQ passes arguments by keyword: positional ones get the function's names."""
+        names = list(signatures.signature(self.functions[task]).parameters)[1:] if args else []
+        if len(args) > len(names):
+            raise TypeError("%s takes %d arguments, not %d" % (task, len(names), len(args)))
+        kwargs = {**{name: args[place] for place, name in enumerate(names[: len(args)])}, **kwargs}
         options = dict(options)
         delay_s = options.pop("delay", None)
         if delay_s is not None:
@@ -318,12 +336,17 @@ def inspect(app):
         name: fields[name].default for name in ("timeout", "retries", "retry_delay", "heartbeat", "ttl") if name in fields
     }
     shown.update(("job." + name, value) for name, value in defaults.items())
-    functions = list(settings.get("functions", ())) + [cron.function for cron in settings.get("cron_jobs") or ()]
-    tasks = {(one[0] if isinstance(one, tuple) else one.__qualname__): dict(defaults) for one in functions}
+    tasks = {name: dict(defaults) for name in _functions(settings)}
     return {"version": version("saq"), "settings": shown, "tasks": tasks, "missing": MISSING}
 
 
 MISSING = {"job.rejected": "SAQ never hands a job back: a worker that stops retries its jobs"}
+
+
+def _functions(settings):
+    """The functions of a worker by name (saq/worker.py)."""
+    listed = list(settings.get("functions", ())) + [cron.function for cron in settings.get("cron_jobs") or ()]
+    return dict(one if isinstance(one, tuple) else (one.__qualname__, one) for one in listed)
 
 
 def _find(app):

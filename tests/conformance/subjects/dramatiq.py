@@ -1,0 +1,20 @@
+"""Dramatiq's subjects: one per broker."""
+
+from jobharness.conformance import Job, Subject
+
+JOBS = {
+    "succeed": Job("succeed"),
+    "fail": Job("fail"),
+    "retry": Job("retry"),
+    "give_up": Job("give_up"),
+    "time_out": Job("time_out"),
+    "delayed": Job("delayed", {"delay": 1000}),
+}
+QUEUE = {
+    "adapter": "dramatiq",
+    "app": "scenarios.apps.conformance.dramatiq:broker",
+    "concurrency": 4,
+    "env": {"BROKER_URL": "{broker.url}"},
+}
+
+SUBJECTS = [Subject(f"dramatiq on {broker}", QUEUE, {"kind": broker}, JOBS) for broker in ("redis", "rabbitmq")]

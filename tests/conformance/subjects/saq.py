@@ -1,0 +1,15 @@
+"""SAQ's subjects: one per broker. Its `retries` are attempts: 2 is one retry."""
+
+from jobharness.conformance import Job, Subject
+
+JOBS = {
+    "succeed": Job("succeed"),
+    "fail": Job("fail"),
+    "retry": Job("retry", {"retries": 2}),
+    "give_up": Job("give_up", {"retries": 2}),
+    "time_out": Job("time_out", {"timeout": 1}),
+    "delayed": Job("delayed", {"delay": 1.0}),
+}
+QUEUE = {"adapter": "saq", "app": "scenarios.apps.conformance.saq.settings", "env": {"BROKER_URL": "{broker.url}"}}
+
+SUBJECTS = [Subject(f"saq on {broker}", QUEUE, {"kind": broker}, JOBS) for broker in ("redis", "postgres")]
