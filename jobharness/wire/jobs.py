@@ -98,7 +98,7 @@ class Jobs:
 
 
 def _plain(value: bytes) -> bytes:
-    """A value as decimal digits: itself, or what a big-endian integer of 4 or 8 bytes says (PostgreSQL's binary form)."""
-    if len(value) in (4, 8) and not value.isdigit():
+    """A value as decimal digits: itself, or what a big-endian integer of 2, 4 or 8 bytes says (PostgreSQL's binary form)."""
+    if len(value) in (2, 4, 8) and not value.isdigit():
         return str(int.from_bytes(value, "big", signed=True)).encode()
     return value

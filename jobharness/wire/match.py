@@ -8,7 +8,7 @@
 
 `before` (the default) or `after` it is passed on; `reply`: what the broker sends, named by the command it answers; then
 the command (the whole name or its last part, any case, `*` for any letters); `job=` a number in the order of enqueuing,
-`any`, or the library's own id; `has=` some text within it or its transaction; `by=` a worker, `workers`, `producer` or
+`any`, or the library's own id (`id:17` where it is a number); `has=` some text within it or its transaction; `by=` a worker, `workers`, `producer` or
 `service`; `nth=` the first that counts, of those that fit.
 """
 
@@ -88,7 +88,7 @@ def _condition(key: str, value: str, text: str) -> dict[str, object]:
     if not value:
         raise InvalidRequest(f"{PREFIX}{text}: {key}= has no value")
     if key == "job":
-        return {"job": _positive(value, text) if value.isdigit() else value}
+        return {"job": _positive(value, text) if value.isdigit() else value.removeprefix("id:")}
     if key == "has":
         return {"has": value.encode()}
     if key == "by":
