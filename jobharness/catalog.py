@@ -23,6 +23,7 @@ from jobharness.runner.parts import ArmedFault, Parts
 from jobharness.scenario.model import ContractSpec, FaultSpec, Scenario
 from jobharness.wire.match import PREFIX
 from jobharness.wire.plan import WirePlan, checked_step, translated
+from jobharness.wire.statements import Statements
 
 __all__ = ["BROKERS", "FAULTS", "METRICS", "QUEUES", "assemble", "broker_kind", "names", "queue_kind"]
 
@@ -232,11 +233,18 @@ def _wire(
     if not on_wire:
         return None
     own_words = getattr(adapter, "steps", {}).get(scenario.broker.kind, {})
-    if isinstance(broker, LivesInFolder):
-        problem = f"there is no connection to {broker.kind!r} that a proxy could stand in; faults of the network need a server"
-        raise ScenarioInvalid(where, f"fault {on_wire[0].label!r}", problem)
+    network = [fault for fault in on_wire if getattr(fault.fault, "on_wire", False) and not isinstance(fault.fault, AtStep)]
+    if isinstance(broker, LivesInFolder) and network:
+        problem = (
+            f"there is no connection to {broker.kind!r} that could be disturbed; faults of the network need a server. "
+            f'Faults at a statement work: on = "{PREFIX}COMMIT job=any"'
+        )
+        raise ScenarioInvalid(where, f"fault {network[0].label!r}", problem)
     try:
-        plan = WirePlan.before(broker.url, gated=any(fault.step is not None for fault in on_wire))
+        if isinstance(broker, LivesInFolder):
+            plan = WirePlan(Statements.framing, gated=True)
+        else:
+            plan = WirePlan.before(broker.url, gated=any(fault.step is not None for fault in on_wire))
         for fault in on_wire:
             if fault.step is not None:
                 checked_step(fault.step, plan.framing, own_words)

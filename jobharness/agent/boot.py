@@ -41,11 +41,19 @@ def start(environ):
     library = environ.get("JOBHARNESS_LIBRARY", "")
     recorder = Recorder(folder, environ.get("JOBHARNESS_ROLE", "worker"), environ.get("JOBHARNESS_NAME", "process"), library)
     atexit.register(recorder.close)
+    if environ.get("JOBHARNESS_STEPS"):
+        imports.when_imported("sqlite3", _watch_statements)
     if library:
         for module, attach in library_module(library).WATCH.items():
             imports.when_imported(module, _attacher(attach, settings(environ)))
         if environ.get("JOBHARNESS_MISHAPS"):
             _expect_mishaps(environ["JOBHARNESS_MISHAPS"], library_module(library))
+
+
+def _watch_statements():
+    from . import statements
+
+    statements.attach(recorder, os.environ)
 
 
 def _expect_mishaps(folder, library):

@@ -26,15 +26,15 @@ class DelayMessage:
         self._by_s = checked_duration(self.kind, "by", by)
 
     def arm(self, scene: Scene, match: str, times: int | None) -> None:
-        """Tell the proxy which message."""
-        assert scene.wire is not None
-        scene.wire.arm(scene.label, match, "delay", times, by_s=self._by_s)
+        """Say which message."""
+        assert scene.steps is not None
+        scene.steps.arm(scene.label, match, "delay", times, by_s=self._by_s)
 
     def strike(self, scene: Scene, news: News | None) -> Sequence[Target]:
-        """The proxy strikes by itself."""
+        """It strikes by itself once it is armed."""
         return ()
 
     def undo(self, scene: Scene) -> None:
         """Strike no more; what is under way keeps its time."""
-        if scene.wire is not None:
-            scene.wire.disarm(scene.label)
+        if scene.steps is not None:
+            scene.steps.disarm(scene.label)

@@ -17,7 +17,7 @@ from jobharness.history.follow import News
 from jobharness.upstream.behaviour import Misbehaviour
 from jobharness.wire.control import Wire
 
-__all__ = ["EVERYONE", "AtStep", "CanMisbehave", "Fault", "Scene", "Target", "Working", "aim", "checked_target"]
+__all__ = ["EVERYONE", "AtStep", "CanArm", "CanMisbehave", "Fault", "Scene", "Target", "Working", "aim", "checked_target"]
 
 TARGETS = ("worker", "child", "tree", "all")
 
@@ -48,6 +48,19 @@ class CanMisbehave(Protocol):
     def behave(self, label: str) -> None: ...
 
 
+class CanArm(Protocol):
+    """Strikes at messages by itself once it is armed: the proxy, or for SQLite the agent at its own statements."""
+
+    @property
+    def framing(self) -> str | None: ...
+
+    def arm(self, label: str, match: str, act: str, times: int | None = 1, by_s: float = 0.0, reset: bool = False) -> None: ...
+
+    def disarm(self, label: str) -> object: ...
+
+    def release(self, label: str, forward: bool) -> None: ...
+
+
 class Scene(Protocol):
     """What a fault sees of the run, and the only way it reaches a process: those that the run started, and no others."""
 
@@ -64,6 +77,11 @@ class Scene(Protocol):
     @property
     def wire(self) -> Wire | None:
         """The proxy between app and broker; None where no fault of the scenario needs one."""
+        ...
+
+    @property
+    def steps(self) -> CanArm | None:
+        """Where faults at broker steps are armed: the proxy, or the agent for SQLite; None where no fault needs it."""
         ...
 
     @property
@@ -147,10 +165,10 @@ class Working(Protocol):
 
 @runtime_checkable
 class AtStep(Protocol):
-    """A fault that the proxy carries out by itself, at the message that `on = "broker.step:..."` names."""
+    """A fault that is carried out at the message itself, at the message that `on = "broker.step:..."` names."""
 
     def arm(self, scene: Scene, match: str, times: int | None) -> None:
-        """Tell the proxy. `match`: the words behind "broker.step:"; `times`: how often, None: always."""
+        """Say which message. `match`: the words behind "broker.step:"; `times`: how often, None: always."""
         ...
 
 
@@ -181,6 +199,6 @@ def aim(scene: Scene, target: str, news: News | None) -> Sequence[Target]:
     if target == "tree":
         return (worker, *children)
     # The proxy sees which worker a message is from, but not which of its processes.
-    if news is not None and news.kind is not Kind.BROKER_STEP:
+    if news is not None and not (news.kind is Kind.BROKER_STEP and news.role == "wire"):
         return [child for child in children if child.pid == news.process]
     return (scene.random.choice(list(children)),) if children else ()

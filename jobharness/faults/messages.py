@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from jobharness.errors import InvalidRequest
-from jobharness.wire.control import Wire
+from jobharness.faults.fault import CanArm
 
 __all__ = ["checked_then", "resets"]
 
 THEN = ("reset", "silence")
-ANSWERS_EVERYTHING = ("resp", "postgres")
+ANSWERS_EVERYTHING = ("resp", "postgres", "sqlite")
 
 
 def checked_then(kind: str, then: str | None) -> str | None:
@@ -18,6 +18,6 @@ def checked_then(kind: str, then: str | None) -> str | None:
     return then
 
 
-def resets(then: str | None, wire: Wire) -> bool:
+def resets(then: str | None, steps: CanArm) -> bool:
     """Whether the connection goes with the message."""
-    return then == "reset" if then is not None else wire.framing in ANSWERS_EVERYTHING
+    return then == "reset" if then is not None else steps.framing in ANSWERS_EVERYTHING

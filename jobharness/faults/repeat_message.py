@@ -21,15 +21,15 @@ class RepeatMessage:
     def __init__(self) -> None: ...
 
     def arm(self, scene: Scene, match: str, times: int | None) -> None:
-        """Tell the proxy which message."""
-        assert scene.wire is not None
-        scene.wire.arm(scene.label, match, "repeat", times)
+        """Say which message."""
+        assert scene.steps is not None
+        scene.steps.arm(scene.label, match, "repeat", times)
 
     def strike(self, scene: Scene, news: News | None) -> Sequence[Target]:
-        """The proxy strikes by itself."""
+        """It strikes by itself once it is armed."""
         return ()
 
     def undo(self, scene: Scene) -> None:
         """Strike no more."""
-        if scene.wire is not None:
-            scene.wire.disarm(scene.label)
+        if scene.steps is not None:
+            scene.steps.disarm(scene.label)

@@ -85,6 +85,9 @@ class Conductor:
             if armed.label not in self._open:
                 armed.trigger.see(news)
         self._steps.see(news)
+        for one in news:
+            if one.kind is Kind.FAULT_BEGIN and one.role == "wire":
+                self._hit_by_wire(one)
         lasting = [strike for strike in self._open.values() if strike.lasts]
         for one in news if lasting else ():
             if one.kind in TAKES_JOBS:
@@ -93,6 +96,12 @@ class Conductor:
                     # One that has come and gone since the last look was not held up.
                     if target is not None and one.key in self._board.in_flight(one.name):
                         self._hit(strike, target, one.key)
+
+    def _hit_by_wire(self, begin: News) -> None:
+        """The proxy struck a message of a worker, perhaps one that names no job (a heartbeat): what the worker holds was hit."""
+        label = self._recorder.text(begin.text)
+        for key in self._board.in_flight(begin.name):
+            self._recorder.record(Kind.FAULT_HIT, key, text=label)
 
     def act(self) -> bool:
         """Strike what is due. True when something was struck: then read on, and `account`."""

@@ -19,6 +19,7 @@ from jobharness.brokers.broker import LivesInFolder, MessageQueues
 from jobharness.clock import NS_PER_S, deadline_ns, now_ns, seconds_between
 from jobharness.contracts.contract import Verdict, judge
 from jobharness.errors import BrokerFailed, JobharnessError, ProcessFailed
+from jobharness.faults.fault import CanArm
 from jobharness.history import log
 from jobharness.history.event import Kind
 from jobharness.history.follow import Follower
@@ -129,7 +130,7 @@ class Run:
         set_up(self.parts, around, site)
         if with_broker:
             self.app = inspect_app(self.parts, around, self.folder, self._mark)
-        wire = self._start_wire(stack, around, site)
+        wire, armable = self._start_wire(stack, around, site)
         if upstream is not None:
             stack.callback(upstream.stop)
             upstream.start(site)
@@ -137,8 +138,8 @@ class Run:
             stack.callback(service.stop)
             service.start(around, site)
         self._fleet = Fleet(scenario.queue, around, self.folder, self._recorder, self._mark)
-        scenes = self._scenes(self._fleet, upstream, wire)
-        steps = Steps(self.parts.faults, scenes, wire)
+        scenes = self._scenes(self._fleet, upstream, wire, armable)
+        steps = Steps(self.parts.faults, scenes, armable)
         self._conductor = Conductor(self.parts.faults, scenes, self._fleet, self._board, self._recorder, steps)
         self._fleet.start()
         self._producer = self._start_producer(around)
@@ -148,21 +149,27 @@ class Run:
         if not self._until(lambda: fleet.whole and board.producer_ready, PRODUCER_WITHIN_S):
             raise ProcessFailed("producer", f"was not ready within {PRODUCER_WITHIN_S:g} s", self._producer.log_tail())
 
-    def _start_wire(self, stack: ExitStack, around: Surroundings, site: Site) -> Wire | None:
-        """Put the proxy between every process of the app and the broker, where a fault needs it."""
-        if self.parts.wire is None:
-            return None
-        self._wire = wire = self.parts.wire.make(self.parts.broker.url)
+    def _start_wire(self, stack: ExitStack, around: Surroundings, site: Site) -> tuple[Wire | None, CanArm | None]:
+        """Put the proxy between every process of the app and the broker, where a fault needs it; for SQLite, let the agent
+        watch its statements. Returns the proxy, and where steps are armed."""
+        plan = self.parts.wire
+        if plan is None:
+            return None, None
+        if plan.by_agent:
+            statements = plan.statements(self.parts.broker.url, self.folder.data / "steps")
+            around.watch_statements(statements)
+            return None, statements
+        self._wire = wire = plan.make(self.parts.broker.url)
         stack.callback(wire.stop)
         wire.start(site)
         around.reach_broker_by(wire.url_for)
-        return wire
+        return wire, wire
 
-    def _scenes(self, fleet: Fleet, upstream: Upstream | None, wire: Wire | None) -> dict[str, RunScene]:
+    def _scenes(self, fleet: Fleet, upstream: Upstream | None, wire: Wire | None, armable: CanArm | None) -> dict[str, RunScene]:
         """What each fault may see and do, with its own stream of the seed."""
         seed, mishaps = self.parts.scenario.seed, self.folder.mishaps
         labels = [armed.label for armed in self.parts.faults]
-        return {label: RunScene(label, fleet, upstream, wire, mishaps, Random(f"{seed}:{label}")) for label in labels}
+        return {label: RunScene(label, fleet, upstream, wire, armable, mishaps, Random(f"{seed}:{label}")) for label in labels}
 
     def _places(self, upstream: Upstream | None, service: Service | None) -> dict[str, str]:
         """What the placeholders of a scenario stand for in this run."""

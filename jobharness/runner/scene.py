@@ -12,7 +12,7 @@ from typing import Any
 
 import psutil
 
-from jobharness.faults.fault import Target
+from jobharness.faults.fault import CanArm, Target
 from jobharness.runner.fleet import Fleet, State, Worker
 from jobharness.upstream.server import Upstream
 from jobharness.wire.control import Wire
@@ -30,10 +30,18 @@ class RunScene:
     """
 
     def __init__(
-        self, label: str, fleet: Fleet, upstream: Upstream | None, wire: Wire | None, mishaps: Path, random: Random
+        self,
+        label: str,
+        fleet: Fleet,
+        upstream: Upstream | None,
+        wire: Wire | None,
+        armable: CanArm | None,
+        mishaps: Path,
+        random: Random,
     ) -> None:
         self.label, self._fleet, self.upstream, self.wire = label, fleet, upstream, wire
         self._mishaps, self.random = mishaps, random
+        self.steps = armable
         self.sent: set[int] = set()  # Signals sent to main processes.
         self._children: dict[int, psutil.Process] = {}
 

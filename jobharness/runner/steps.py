@@ -14,22 +14,21 @@ from __future__ import annotations
 import signal
 from collections.abc import Sequence
 
-from jobharness.faults.fault import AtStep
+from jobharness.faults.fault import AtStep, CanArm
 from jobharness.history.event import Kind
 from jobharness.history.follow import News
 from jobharness.runner.parts import ArmedFault
 from jobharness.runner.scene import RunScene
-from jobharness.wire.control import Wire
 
 __all__ = ["Steps"]
 
 
 class Steps:
-    """What is armed at broker steps, and what is held. `wire`: None where no fault needs one."""
+    """What is armed at broker steps, and what is held. `line`: what holds them; None where no fault needs one."""
 
-    def __init__(self, faults: Sequence[ArmedFault], scenes: dict[str, RunScene], wire: Wire | None) -> None:
+    def __init__(self, faults: Sequence[ArmedFault], scenes: dict[str, RunScene], line: CanArm | None) -> None:
         self._faults = [armed for armed in faults if armed.step is not None]
-        self._scenes, self._wire = scenes, wire
+        self._scenes, self._line = scenes, line
         self._held: dict[str, ArmedFault] = {}
         self._frozen: set[str] = set()  # Labels whose worker is stopped: held until that is undone.
         self.strikes = 0  # Those that the proxy made by itself.
@@ -40,8 +39,8 @@ class Steps:
             scene = self._scenes[armed.label]
             if isinstance(armed.fault, AtStep):
                 armed.fault.arm(scene, armed.step or "", armed.times)
-            elif self._wire is not None:
-                self._wire.arm(armed.label, armed.step or "", "hold", None)
+            elif self._line is not None:
+                self._line.arm(armed.label, armed.step or "", "hold", None)
 
     def see(self, news: Sequence[News]) -> None:
         """Learn what is held now."""
@@ -79,11 +78,11 @@ class Steps:
         for armed in self._faults:
             if isinstance(armed.fault, AtStep):
                 armed.fault.undo(self._scenes[armed.label])
-            elif self._wire is not None and armed.label not in self._frozen:
-                self._wire.disarm(armed.label)
+            elif self._line is not None and armed.label not in self._frozen:
+                self._line.disarm(armed.label)
                 self._held.pop(armed.label, None)
 
     def _release(self, label: str, forward: bool) -> None:
         self._held.pop(label, None)
-        if self._wire is not None:
-            self._wire.release(label, forward)
+        if self._line is not None:
+            self._line.release(label, forward)

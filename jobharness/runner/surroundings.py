@@ -12,6 +12,7 @@ from pathlib import Path
 from jobharness.errors import InvalidRequest, nearest
 from jobharness.runner.folder import RunFolder
 from jobharness.runner.parts import Parts
+from jobharness.wire.statements import Statements
 
 __all__ = ["AGENT_PATH", "Surroundings"]
 
@@ -35,6 +36,7 @@ class Surroundings:
             raise InvalidRequest(f"queue.folder: there is no folder {self.cwd}")
         self._mishaps = any("mishaps" in getattr(armed.fault, "needs", ()) for armed in parts.faults)
         self._broker_url: Callable[[str], str] | None = None
+        self._statements: Statements | None = None
         self._filled_env("inspector")
 
     def _interpreter(self, given: str | None) -> Path:
@@ -49,6 +51,10 @@ class Surroundings:
     def reach_broker_by(self, url_for: Callable[[str], str]) -> None:
         """From now on {broker.url} is another for each process, by its name."""
         self._broker_url = url_for
+
+    def watch_statements(self, statements: Statements) -> None:
+        """From now on the agent strikes at what is armed at SQL statements."""
+        self._statements = statements
 
     def _filled_env(self, name: str) -> dict[str, str]:
         env = self._parts.scenario.queue.env
@@ -106,6 +112,8 @@ class Surroundings:
             "JOBHARNESS_METHODS": json.dumps(self._parts.scenario.queue.methods),
             "JOBHARNESS_MISHAPS": str(self._folder.mishaps) if self._mishaps else "",
             "JOBHARNESS_POOL": self._parts.scenario.queue.pool or "",
+            "JOBHARNESS_STEPS": str(self._statements.folder) if self._statements is not None else "",
+            "JOBHARNESS_STEPS_DATABASE": str(self._statements.database) if self._statements is not None else "",
             "JOBHARNESS_SETTINGS": json.dumps(self._parts.scenario.queue.settings),
         }
 

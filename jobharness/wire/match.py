@@ -8,8 +8,8 @@
 
 `before` (the default) or `after` it is passed on; `reply`: what the broker sends, named by the command it answers; then
 the command (the whole name or its last part, any case, `*` for any letters); `job=` a number in the order of enqueuing,
-`any`, or the library's own id (`id:17` where it is a number); `has=` some text within it or its transaction; `by=` a worker, `workers`, `producer` or
-`service`; `nth=` the first that counts, of those that fit.
+`any`, or the library's own id (`id:17` where it is a number); `has=` some text within it or its transaction; `by=` a
+worker, `workers`, `producer` or `service`; `nth=` the first that counts, of those that fit.
 """
 
 from __future__ import annotations

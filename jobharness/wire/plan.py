@@ -6,12 +6,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
 from jobharness.errors import InvalidRequest, nearest
 from jobharness.wire.control import Wire
 from jobharness.wire.framing import framing_named
 from jobharness.wire.match import PREFIX, Match
+from jobharness.wire.statements import STATEMENTS, Statements
 
 __all__ = ["WirePlan", "checked_step", "translated"]
 
@@ -33,6 +35,11 @@ class WirePlan:
 
     framing: str
     gated: bool
+
+    @property
+    def by_agent(self) -> bool:
+        """Whether there is no connection, and the agent strikes at the statements of its own process."""
+        return self.framing == Statements.framing
 
     @classmethod
     def before(cls, url: str, gated: bool) -> WirePlan:
@@ -59,6 +66,10 @@ class WirePlan:
             parts = parts._replace(netloc=f"{user[0]}{user[1]}{parts.hostname}:{port}")
         return Wire(urlunsplit(parts), self.framing, self.gated)
 
+    def statements(self, url: str, folder: Path) -> Statements:
+        """What is armed at the statements to the database at `url`; `folder` is for its files."""
+        return Statements(Path(urlsplit(url).path[1:]), folder)
+
 
 def translated(step: str, words: Mapping[str, str]) -> str:
     """The words behind "broker.step:", a queue's own names for its messages (such as "ack") put into the protocol's."""
@@ -68,7 +79,9 @@ def translated(step: str, words: Mapping[str, str]) -> str:
 def checked_step(step: str, framing: str, own_words: Mapping[str, str]) -> Match:
     """The match, if the protocol has such a message. Raises: InvalidRequest with what it has."""
     match = Match.parse(step)
-    commands = framing_named(framing).commands
+    if match.reply and framing == Statements.framing:
+        raise InvalidRequest(f"{PREFIX}{step}: a statement has no reply to wait for; write `after`, or use the fault lose_reply")
+    commands = STATEMENTS if framing == Statements.framing else framing_named(framing).commands
     if match.command and not any(_named(name, match.command) for name in commands):
         guess = nearest(match.command, [*commands, *(name.rpartition(".")[2] for name in commands), *own_words])
         hint = f" Did you mean {guess!r}?" if guess else ""

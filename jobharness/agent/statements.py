@@ -1,0 +1,266 @@
+"""Faults at a SQL statement, for queues in SQLite: there is no wire between worker and database, so the worker's own
+`sqlite3` is wrapped.
+
+Variables, set by the harness: `JOBHARNESS_STEPS`, a folder; `JOBHARNESS_STEPS_DATABASE`, the queue's database file. What
+is armed stands in the folder as `<file>.armed`, JSON with `label`, `file`, `act`, `times` (null: always), `by_s` and the
+match: `command`, `after`, `job`, `has`, `nth`, `by`. Who strikes next is settled among all processes by who makes the
+file `<file>.<n>` first.
+
+A message is a statement (a COMMIT also of a context manager), its reply is what the call returns. `hold` records
+BROKER_STEP and waits for `<file>.<n>.go`, or for its end; `lose` and `lose_reply` raise sqlite3.OperationalError, before
+or after it was carried out.
+"""
+
+import fnmatch
+import functools
+import json
+import os
+import re
+import sqlite3
+import time
+
+from . import events, record
+from .enqueued import Enqueued
+
+__all__ = ["attach"]
+
+WAIT_S = 120.0
+POLL_S = 0.001
+COARSE_NS = 50_000_000
+LOOK_AT = 64 * 1024
+_FIRST_WORD = re.compile(r"(?:\s|--[^\n]*\n|/\*.*?\*/|\()*([A-Za-z]+)", re.S)
+
+
+def attach(recorder, environ):
+    """Wrap `sqlite3.connect`, for connections to the queue's database. Called once that module has been imported."""
+    from sqlite3 import dbapi2
+
+    database = os.path.realpath(environ["JOBHARNESS_STEPS_DATABASE"])
+    steps = Steps(recorder, environ["JOBHARNESS_STEPS"], environ["JOBHARNESS_HISTORY"])
+    original = sqlite3.connect
+    factory_at = 4  # Of the positional arguments after the database, which some callers use.
+
+    @functools.wraps(original)
+    def connect(name, *args, **kwargs):
+        if not _is_file(name, database):
+            return original(name, *args, **kwargs)
+        args = list(args)
+        given = args[factory_at] if len(args) > factory_at else kwargs.get("factory") or sqlite3.Connection
+        watched = _watched_connection(given, steps)
+        if len(args) > factory_at:
+            args[factory_at] = watched
+        else:
+            kwargs["factory"] = watched
+        return original(name, *args, **kwargs)
+
+    sqlite3.connect = dbapi2.connect = connect
+
+
+def _is_file(name, database):
+    path = os.fsdecode(name) if isinstance(name, (str, bytes, os.PathLike)) else ""
+    if path.startswith("file:"):
+        path = path[5:].split("?")[0]
+    return os.path.realpath(path) == database
+
+
+class Steps:
+    """What is armed now, and who strikes."""
+
+    def __init__(self, recorder, folder, records):
+        self.recorder, self.folder = recorder, folder
+        self._enqueued = Enqueued(records)
+        self._armed, self._seen_ns = [], 0
+
+    def around(self, sql, values, context, run):
+        """Carry out a statement by `run()`, and what is armed at it before, after or instead. `context`: the rows read last."""
+        armed = self._read()
+        if not armed:
+            return run()
+        word = _FIRST_WORD.match(sql)
+        command = word.group(1).upper() if word else ""
+        raw = (sql.encode("utf-8", "replace") + b" " + _bytes_of(values))[:LOOK_AT]
+        for step in armed:
+            if not _fits(step, command, raw, self.recorder.name):
+                continue
+            jobs = self._jobs(raw, context)
+            if step["job"] is not None and not any(step["job"] in ("any", number, name) for number, _, name in jobs):
+                continue
+            place = self._claim(step)
+            if place is not None:
+                return self._strike(step, place, "%s: %s" % (command, sql[:120]), jobs, run)
+        return run()
+
+    def _read(self):
+        changed_ns = os.stat(self.folder).st_mtime_ns
+        # A folder's time of change is coarse: what appears in the same tick as the last look would be missed.
+        if changed_ns != self._seen_ns or time.time_ns() - changed_ns < COARSE_NS:
+            armed = []
+            for name in sorted(os.listdir(self.folder)):
+                if name.endswith(".armed"):
+                    with open(os.path.join(self.folder, name), encoding="utf-8") as file:
+                        armed.append(json.load(file))
+            self._armed, self._seen_ns = armed, changed_ns
+        return self._armed
+
+    def _jobs(self, raw, context):
+        """`[(number, key, id)]` that the statement names; else those that the rows read last name."""
+        known = [(number, key, name) for number, (key, name) in enumerate(self._enqueued.jobs(), start=1)]
+        return [job for job in known if _names(job, raw)] or [job for job in known if _names(job, context)]
+
+    def _claim(self, step):
+        """The number of this strike, or None when it is not one that counts: each fitting statement is counted by one process."""
+        last = None if step["times"] is None else step["nth"] + step["times"] - 1
+        place = 1
+        while last is None or place <= last:
+            try:
+                os.close(os.open(os.path.join(self.folder, "%s.%d" % (step["file"], place)), os.O_CREAT | os.O_EXCL))
+            except FileExistsError:
+                place += 1
+                continue
+            return place if place >= step["nth"] else None
+        return None
+
+    def _strike(self, step, place, words, jobs, run):
+        act = step["act"]
+        if act == "hold":
+            if step["after"]:
+                answer = run()
+                self._hold(step, place, words, jobs)
+                return answer
+            self._hold(step, place, words, jobs)
+            return run()
+        answer = run() if act == "lose_reply" else None
+        self._evidence(events.FAULT_BEGIN, step, [], words, place)
+        self._evidence(events.FAULT_HIT, step, jobs, words)
+        if act == "delay":
+            time.sleep(step["by_s"])
+        elif act == "repeat":
+            run()
+        self._evidence(events.FAULT_END, step, [], words)
+        if act in ("lose", "lose_reply"):
+            raise sqlite3.OperationalError("disk I/O error")
+        return run()
+
+    def _hold(self, step, place, words, jobs):
+        self._evidence(events.BROKER_STEP, step, jobs, words)
+        go = os.path.join(self.folder, "%s.%d.go" % (step["file"], place))
+        limit = time.monotonic() + WAIT_S
+        while not os.path.exists(go) and time.monotonic() < limit:
+            time.sleep(POLL_S)
+
+    def _evidence(self, kind, step, jobs, words, value=0):
+        text = self.recorder.text
+        for key in [key for _, key, _ in jobs] or [record.NO_JOB]:
+            self.recorder.record(kind, key, value, text=text(step["label"]), group=text("%s -> %s" % (self.recorder.name, words)))
+
+
+def _fits(step, command, raw, name):
+    if step["command"] and not fnmatch.fnmatchcase(command.lower(), step["command"]):
+        return False
+    if step["has"] and step["has"].encode("utf-8") not in raw:
+        return False
+    return step["by"] in ("", name) or (step["by"] == "workers" and name.startswith("worker-"))
+
+
+def _names(job, raw):
+    name = job[2].encode("utf-8")
+    if len(name) < 6:
+        return re.search(rb"(?<![\w.-])" + re.escape(name) + rb"(?![\w.-])", raw) is not None
+    return name in raw or name.replace(b"-", b"") in raw
+
+
+def _bytes_of(values):
+    """Everything in parameters or rows that can name a job, as bytes."""
+    if isinstance(values, (bytes, bytearray, memoryview)):
+        return bytes(values)
+    if isinstance(values, dict):
+        values = values.values()
+    elif isinstance(values, (str, int, float)) or values is None:
+        return str(values).encode("utf-8", "replace")
+    try:
+        return b" ".join(_bytes_of(value) for value in values)
+    except TypeError:
+        return b""
+
+
+@functools.lru_cache(maxsize=None)
+def _watched_connection(given, steps):
+    """A subclass of the caller's own connection class. Cursors it makes are watched, too."""
+
+    class Watched(given):
+        jobharness_rows = b""
+
+        def cursor(self, factory=None):
+            return super().cursor(_watched_cursor(factory or sqlite3.Cursor, steps))
+
+        def execute(self, *args):
+            return self.cursor().execute(*args)
+
+        def executemany(self, *args):
+            return self.cursor().executemany(*args)
+
+        def executescript(self, *args):
+            return self.cursor().executescript(*args)
+
+        def commit(self):
+            if not self.in_transaction:
+                return super().commit()
+            return steps.around("COMMIT", (), self.jobharness_rows, super().commit)
+
+        def rollback(self):
+            if not self.in_transaction:
+                return super().rollback()
+            return steps.around("ROLLBACK", (), self.jobharness_rows, super().rollback)
+
+        def __exit__(self, kind, error, traceback):
+            if kind is None:
+                try:
+                    self.commit()
+                except BaseException:
+                    self.rollback()
+                    raise
+            else:
+                self.rollback()
+            return False
+
+    Watched.__name__, Watched.__qualname__ = given.__name__, given.__qualname__
+    return Watched
+
+
+@functools.lru_cache(maxsize=None)
+def _watched_cursor(given, steps):
+    class Watched(given):
+        def _around(self, sql, values, run):
+            answer = steps.around(sql, values, self.connection.jobharness_rows, run)
+            return self if answer is None else answer
+
+        def execute(self, sql, *parameters):
+            run = functools.partial(super().execute, sql, *parameters)
+            return self._around(sql, parameters[0] if parameters else (), run)
+
+        def executemany(self, sql, parameters):
+            parameters = list(parameters)
+            return self._around(sql, parameters[:100], functools.partial(super().executemany, sql, parameters))
+
+        def executescript(self, script):
+            return self._around(script, (), functools.partial(super().executescript, script))
+
+        def fetchone(self):
+            return self._read(super().fetchone())
+
+        def fetchmany(self, *args, **kwargs):
+            return self._read(super().fetchmany(*args, **kwargs))
+
+        def fetchall(self):
+            return self._read(super().fetchall())
+
+        def __next__(self):
+            return self._read(super().__next__())
+
+        def _read(self, rows):
+            if rows:
+                self.connection.jobharness_rows = _bytes_of(rows)[:LOOK_AT]
+            return rows
+
+    Watched.__name__, Watched.__qualname__ = given.__name__, given.__qualname__
+    return Watched
