@@ -33,6 +33,7 @@ __all__ = ["observe"]
 
 PRODUCER_WITHIN_S = 60.0
 DONE_WITHIN_S = 60.0
+SILENCE_S = 10.0
 STOP_GRACE_S = 20.0
 STANDING = 12
 EACH = 4
@@ -90,6 +91,7 @@ class _Stage:
         self._leftovers: tuple[str, ...] = ()
         self._killed: tuple[str, ...] = ()
         self._ready_after_s = 0.0
+        self._heard_ns = 0
         self._reports = reported_kinds(type(self._parts.queue)) - {
             kind for name in self._app.missing if (kind := Kind.named(name)) is not None
         }
@@ -127,8 +129,14 @@ class _Stage:
         self._await_ends()
 
     def _await_ends(self) -> None:
-        total = sum(self._sent.values())
-        self._until(lambda: len(self._ended) >= total, DONE_WITHIN_S)
+        total, began_ns = sum(self._sent.values()), now_ns()
+
+        def over() -> bool:
+            # An adapter that does not tell an end would keep us here: where nothing is heard any more, nothing more will come.
+            silent = seconds_between(max(began_ns, self._heard_ns), now_ns()) > SILENCE_S
+            return len(self._ended) >= total or silent
+
+        self._until(over, DONE_WITHIN_S)
 
     def _produce(self, batch: dict[str, int]) -> None:
         self._batches += 1
@@ -227,6 +235,8 @@ class _Stage:
     def _listen(self, news: Sequence[News]) -> None:
         self._fleet.see(news)
         self._fleet.tend()
+        if news:
+            self._heard_ns = news[-1].time_ns
         self._ended.update(one.key for one in news if one.kind in self._ends)
         self._heard += [one for one in news if one.kind is Kind.WORKER_READY]
 
