@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 
-.PHONY: demo test check bench sample clean docs setup
+.PHONY: demo test check bench sample clean docs outcomes setup
 
 demo: $(VENV)/.demo
 	$(BIN)/pytest --jobharness scenarios/*.toml
@@ -35,6 +35,10 @@ sample: $(VENV)/.demo
 	find $(SAMPLE)/logs -empty -type f -delete
 	$(BIN)/jobharness report $(SAMPLE)
 	$(BIN)/python docs/generate.py
+
+# A worker killed mid-job on every pair, or on those of PAIRS="celery on redis": docs/outcomes.md. Takes minutes a pair.
+outcomes: $(VENV)/.dev
+	$(BIN)/python docs/outcomes.py $(if $(PAIRS),"$(PAIRS)")
 
 # What the documentation takes from the code.
 docs: $(VENV)/.demo

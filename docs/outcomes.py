@@ -1,0 +1,126 @@
+"""Kills a worker in the middle of a job on every pair of queue and broker, and writes docs/outcomes.md: run by `make outcomes`.
+
+What is killed are the apps of the conformance kit, with the library's defaults, so the table shows what a user gets who changes
+nothing. It takes a few minutes a pair at most: a job that does not come back is waited for as long as `WITHIN`.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from jobharness.conformance import Subject
+from jobharness.contracts.contract import Word
+from jobharness.errors import JobharnessError
+from jobharness.harness import Harness
+from jobharness.runner.result import Result
+from jobharness.scenario.model import Scenario
+
+ROOT = Path(__file__).parents[1]
+PAGE = ROOT / "docs" / "outcomes.md"
+WITHIN = "150s"
+HEAD = f"""\
+# What happens to a job whose worker is killed
+
+On each pair, two workers run jobs of the [conformance kit](adapters.md) with the library's defaults. Three times a worker is killed
+(SIGKILL of the worker and all it started) in the middle of a job, and a process manager starts it again. A job that has not come
+back {WITHIN} later counts as lost, or as stuck where the broker still holds it. Written by `make outcomes`.
+
+| queue | broker | killed mid-job | lost | stuck | run twice | back, the slowest after |
+| --- | --- | --- | --- | --- | --- | --- |
+"""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table."""
+
+    queue: str
+    broker: str
+    outcome: str
+
+    def __str__(self) -> str:
+        return f"| {self.queue} | {self.broker} | {self.outcome} |"
+
+
+def scenario_of(subject: Subject) -> Scenario:
+    """Jobs that run for a second until the library's own time limit ends them, and three kills in the middle of one."""
+    job = subject.jobs["time_out"]
+    return Scenario.model_validate(
+        {
+            "title": f"outcome of {subject.name}",
+            "queue": {"workers": 2, **subject.scenario().model_dump(exclude_unset=True)["queue"], "ready_within": "60s"},
+            "broker": dict(subject.broker),
+            "workload": {
+                "arrivals": {"process": "constant", "rate": "1/s"},
+                "duration": "12s",
+                "job": [{"task": job.task, "args": [1], "options": dict(job.options)}],
+            },
+            "fault": [{"kind": "kill", "target": "tree", "on": "job.running", "delay": "300ms", "every": "3s", "times": 3}],
+            "contract": {"delivery": "exactly-once", "recovery": WITHIN},
+            "drain": {"at_most": "600s"},
+        }
+    )
+
+
+def row_of(subject: Subject, reports: Path) -> Row:
+    """Run it. A pair that cannot be run here says why."""
+    try:
+        result = Harness(ROOT, reports).run(scenario_of(subject))
+    except JobharnessError as error:
+        adapter, broker = subject.queue["adapter"], subject.broker["kind"]
+        return Row(str(adapter), str(broker), f"not run: {str(error).splitlines()[0]} | | | |")
+    return Row(*_names(result), _outcome(result))
+
+
+def _names(result: Result) -> tuple[str, str]:
+    about = result.about
+    return f"{result.scenario.queue.adapter} {about['app']['version']}", str(about["broker"]).partition(" (")[0]
+
+
+def _outcome(result: Result) -> str:
+    counts, metrics = result.verdict["exactly_once"].counts, result.metrics
+    observed = result.verdict["observed"]
+    if observed.word is not Word.HOLDS:
+        return f"unknown: {observed.sentence} | | | |"
+    slowest = metrics["recovery.max"].value
+    back = f"{slowest:.1f} s" if slowest is not None else "none came back"
+    return (
+        f"{int(metrics['faults.jobs_hit'].value or 0)} | {counts['lost']} | {counts['stuck']} | {counts['duplicated']} | {back}"
+    )
+
+
+def subjects(wanted: list[str]) -> Iterator[Subject]:
+    """The subjects of the conformance kit that have a job long enough to be killed in."""
+    for path in sorted((ROOT / "tests" / "conformance" / "subjects").glob("*.py")):
+        for subject in importlib.import_module(f"tests.conformance.subjects.{path.stem}").SUBJECTS:
+            if "time_out" in subject.jobs and (not wanted or subject.name in wanted):
+                yield subject
+
+
+def main(wanted: list[str]) -> None:
+    """Run every pair, or those that are named, and write the page; a pair that is not run keeps its line."""
+    kept = dict(_lines()) if PAGE.exists() else {}
+    with tempfile.TemporaryDirectory() as reports:
+        for subject in subjects(wanted):
+            row = row_of(subject, Path(reports))
+            sys.stdout.write(f"{row}\n")
+            sys.stdout.flush()
+            kept[subject.queue["adapter"], subject.broker["kind"]] = str(row)
+            PAGE.write_text(HEAD + "".join(f"{line}\n" for _, line in sorted(kept.items())), encoding="utf-8")
+
+
+def _lines() -> Iterator[tuple[tuple[str, str], str]]:
+    for line in PAGE.read_text(encoding="utf-8").splitlines():
+        cells = [cell.strip() for cell in line.strip("|").split("|")]
+        if len(cells) == 7 and cells[0] not in ("queue", "---"):
+            yield (cells[0].split()[0], cells[1].split()[0]), line
+
+
+if __name__ == "__main__":
+    sys.path.insert(0, str(ROOT))
+    main(sys.argv[1:])
