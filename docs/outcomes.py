@@ -27,8 +27,8 @@ HEAD = f"""\
 # What happens to a job whose worker is killed
 
 On each pair, two workers run jobs of the [conformance kit](adapters.md) with the library's defaults. Three times a worker is
-killed (SIGKILL of the worker and all it started) in the middle of a job, and a process manager starts it again. A job that has not come
-back {WITHIN} later counts as lost, or as stuck where the broker still holds it. Written by `make outcomes`.
+killed (SIGKILL of the worker and all it started) in the middle of a job, and a process manager starts it again. A job that has
+not come back {WITHIN} later counts as lost, or as stuck where the broker still holds it. Written by `make outcomes`.
 
 | queue | broker | killed mid-job | lost | stuck | run twice | back, the slowest after |
 | --- | --- | --- | --- | --- | --- | --- |
