@@ -13,7 +13,7 @@ import polars as pl
 from jobharness.agent.record import key_of
 from jobharness.clock import NS_PER_S
 from jobharness.conformance.evidence import Evidence, Snapshot
-from jobharness.conformance.subject import DELAY_S, EXPECTED, OUTCOMES
+from jobharness.conformance.subject import DELAY_S, EXPECTED, NEEDED, OUTCOMES
 from jobharness.contracts.at_least_once import AtLeastOnce
 from jobharness.contracts.at_most_once import AtMostOnce
 from jobharness.contracts.attempts_bounded import AttemptsBounded
@@ -33,9 +33,6 @@ RARE = frozenset((Kind.JOB_REJECTED, Kind.ENQUEUE_PRIORITY, Kind.SCHEDULE_TICK, 
 """Kinds that a sound adapter may declare and the kit never provokes."""
 
 UNJUDGED = HARNESS_KINDS | RARE - {Kind.JOB_REJECTED}
-
-NEEDED = {"time_out": Kind.JOB_TIMED_OUT, "retry": Kind.JOB_RETRIED}
-"""What an adapter cannot report where it says that an outcome is missing."""
 
 
 def every_event_once(evidence: Evidence) -> list[str]:
@@ -72,8 +69,9 @@ def attempts_are_numbered(evidence: Evidence) -> list[str]:
 
 
 def retries_come_when_announced(evidence: Evidence) -> list[str]:
-    """An execution after a retry begins no sooner than the delay which the retry announced."""
-    if Kind.JOB_RETRIED not in evidence.reports:
+    """An execution after a retry begins no sooner than the delay which the retry announced, but where a version's known fault is
+    declared."""
+    if Kind.JOB_RETRIED not in evidence.reports or "retry.delay" in evidence.app.missing:
         return []
     complaints = []
     for job, outcome in _jobs(evidence):

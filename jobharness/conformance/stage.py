@@ -54,7 +54,7 @@ def observe(subject: Subject, project: Path, reports: Path, many: int = MANY) ->
         stage = _Stage(subject, project, reports, stack)
         stage.stand()
         stage.open()
-        stage.send(dict.fromkeys(subject.jobs, EACH))
+        stage.send(dict.fromkeys(stage.outcomes, EACH))
         stage.note("when each outcome had come")
         stage.send({"succeed": many})
         stage.note("when all was done")
@@ -78,6 +78,7 @@ class _Stage:
         self._follower = Follower(self._folder.records)
         self._around = self._surroundings()
         self._app = inspect_app(self._parts, self._around, self._folder, self._mark)
+        self._subject = subject.less(self._app.missing)
         stack.callback(self._parts.broker.stop)
         self._parts.broker.start(self._site())
         self._fleet = Fleet(self._parts.scenario.queue, self._around, self._folder, self._recorder, self._mark)
@@ -106,6 +107,11 @@ class _Stage:
 
     def _site(self) -> Site:
         return Site(self._folder.data, self._folder.logs, self._folder.records, self._mark, self._around.without_agent())
+
+    @property
+    def outcomes(self) -> tuple[str, ...]:
+        """Those that the live app can have."""
+        return tuple(self._subject.jobs)
 
     def stand(self) -> None:
         """Send jobs while no worker runs, and see them counted and listed."""

@@ -10,7 +10,7 @@ from typing import Any
 from jobharness.history.event import Kind
 from jobharness.scenario.model import Scenario
 
-__all__ = ["DELAY_S", "EXPECTED", "OUTCOMES", "Job", "Subject"]
+__all__ = ["DELAY_S", "EXPECTED", "NEEDED", "OUTCOMES", "Job", "Subject"]
 
 DELAY_S = 1.0
 
@@ -23,6 +23,9 @@ EXPECTED: dict[str, Counter[Kind]] = {
     "delayed": Counter({Kind.ENQUEUE_NOT_BEFORE: 1, Kind.JOB_RUNNING: 1, Kind.JOB_FINISHED: 1}),
 }
 """What the life of a job of each outcome consists of, besides its enqueue, its receipt and its settling."""
+
+NEEDED = {"time_out": Kind.JOB_TIMED_OUT, "retry": Kind.JOB_RETRIED}
+"""What an adapter cannot report where an outcome is missing."""
 
 OUTCOMES = tuple(EXPECTED)
 
@@ -71,6 +74,12 @@ class Subject:
     def outcome_of(self, task: str) -> str | None:
         """The outcome that the jobs of a task have."""
         return next((outcome for outcome, job in self.jobs.items() if job.task == task), None)
+
+    def less(self, missing: Mapping[str, str]) -> Subject:
+        """The same subject without the outcomes that need an event which the live app's version cannot report."""
+        gone = {outcome: missing[kind.name_] for outcome, kind in NEEDED.items() if kind.name_ in missing}
+        jobs = {outcome: job for outcome, job in self.jobs.items() if outcome not in gone}
+        return Subject(self.name, self.queue, self.broker, jobs, {**gone, **self.missing})
 
     def with_queue(self, **changes: Any) -> Subject:
         """The same subject with other entries in its queue table, such as another `python`."""

@@ -1,7 +1,8 @@
 """The one kit, on every pair of queue library and broker: each is observed once, and every check is a test of its own.
 
-A module of `subjects/` has `SUBJECTS`, and may have `OLDEST` and `NEWEST`: `(python, requirements)` of an environment of its own. Each
-subject is observed in the newest one (the harness's own environment, where the module names none) and in the oldest one.
+A module of `subjects/` has `SUBJECTS`, and may have `OLDEST` and `NEWEST`: `(python, requirements)` of an environment of its own, or such by
+kind of broker. Each subject is observed in the newest one (the harness's own environment, where the module names none) and in the
+oldest one.
 """
 
 import importlib
@@ -23,11 +24,18 @@ MODULES = [
     importlib.import_module(f"tests.conformance.subjects.{path.stem}")
     for path in sorted((Path(__file__).parent / "subjects").glob("*.py"))
 ]
-NEWEST = {subject.name: (subject, getattr(module, "NEWEST", None)) for module in MODULES for subject in module.SUBJECTS}
+
+
+def _wanted(module, which, subject):
+    wanted = getattr(module, which, None)
+    return wanted[subject.broker["kind"]] if isinstance(wanted, dict) else wanted
+
+
+SUBJECTS = [(module, subject) for module in MODULES for subject in module.SUBJECTS]
+NEWEST = {subject.name: (subject, _wanted(module, "NEWEST", subject)) for module, subject in SUBJECTS}
 OLDEST = {
-    f"{subject.name}, oldest": (subject, module.OLDEST)
-    for module in MODULES
-    for subject in module.SUBJECTS
+    f"{subject.name}, oldest": (subject, _wanted(module, "OLDEST", subject))
+    for module, subject in SUBJECTS
     if hasattr(module, "OLDEST")
 }
 CASES = NEWEST | OLDEST

@@ -223,7 +223,12 @@ def inspect(app):
         shown["redis"] = "redis://%s:%s/%s" % (redis.host, redis.port, redis.database)
     functions = [func(one) for one in _setting(settings, "functions", ())] + list(_setting(settings, "cron_jobs", None) or ())
     tasks = {one.name: {"timeout_s": one.timeout_s, "max_tries": one.max_tries} for one in functions}
-    return {"version": arq.VERSION, "settings": shown, "tasks": tasks, "missing": MISSING}
+    missing = dict(MISSING)
+    if "timestamp_ms" not in Worker.start_jobs.__code__.co_names:
+        missing["retry.delay"] = (
+            "before 0.26.3 another worker that has just read the queue may run a retried job before its delay is over"
+        )
+    return {"version": str(arq.VERSION), "settings": shown, "tasks": tasks, "missing": missing}
 
 
 MISSING = {"job.rejected": "arq never hands a job back: it stays in the queue until it is done"}

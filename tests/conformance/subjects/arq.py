@@ -13,3 +13,5 @@ JOBS = {
 QUEUE = {"adapter": "arq", "app": "scenarios.apps.conformance.arq.WorkerSettings", "env": {"BROKER_URL": "{broker.url}"}}
 
 SUBJECTS = [Subject("arq on redis", QUEUE, {"kind": "redis"}, JOBS)]
+NEWEST = ("python3.11", ["arq==0.28.0"])
+OLDEST = ("python3.11", ["arq==0.25.0", "redis<5"])

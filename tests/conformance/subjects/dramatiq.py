@@ -18,3 +18,5 @@ QUEUE = {
 }
 
 SUBJECTS = [Subject(f"dramatiq on {broker}", QUEUE, {"kind": broker}, JOBS) for broker in ("redis", "rabbitmq")]
+NEWEST = ("python3.11", ["dramatiq[redis,rabbitmq]==2.2.1"])
+OLDEST = ("python3.11", ["dramatiq[redis,rabbitmq]==1.17.0"])

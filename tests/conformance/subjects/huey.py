@@ -20,3 +20,5 @@ QUEUE = {
 }
 
 SUBJECTS = [Subject(f"huey on {broker}", QUEUE, {"kind": broker}, JOBS) for broker in ("redis", "sqlite")]
+NEWEST = ("python3.11", ["huey==3.5.4", "redis"])
+OLDEST = ("python3.11", ["huey==2.5.0", "redis"])

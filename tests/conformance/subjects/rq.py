@@ -20,3 +20,5 @@ QUEUE = {
 }
 
 SUBJECTS = [Subject("rq on redis", QUEUE, {"kind": "redis"}, JOBS)]
+NEWEST = ("python3.11", ["rq==3.0.0"])
+OLDEST = ("python3.11", ["rq==1.14.0"])
