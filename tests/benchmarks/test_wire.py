@@ -15,7 +15,6 @@ import pytest
 from jobharness.clock import NS_PER_S
 from jobharness.harness import Harness
 from jobharness.history.event import Kind
-from jobharness.processes.guardian import sweep
 from jobharness.processes.ports import free_port, is_open
 from jobharness.processes.process import wait_for
 from jobharness.processes.site import Site
@@ -54,7 +53,7 @@ def ways(tmp_path):
     server, relay = free_port(), free_port()
     with redis_server(tmp_path, server):
         (tmp_path / "haproxy.cfg").write_text(HAPROXY.format(port=relay, server=server))
-        site.start("haproxy", [str(shutil.which("haproxy")), "-db", "-f", str(tmp_path / "haproxy.cfg")])
+        haproxy = site.start("haproxy", [str(shutil.which("haproxy")), "-db", "-f", str(tmp_path / "haproxy.cfg")])
         plain = Wire(f"redis://127.0.0.1:{server}/0", None, gated=False)
         framed = Wire(f"redis://127.0.0.1:{server}/0", "resp", gated=True)
         try:
@@ -68,9 +67,9 @@ def ways(tmp_path):
                 "proxy, framed": framed.listen("worker-1"),
             }
         finally:
-            for wire in (plain, framed):
-                wire.stop()
-            sweep(site.mark)
+            for one in (plain, framed):
+                one.stop()
+            haproxy.stop(grace_s=1)
 
 
 def commands_per_s(port, clients, size):

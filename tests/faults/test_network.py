@@ -164,3 +164,12 @@ def test_broker_that_hears_no_heartbeat_gives_a_running_job_to_another(run):
     for row in rows(result.history, Kind.JOB_RUNNING):
         running.setdefault(row["job"], []).append(names[row["process"]])
     assert any(len(workers) > 1 for workers in running.values())
+
+
+def test_kill_after_the_commit_that_took_a_job_loses_it_in_sqlite(run):
+    result = run("sqlite_killed_after_take")
+    finding = result.verdict["at_least_once"]
+    job = nth_job(result.history, 7)
+    assert finding.word is Word.BROKEN and finding.jobs == [job]
+    steps = rows(result.history, Kind.BROKER_STEP)
+    assert {step["job"] for step in steps} == {job} and "-> COMMIT" in result.history.text(steps[0]["group"])
