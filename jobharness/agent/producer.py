@@ -2,7 +2,8 @@
 
 Started as `python -m jobharness_agent.producer PLAN` with the agent's environment. The plan is JSON lines, each with
 `at_ns` (from the start), `task` with `args`, `kwargs` and `options`, or `http` with `method`, `url`, `body` and `job_id` (the
-field of the answer that holds the job's id). The first line is a header with `app`, `library` and `jobs`.
+field of the answer that holds the job's id); `group`, the key that order and limits go by; `in_flight`, where the job is due
+as soon as fewer are not done. The first line is a header with `app`, `library` and `jobs`.
 
 It says PRODUCER_READY, waits for the file PLAN.go, which holds the start in ns, sends, and says PRODUCER_DONE. An enqueue that
 raises is *refused* only where the exception proves that nothing was sent; otherwise nobody knows.
@@ -31,15 +32,19 @@ def main(plan_path):
         service = Service(recorder)
         recorder.record(events.PRODUCER_READY)
         start_ns = _await_start(plan_path + ".go")
+        done = Done(plan_path + ".done")
         sent = 0
         for line in plan:
             job = json.loads(line)
             due_ns = start_ns + job["at_ns"]
-            _sleep_until(due_ns)
+            if "in_flight" in job:
+                due_ns = done.await_room(sent, job["in_flight"])
+            else:
+                _sleep_until(due_ns)
             late_ns = monotonic_ns() - due_ns
             if late_ns > LATE_NS:
                 recorder.record(events.PRODUCER_LATE, value=late_ns)
-            intent.intend(due_ns)
+            intent.intend(due_ns, job.get("group", ""))
             if "http" in job:
                 service.send(job["http"], due_ns)
             else:
@@ -104,6 +109,26 @@ class Service:
         if self.connection is not None:
             self.connection.close()
         self.connection, self.place = None, None
+
+
+class Done:
+    """How many jobs are done, as the harness writes it (8 bytes, little-endian) while the plan is a closed loop."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def await_room(self, sent, in_flight):
+        """Wait until fewer than `in_flight` of the jobs sent are not done. Returns the moment, which is when the next is due."""
+        while sent - self._count() >= in_flight:
+            time.sleep(0.0005)
+        return monotonic_ns()
+
+    def _count(self):
+        try:
+            with open(self.path, "rb") as file:
+                return int.from_bytes(file.read(8), "little")
+        except OSError:
+            return 0
 
 
 def _await_start(path):

@@ -1,4 +1,4 @@
-"""The events as plain arrays, and what they add up to for each job: counts and moments, made when asked for, each once.
+"""The events as plain arrays, and what they add up to for each job: counts and moments, made when asked for.
 
 Jobs are dense numbers, so a count is one `bincount` and a first moment one scatter: linear, and no hashing. Ten
 million jobs are a normal size.
@@ -24,8 +24,14 @@ NO_JOB = np.iinfo(np.uint32).max
 """The job of an event that is about none."""
 
 Int64s = npt.NDArray[np.int64]
-Counts = npt.NDArray[np.uint32]
+Counts = npt.NDArray[np.uint16 | np.uint32]
 Made = TypeVar("Made")
+
+
+KEPT_BYTES = 600 * 2**20
+"""How much of what was made a `Tally` keeps; what was not used for longest is made again when it is asked for."""
+
+FEWEST_KEPT = 4
 
 
 class Columns:
@@ -73,7 +79,7 @@ class Tally:
 
     def __init__(self, columns: Columns, n_jobs: int) -> None:
         self._columns, self._n_jobs = columns, n_jobs
-        self._made: dict[tuple[str, Any], Any] = {}
+        self._made: dict[tuple[str, Any], Any] = {}  # In the order of use.
 
     def count(self, *kinds: Kind) -> Counts:
         """How many events of these kinds, together."""
@@ -115,13 +121,16 @@ class Tally:
         return self._once(("label", name), lambda: self._label(name))
 
     def _once(self, key: tuple[str, Any], make: Callable[[], Made]) -> Made:
-        if key not in self._made:
-            self._made[key] = make()
-        made: Made = self._made[key]
+        made: Made | None = self._made.pop(key, None)
+        self._made[key] = made = make() if made is None else made  # The latest used stands last.
+        while len(self._made) > FEWEST_KEPT and sum(array.nbytes for array in self._made.values()) > KEPT_BYTES:
+            del self._made[next(iter(self._made))]
         return made
 
     def _bincount(self, rows: Int64s) -> Counts:
-        return np.bincount(self._columns["job"][rows], minlength=self._n_jobs).astype(np.uint32)
+        counts = np.bincount(self._columns["job"][rows], minlength=self._n_jobs)
+        # Strictly less, so that one may be added.
+        return counts.astype(np.uint16 if counts.max(initial=0) < np.iinfo(np.uint16).max else np.uint32)
 
     def _scatter(self, rows: Int64s, column: str, nothing: int) -> Int64s:
         # Of several writes to one place the last stays (numpy: "Assigning values to indexed arrays").

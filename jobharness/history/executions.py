@@ -24,8 +24,7 @@ __all__ = ["Executions", "executions_of"]
 class Executions:
     """Arrays of shape (n,), one entry per `job.running`, in the order of time.
 
-    `row`: where it began; `job`; `process`; `begin_ns`; `end_ns`: `NEVER` for one that was cut off; `end_row`: -1
-    likewise;
+    `row`: where it began; `job`; `process`; `begin_ns`; `end_ns`: `NEVER` for one that was cut off;
     `end_kind`: a Kind, 0 likewise; `alive_ns`: the last moment at which it is known to have been under way, its end
     or, where it was cut off, the strike that hit it, or else its begin.
     """
@@ -35,7 +34,6 @@ class Executions:
     process: npt.NDArray[np.uint32]
     begin_ns: Int64s
     end_ns: Int64s
-    end_row: Int64s
     end_kind: npt.NDArray[np.uint8]
     alive_ns: Int64s
 
@@ -63,7 +61,7 @@ def executions_of(columns: Columns, tally: Tally, workers: npt.NDArray[np.uint32
     cut = np.flatnonzero(~ended)
     if len(cut):
         alive_ns[cut] = _struck_ns(columns, job[cut], pids[process[cut]], begin_ns[cut])
-    return Executions(row, job, process, begin_ns, end_ns, end_row, end_kind, alive_ns)
+    return Executions(row, job, process, begin_ns, end_ns, end_kind, alive_ns)
 
 
 def _several(tally: Tally) -> npt.NDArray[np.bool_]:

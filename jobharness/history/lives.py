@@ -45,14 +45,14 @@ def lives_of(tally: Tally) -> pl.DataFrame:
     where it never came) for each name of `MOMENTS`, `intended_ns` and `completed_ns`; `task` and `group` (u32, rows
     of texts).
     """
-    counts = {name: tally.count(kind) for name, kind in COUNTS.items()}
+    counts = {name: tally.count(kind).astype(np.uint32) for name, kind in COUNTS.items()}
     moments = {name: tally.first_ns(kind) for name, kind in MOMENTS.items()}
     moments |= {"intended_ns": tally.intended_ns, "completed_ns": tally.completed_ns}
     return pl.DataFrame(
         {
             "job": np.arange(len(tally.intended_ns), dtype=np.uint32),
             **counts,
-            "worker_lost": tally.deaths(Dead.WORKER_LOST),
+            "worker_lost": tally.deaths(Dead.WORKER_LOST).astype(np.uint32),
             **{name: _nullable(values) for name, values in moments.items()},
             "task": tally.label("task"),
             "group": tally.label("group"),

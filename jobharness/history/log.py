@@ -233,17 +233,24 @@ def load(path: Path) -> History:
     """
     about = about_of(path)
     try:
-        table = pl.read_parquet(path)
+        # Column by column: each comes in many chunks, and is in memory twice while they are joined.
+        events = pl.DataFrame([_column(path, name, kind) for name, kind in EVENT_SCHEMA.items()])
+        named = pl.scan_parquet(path).filter(pl.col("key_hi").is_not_null()).select("job", *JOB_SCHEMA)
+        jobs = named.collect(engine="streaming")
+        jobs = (jobs if jobs["job"].is_sorted() else jobs.sort("job")).select(list(JOB_SCHEMA))
     except (pl.exceptions.PolarsError, OSError) as error:
         raise _unreadable(path, error) from error
-    jobs = table.filter(pl.col("key_hi").is_not_null()).sort("job").select(list(JOB_SCHEMA))
     return History(
-        events=table.select(pl.col(name).cast(kind) for name, kind in EVENT_SCHEMA.items()),
+        events=events,
         jobs=jobs,
         processes=pl.DataFrame(about["processes"], schema=PROCESS_SCHEMA),
         texts=pl.Series("texts", about["texts"], dtype=pl.String),
         header=about["header"],
     )
+
+
+def _column(path: Path, name: str, kind: Any) -> pl.Series:
+    return pl.read_parquet(path, columns=[name]).to_series().cast(kind).rechunk()
 
 
 def about_of(path: Path) -> Mapping[str, Any]:

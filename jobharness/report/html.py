@@ -116,15 +116,24 @@ def _facts(account: Account) -> list[str]:
     workers = words.count(queue.get("workers", 1), "worker")
     each = f" of {queue['concurrency']}" if queue.get("concurrency") else ""
     pool = f" ({queue['pool']})" if queue.get("pool") else ""
-    arrivals = workload["arrivals"]
     facts = [
         f"{queue['adapter']} {app.get('version', '')}".strip(),
         about.get("broker") or scenario["broker"]["kind"],
         workers + each + pool,
-        f"{arrivals.get('process', 'poisson')} {arrivals['rate']:g}/s for {words.duration(workload['duration'])}",
+        _arrivals(workload),
         f"seed {about['seed']}",
     ]
     return facts + ([f"owner: {scenario['owner']}"] if scenario.get("owner") else [])
+
+
+def _arrivals(workload: Mapping[str, Any]) -> str:
+    """How jobs arrived, in a few words."""
+    arrivals = workload.get("arrivals") or {}
+    shape = f"trace {workload['trace']}" if "trace" in workload else str(arrivals.get("process", "poisson"))
+    rate = f" {arrivals['rate']:g}/s" if "rate" in arrivals else ""
+    jobs = f" {arrivals['jobs']} jobs" if "jobs" in arrivals else ""
+    lasting = f" for {words.duration(workload['duration'])}" if workload.get("duration") else ""
+    return shape + rate + jobs + lasting
 
 
 def _figures(account: Account) -> list[tuple[str, str, str]]:

@@ -21,8 +21,9 @@ def rehearse(parts: Parts) -> Iterator[str]:
         f"given by URL {parts.broker.url}" if broker.url else "started for the run on loopback"
     )
     yield f"  workers    {queue.workers} x {queue.adapter} ({queue.app}), restarted: {queue.restart}"
-    jobs = sum(1 for _ in planned_jobs(scenario.workload, scenario.seed))
-    yield f"  workload   {jobs} jobs within {scenario.workload.duration:g} s"
+    jobs = sum(1 for _ in planned_jobs(scenario.workload, scenario.seed, project=parts.project))
+    lasting = f" within {scenario.workload.duration:g} s" if scenario.workload.duration else ""
+    yield f"  workload   {jobs} jobs{lasting}"
     for armed, spec in zip(parts.faults, scenario.fault, strict=True):
         yield f"  fault      {_fault(armed, spec)}"
     for contract in parts.contracts:

@@ -120,7 +120,7 @@ class Run:
         with_broker = getattr(self.parts.queue, "inspected_with_broker", False)
         if not with_broker:
             self.app = inspect_app(self.parts, around, self.folder, self._mark)
-        jobs = planned_jobs(scenario.workload, scenario.seed, service.url if service is not None else "")
+        jobs = planned_jobs(scenario.workload, scenario.seed, service.url if service is not None else "", self.parts.project)
         write_plan(jobs, self.folder.plan, app=scenario.queue.app, library=self.parts.queue.agent_library())
 
         self._begin("provision")
@@ -285,6 +285,7 @@ class Run:
         if self._wire is not None:
             self._wire.check()
         self._read()
+        self._tell_done()
         if self._fleet is not None and self._conductor is not None:
             if self._phase == "workload" and self._conductor.act():
                 self._read()
@@ -299,6 +300,13 @@ class Run:
                 raise ProcessFailed("producer", f"ended with code {code} before its plan was sent", self._producer.log_tail())
         if now_ns() - self._shown_ns > SHOW_EVERY_S * NS_PER_S:
             self._show()
+
+    def _tell_done(self) -> None:
+        """In a closed loop the producer waits for jobs to be done, and only the records of the workers tell."""
+        arrivals = self.parts.scenario.workload.arrivals
+        if self._phase == "workload" and arrivals is not None and arrivals.process == "closed":
+            done = self._board.finished + self._board.dead
+            self.folder.plan.with_name(self.folder.plan.name + ".done").write_bytes(done.to_bytes(8, "little"))
 
     def _read(self) -> None:
         """Take in what was recorded since the last time."""
@@ -332,7 +340,8 @@ class Run:
             mask_log(written)
         shutil.rmtree(self.folder.records)
         shutil.rmtree(self.folder.data, ignore_errors=True)
-        self.folder.plan.with_name(self.folder.plan.name + ".go").unlink(missing_ok=True)
+        for further in (".go", ".done"):
+            self.folder.plan.with_name(self.folder.plan.name + further).unlink(missing_ok=True)
 
     def judge(self) -> tuple[Verdict, dict[str, Metric], list[Crossing]]:
         """The verdict, the metrics and what the gate says of them, from the saved History."""

@@ -1,4 +1,5 @@
-"""What do we run? The Scenario model (pydantic), its units, and the TOML loader. Pure: nothing is started or imported here."""
+"""What do we run? The Scenario model (pydantic), its units, and the TOML loader. Pure: nothing is started or
+imported here."""
 
 from jobharness.scenario.load import load_scenario
 from jobharness.scenario.model import Scenario

@@ -1,4 +1,5 @@
-"""Reads a scenario from a TOML file. Every mistake names the file, the key, what was expected and the nearest known name."""
+"""Reads a scenario from a TOML file. Every mistake names the file, the key, what was expected and the nearest known
+name."""
 
 from __future__ import annotations
 

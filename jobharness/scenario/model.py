@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, model_validator
 
+from jobharness.scenario.arrivals import Arrivals
 from jobharness.scenario.part import Part
 from jobharness.scenario.promises import ContractSpec
 from jobharness.scenario.units import Duration, Quantity, Rate, Share
@@ -46,13 +47,15 @@ class QueueSpec(Part):
     settings: dict[str, Any] = {}
     """Settings laid over the app's own, by the names the library gives them."""
     setup: tuple[tuple[str, ...], ...] = ()
-    """Commands run once before the first worker, such as migrations; the library's own where the broker is the run's."""
+    """Commands run once before the first worker, such as migrations; the library's own where the broker is the
+    run's."""
     methods: dict[str, str] = {}
     """Adapter "python": what a home-grown queue calls its put, reserve, run, settle, retry and bury."""
     ask: dict[str, str] = {}
     """Adapter "python": SQL for the broker: waiting, running, delayed, dead (each one number), held (job id, where)."""
     env: dict[str, str] = {}
-    """Environment variables for workers, producer and service; {broker.url}, {upstream.url} and {run.folder} are filled in."""
+    """Environment variables for workers, producer and service; {broker.url}, {upstream.url} and {run.folder} are
+    filled in."""
     python: str | None = None
     """A virtual environment, or an interpreter, in which the app lives; the harness's own where it is left out."""
     folder: str = "."
@@ -71,20 +74,23 @@ class BrokerSpec(Part):
     kind: str
     """Name of the kind of broker, such as "redis"."""
     url: str | None = None
-    """A server that runs already, on this machine; otherwise one is started: binary, wheel, container, in this order."""
+    """A server that runs already, on this machine; otherwise one is started: binary, wheel, container, in this
+    order."""
     port: int | None = Field(default=None, ge=1, le=65535)
     """A fixed port for the server that is started; a free one where it is left out."""
     provider: Literal["binary", "wheel", "container"] | None = None
     """The one provider to use, instead of the first that can."""
     image: str | None = None
-    """The container's image, where it is started in one; the kind's own choice (such as "redis:7") where it is left out."""
+    """The container's image, where it is started in one; the kind's own choice (such as "redis:7") where it is left
+    out."""
 
 
 class QuotaSpec(Part):
     """One quota of the upstream; who exceeds it gets a 429."""
 
     kind: Literal["token-bucket", "sliding-window", "concurrency"]
-    """"token-bucket": bursts up to the limit; "sliding-window": exact for every window; "concurrency": requests at once."""
+    """"token-bucket": bursts up to the limit; "sliding-window": exact for every window; "concurrency": requests at
+    once."""
     limit: int = Field(ge=1)
     """Requests per window, or at once."""
     window: Duration = Field(default=1.0, gt=0)
@@ -116,15 +122,6 @@ class ServiceSpec(Part):
     """How long it may take until then."""
 
 
-class Arrivals(Part):
-    """When jobs arrive."""
-
-    process: Literal["constant", "poisson"] = "poisson"
-    """"constant": evenly spaced; "poisson": independent arrivals at the mean rate."""
-    rate: Rate
-    """Mean arrivals per second, such as "50/s"."""
-
-
 class JobSpec(Part):
     """One kind of job in the mix: sent by calling its task, or by a request to the app's service."""
 
@@ -142,6 +139,12 @@ class JobSpec(Part):
     """Keyword arguments, filled in the same way."""
     options: dict[str, Any] = {}
     """What the library's own send call takes besides, such as countdown or priority."""
+    key: str = ""
+    """What order and limits go by, filled in likewise, such as "customer-{row.customer}"; "" is no key."""
+    rows: str | None = None
+    """A file (CSV, JSONL, Parquet) whose columns fill "{row.COLUMN}", a row a job."""
+    burst: int = Field(default=1, ge=1)
+    """Fan-out: how many such jobs are sent at each arrival."""
 
     @model_validator(mode="after")
     def _one_way_in(self) -> JobSpec:
@@ -153,18 +156,35 @@ class JobSpec(Part):
 
 
 class WorkloadSpec(Part):
-    """Which jobs arrive, when, with what arguments."""
+    """Which jobs arrive, when, with what arguments: `arrivals` with a `duration`, or a `trace` that is replayed."""
 
-    arrivals: Arrivals
-    duration: Duration = Field(gt=0)
-    """How long jobs arrive."""
-    job: tuple[JobSpec, ...] = Field(min_length=1)
+    arrivals: Arrivals | None = None
+    duration: Duration = Field(default=0.0, gt=0)
+    """How long jobs arrive; with a trace, what of it is replayed, and all of it where it is left out."""
+    job: tuple[JobSpec, ...] = ()
     locale: str = "en_US"
     """Locale of Faker's arguments."""
+    trace: str | None = None
+    """A recorded trace to replay, instead of `arrivals` (see `jobharness record`)."""
+    speed: float = Field(default=1.0, gt=0)
+    """With a trace: how many times faster than it was recorded."""
+    scale: float = Field(default=1.0, gt=0)
+    """With a trace: how many jobs are sent for each that was recorded."""
+    run_time: str | None = None
+    """With a trace: the keyword argument that tells a task its recorded run time, s."""
 
     @model_validator(mode="after")
-    def _some_weight(self) -> WorkloadSpec:
-        if not any(job.weight > 0 for job in self.job):
+    def _one_source(self) -> WorkloadSpec:
+        if (self.arrivals is None) == (self.trace is None):
+            raise ValueError("a workload has either `arrivals` or `trace`")
+        if self.arrivals is not None:
+            if self.duration <= 0 and self.arrivals.process not in ("backlog", "closed"):
+                raise ValueError("a workload with `arrivals` needs a `duration` of more than 0")
+            if not self.job:
+                raise ValueError("a workload with `arrivals` needs at least one [[workload.job]]")
+        elif any(job.task is None for job in self.job):
+            raise ValueError("with a trace, a [[workload.job]] says how a recorded `task` is called, and nothing else")
+        if self.job and not any(job.weight > 0 for job in self.job):
             raise ValueError("every job has weight 0, so there is nothing to send")
         return self
 
@@ -247,8 +267,8 @@ class ReportSpec(Part):
     """What a report shows."""
 
     mask: tuple[str, ...] = ()
-    """Further names of settings and arguments whose values are secret, such as "card_number"; passwords, tokens and keys always
-    are."""
+    """Further names of settings and arguments whose values are secret, such as "card_number"; passwords, tokens and
+    keys always are."""
 
 
 class DrainSpec(Part):
@@ -261,7 +281,8 @@ class DrainSpec(Part):
 
 
 class Scenario(Part):
-    """One scenario. `run it` means: provision, start workers, drive the workload while faults strike, heal, drain, judge."""
+    """One scenario. `run it` means: provision, start workers, drive the workload while faults strike, heal, drain,
+    judge."""
 
     title: str = Field(min_length=1)
     owner: str = ""

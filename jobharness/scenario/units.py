@@ -16,7 +16,8 @@ _RATE = re.compile(r"(\d+(?:\.\d+)?)\s*/\s*(s|min|m|h)")
 
 
 def parse_duration(value: Any) -> Any:
-    """Seconds of a duration such as "500ms", "10s" or "1m30s"; a plain number is refused, because its unit would be a guess.
+    """Seconds of a duration such as "500ms", "10s" or "1m30s"; a plain number is refused, because its unit would be
+    a guess.
 
     Raises: ValueError with what was seen and what is allowed.
     """

@@ -1,69 +1,114 @@
-"""Arguments from templates: "{faker.uuid4}", "{faker.pyint:min_value=1,max_value=9}", in any depth of lists and tables.
+"""Arguments from templates, in any depth of lists and tables:
 
-A string that is one placeholder becomes the value itself (a number stays a number); inside longer text it is written out.
+- `{faker.uuid4}`, `{faker.pyint:min_value=1,max_value=9}`: any provider of Faker, localised;
+- `{row.amount}`: a column of the job's file (CSV, JSONL, Parquet), a row a job, again from the top at its end;
+- `{hypothesis.integers:min_value=0}`: a strategy by name;
+- `{lognormal:median=2.0,sigma=1.0}`, `{pareto:low=1,alpha=1.5}`, `{empirical:values=1|2|2|9}`: numbers by
+  distribution, `fixed` by writing them.
+
+A string that is one placeholder becomes the value itself (a number stays a number); inside longer text it is written
+out.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterator, Mapping
 from random import Random
 from typing import Any
 
 from faker import Faker
 
 from jobharness.errors import ScenarioInvalid, nearest
+from jobharness.workload.distributions import DISTRIBUTIONS, sampler
+from jobharness.workload.strategies import examples
 
 __all__ = ["Arguments"]
 
-_PLACEHOLDER = re.compile(r"\{faker\.([a-z_0-9]+)(?::([^{}]*))?\}")
+_PLACEHOLDER = re.compile(r"\{(?:(faker|row|hypothesis)\.)?([A-Za-z_][A-Za-z_0-9]*)(?::([^{}]*))?\}")
+
+Value = Callable[[], Any]
 
 
 class Arguments:
-    """Fills templates from one seeded Faker. The same seed and the same order of calls give the same values.
+    """Fills templates from one seeded source. The same seed and the same order of calls give the same values.
 
-    Raises: ScenarioInvalid at once for a provider that Faker does not have, or that does not take what it is given.
+    Raises: ScenarioInvalid at once for what Faker, a distribution or a file does not have, or does not take.
     """
 
-    def __init__(self, templates: list[Any], locale: str, random: Random) -> None:
+    def __init__(
+        self, templates: list[Any], locale: str, random: Random, rows: Iterator[Mapping[str, Any]] | None = None
+    ) -> None:
         try:
-            self._faker = Faker(locale)
+            # One locale has one generator; without the proxy around it a value costs half.
+            self._faker = Faker(locale).factories[0]
         except AttributeError as error:
             raise ScenarioInvalid("workload", "locale", f"Faker has no locale {locale!r}") from error
+        self._known = {name for provider in self._faker.get_providers() for name in dir(provider) if not name.startswith("_")}
+        self._random, self._rows = random, rows
+        self._row: Mapping[str, Any] = next(rows) if rows is not None else {}
+        self._values: dict[str, Value] = {}
         for text in _strings(templates):
             for match in _PLACEHOLDER.finditer(text):
                 self._try(match)
         self._faker.seed_instance(random.getrandbits(64))
 
     def _try(self, match: re.Match[str]) -> None:
-        known = self._providers()
-        name = match.group(1)
-        if name not in known:
-            guess = nearest(name, known)
-            hint = f"; did you mean {guess!r}?" if guess else ""
-            raise ScenarioInvalid("workload.job", match.group(0), f"Faker has no provider {name!r}{hint}")
+        source, name, parameters = match.groups()
+        if source is None and name not in DISTRIBUTIONS:
+            return  # Braces that are none of ours, such as those of the service's own templates.
         try:
-            self._value(match)
+            value = self._source(source, name, _parameters(parameters or ""))
+            value()
+        except ScenarioInvalid:
+            raise
         except Exception as error:  # A provider may raise anything; all of it is about what the scenario asked for.
-            raise ScenarioInvalid("workload.job", match.group(0), f"Faker cannot make it: {error}") from error
+            maker = {"faker": "Faker", "hypothesis": "Hypothesis"}.get(source, "it")
+            raise ScenarioInvalid("workload.job", match.group(0), f"{maker} cannot make it: {error}") from error
+        self._values[match.group(0)] = value
 
-    def _providers(self) -> set[str]:
-        """What Faker can make: the public methods of its providers, and none of its own."""
-        return {name for provider in self._faker.get_providers() for name in dir(provider) if not name.startswith("_")}
+    def _source(self, source: str | None, name: str, parameters: dict[str, Any]) -> Value:
+        if source == "row":
+            return self._column(name)
+        if source == "hypothesis":
+            return examples(name, parameters, self._random.getrandbits(64))
+        if source is None:
+            return sampler(name, parameters, self._random)
+        if name not in self._known:
+            guess = nearest(name, self._known)
+            hint = f"; did you mean {guess!r}?" if guess else ""
+            raise ScenarioInvalid("workload.job", f"{{faker.{name}}}", f"Faker has no provider {name!r}{hint}")
+        provider = getattr(self._faker, name)
+        return lambda: _plain(provider(**parameters))
+
+    def _column(self, name: str) -> Value:
+        if self._rows is None:
+            raise ScenarioInvalid("workload.job", f"{{row.{name}}}", 'the job has no file of rows; add `rows = "FILE"`')
+        if name not in self._row:
+            known = ", ".join(self._row)
+            raise ScenarioInvalid("workload.job", f"{{row.{name}}}", f"its file has no column {name!r} (known: {known})")
+        return lambda: _plain(self._row[name])
+
+    def turn(self) -> None:
+        """Go to the next row of the file: the next job begins."""
+        if self._rows is not None:
+            self._row = next(self._rows)
 
     def fill(self, template: Any) -> Any:
         """The template with its placeholders filled, as JSON-able values."""
         if isinstance(template, str):
-            if whole := _PLACEHOLDER.fullmatch(template):
-                return self._value(whole)
-            return _PLACEHOLDER.sub(lambda match: str(self._value(match)), template)
+            if value := self._values.get(template):
+                return value()
+            return _PLACEHOLDER.sub(self._written, template) if "{" in template else template
         if isinstance(template, dict):
             return {key: self.fill(value) for key, value in template.items()}
         if isinstance(template, list | tuple):
             return [self.fill(value) for value in template]
         return template
 
-    def _value(self, match: re.Match[str]) -> Any:
-        return _plain(getattr(self._faker, match.group(1))(**_parameters(match.group(2) or "")))
+    def _written(self, match: re.Match[str]) -> str:
+        value = self._values.get(match.group(0))
+        return match.group(0) if value is None else str(value())
 
 
 def _plain(value: Any) -> Any:

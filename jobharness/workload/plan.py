@@ -10,6 +10,8 @@ from typing import Any, Protocol
 
 from jobharness.workload.arguments import Arguments
 from jobharness.workload.arrivals import ArrivalProcess, arrivals_ns
+from jobharness.workload.rows import endless_rows
+from jobharness.workload.trace import replayed
 
 __all__ = ["JobKind", "Workload", "planned_jobs", "write_plan"]
 
@@ -31,45 +33,95 @@ class JobKind(Protocol):
     def kwargs(self) -> Mapping[str, Any]: ...
     @property
     def options(self) -> Mapping[str, Any]: ...
+    @property
+    def key(self) -> str: ...
+    @property
+    def rows(self) -> str | None: ...
+    @property
+    def burst(self) -> int: ...
 
 
 class Workload(Protocol):
     """Which jobs arrive and when (see `scenario.model.WorkloadSpec`)."""
 
     @property
-    def arrivals(self) -> ArrivalProcess: ...
+    def arrivals(self) -> ArrivalProcess | None: ...
     @property
     def duration(self) -> float: ...
     @property
     def job(self) -> Sequence[JobKind]: ...
     @property
     def locale(self) -> str: ...
+    @property
+    def trace(self) -> str | None: ...
+    @property
+    def speed(self) -> float: ...
+    @property
+    def scale(self) -> float: ...
+    @property
+    def run_time(self) -> str | None: ...
 
 
-def planned_jobs(workload: Workload, seed: int, service_url: str = "") -> Iterator[dict[str, Any]]:
+class _Maker:
+    """Makes jobs of one kind, with its own stream of the seed."""
+
+    def __init__(self, job: JobKind, locale: str, random: Random, project: Path) -> None:
+        rows = endless_rows(project / job.rows) if job.rows is not None else None
+        self._job = job
+        self._arguments = Arguments([job.args, job.kwargs, job.options, job.key], locale, random, rows)
+
+    def make(self, service_url: str) -> dict[str, Any]:
+        """The next one, in the producer's form."""
+        job, fill = self._job, self._arguments.fill
+        if job.post is not None:
+            request = {"method": "POST", "url": service_url + job.post, "body": fill(job.kwargs), "job_id": job.job_id}
+            made: dict[str, Any] = {"http": request}
+        else:
+            made = {"task": job.task, "args": fill(job.args), "kwargs": fill(job.kwargs), "options": fill(job.options)}
+        if job.key:
+            made["group"] = str(fill(job.key))
+        self._arguments.turn()
+        return made
+
+
+def planned_jobs(workload: Workload, seed: int, service_url: str = "", project: Path = Path()) -> Iterator[dict[str, Any]]:
     """The jobs of the plan in order of arrival, in the form that the producer reads. Memory stays flat.
 
-    Arrivals, choice of job and arguments draw from three streams of the seed, so that a change of one leaves the others.
+    Arrivals, choice of job and the arguments of each kind draw from streams of the seed of their own, so that a
+    change of one leaves the others.
+    `project`: what paths of rows and traces are relative to.
     """
+    makers = [
+        _Maker(job, workload.locale, Random(f"{seed}:arguments:{number}"), project) for number, job in enumerate(workload.job)
+    ]
+    if workload.arrivals is None:
+        yield from _replay(workload, makers, Random(f"{seed}:scale"), service_url, project)
+        return
     choice = Random(f"{seed}:mix")
-    templates = [[job.args, job.kwargs, job.options] for job in workload.job]
-    arguments = Arguments(templates, workload.locale, Random(f"{seed}:arguments"))
     weights = [job.weight for job in workload.job]
-    for at_ns in arrivals_ns(workload.arrivals, workload.duration, Random(f"{seed}:arrivals")):
-        (job,) = choice.choices(workload.job, weights)
-        yield {"at_ns": at_ns, **_send(job, arguments, service_url)}
+    kinds = list(zip(workload.job, makers, strict=True))
+    in_flight = workload.arrivals.in_flight if workload.arrivals.process == "closed" else 0
+    duration_s = workload.duration or float("inf")
+    for at_ns in arrivals_ns(workload.arrivals, duration_s, Random(f"{seed}:arrivals")):
+        ((job, maker),) = choice.choices(kinds, weights) if len(kinds) > 1 else kinds
+        for _ in range(job.burst):
+            yield {"at_ns": at_ns, **({"in_flight": in_flight} if in_flight else {}), **maker.make(service_url)}
 
 
-def _send(job: JobKind, arguments: Arguments, service_url: str) -> dict[str, Any]:
-    if job.post is not None:
-        body = arguments.fill(job.kwargs)
-        return {"http": {"method": "POST", "url": service_url + job.post, "body": body, "job_id": job.job_id}}
-    return {
-        "task": job.task,
-        "args": arguments.fill(job.args),
-        "kwargs": arguments.fill(job.kwargs),
-        "options": arguments.fill(job.options),
-    }
+def _replay(
+    workload: Workload, makers: Sequence[_Maker], random: Random, service_url: str, project: Path
+) -> Iterator[dict[str, Any]]:
+    """The jobs of a trace. A task of [[workload.job]] is called as that says, any other with its recorded arguments,
+    if any."""
+    assert workload.trace is not None
+    known = {job.task: maker for job, maker in zip(workload.job, makers, strict=True)}
+    for one in replayed(project / workload.trace, workload.speed, workload.scale, workload.duration, random):
+        maker = known.get(one.task)
+        recorded: dict[str, Any] = {"task": one.task, "args": list(one.args), "kwargs": dict(one.kwargs), "options": {}}
+        call = maker.make(service_url) if maker else recorded
+        if workload.run_time is not None and one.run_time_s is not None:
+            call["kwargs"] = dict(call["kwargs"], **{workload.run_time: one.run_time_s})
+        yield {"at_ns": one.at_ns, **call}
 
 
 def write_plan(jobs: Iterable[Mapping[str, Any]], path: Path, *, app: str, library: str) -> int:

@@ -116,7 +116,7 @@ MISTAKES = [
     ('duration = "1s"', "duration = 5", ["workload.duration: 5 is not a duration"]),
     ('duration = "1s"', 'duration = "0s"', ["workload.duration: must be more than 0, not 0.0"]),
     ('rate = "5/s"', 'rate = "fast"', ["workload.arrivals.rate: 'fast' is not a rate", '"50/s"']),
-    ('rate = "5/s"', 'rate = "5/s", process = "possion"', ["workload.arrivals.process: must be 'constant' or 'poisson', not 'possion'; did you mean 'poisson'?"]),
+    ('rate = "5/s"', 'rate = "5/s", process = "possion"', ["workload.arrivals.process: must be 'constant', 'poisson',", "not 'possion'; did you mean 'poisson'?"]),
     ('task = "shop.charge"', 'task = "shop.charge"\nkwarg = {}', ["workload.job[0].kwarg: unknown key; did you mean 'kwargs'?"]),
     ('task = "shop.charge"', 'weight = 2', ["workload.job[0]: a job has either `task` or `post`"]),
     ('task = "shop.charge"', 'task = "shop.charge"\nweight = 0', ["workload: every job has weight 0"]),
