@@ -104,12 +104,13 @@ def subjects(wanted: list[str]) -> Iterator[Subject]:
 
 def main(wanted: list[str]) -> None:
     """Run every pair, or those that are named, and write the page; a pair that is not run keeps its line."""
-    kept = dict(_lines()) if PAGE.exists() else {}
     with tempfile.TemporaryDirectory() as reports:
         for subject in subjects(wanted):
             row = row_of(subject, Path(reports))
             sys.stdout.write(f"{row}\n")
             sys.stdout.flush()
+            # Read again: other pairs may be run at the same time.
+            kept = dict(_lines()) if PAGE.exists() else {}
             kept[subject.queue["adapter"], subject.broker["kind"]] = str(row)
             PAGE.write_text(HEAD + "".join(f"{line}\n" for _, line in sorted(kept.items())), encoding="utf-8")
 

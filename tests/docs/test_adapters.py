@@ -14,6 +14,18 @@ FILES = {
     for found in re.finditer(r"```(?:python|toml)\n# (\S+)\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
 }
 
+BROKER = """
+from jobharness.brokers.sqlite import SqliteBroker
+
+class TinyFile(SqliteBroker):
+    kind = "tinyfile"
+"""
+BROKER_ENTRY = """
+[project.entry-points."jobharness.brokers"]
+tinyfile = "tinyq_jobharness.broker:TinyFile"
+redis = "tinyq_jobharness.broker:TinyFile"
+"""
+
 pytestmark = pytest.mark.real
 
 
@@ -30,6 +42,10 @@ def project(tmp_path_factory):
         (source / name).parent.mkdir(parents=True, exist_ok=True)
         (source / name).write_text(text, encoding="utf-8")
     (source / "tinyq_jobharness" / "__init__.py").touch()
+    # The page says that a kind of broker is added in the same way; one is.
+    (source / "tinyq_jobharness" / "broker.py").write_text(BROKER, encoding="utf-8")
+    with (source / "pyproject.toml").open("a", encoding="utf-8") as more:
+        more.write(BROKER_ENTRY)
     pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", str(installed), str(source)]
     done = subprocess.run(pip, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
@@ -51,12 +67,30 @@ def test_kit_finds_no_fault_with_the_adapter_of_the_page(project):
     assert re.search(r"^13 passed", done.stdout, re.MULTILINE), done.stdout
 
 
-def test_entry_point_is_found_by_name(project):
-    ask = "from jobharness.catalog import queue_kind; print(queue_kind('tinyq').library)"
+def ask(project, question):
     folder, installed = project
     env = {**os.environ, "PYTHONPATH": str(installed)}
-    done = subprocess.run([sys.executable, "-c", ask], cwd=folder, env=env, capture_output=True, text=True, check=False)
+    return subprocess.run([sys.executable, "-c", question], cwd=folder, env=env, capture_output=True, text=True, check=False)
+
+
+def test_queue_of_a_third_party_is_found_by_its_entry_point(project):
+    done = ask(project, "from jobharness.catalog import queue_kind; print(queue_kind('tinyq').library)")
     assert done.stdout == "tinyq\n", done.stderr
+
+
+def test_broker_of_a_third_party_is_found_by_its_entry_point(project):
+    done = ask(project, "from jobharness.catalog import broker_kind; print(broker_kind('tinyfile').kind)")
+    assert done.stdout == "tinyfile\n", done.stderr
+
+
+def test_no_third_party_takes_the_name_of_a_kind_of_ours(project):
+    done = ask(project, "from jobharness.catalog import broker_kind; print(broker_kind('redis').__module__)")
+    assert done.stdout == "jobharness.brokers.redis\n", done.stderr
+
+
+def test_doctor_lists_the_pairs_of_a_third_party(project):
+    done = run(project, "jobharness.cli.main", "doctor")
+    assert "tinyq on sqlite" in done.stdout, done.stdout + done.stderr
 
 
 DEFECTS = {
