@@ -28,6 +28,7 @@ WAIT_S = 120.0
 POLL_S = 0.001
 COARSE_NS = 50_000_000
 LOOK_AT = 64 * 1024
+ENDING = ("COMMIT", "END", "ROLLBACK")
 _FIRST_WORD = re.compile(r"(?:\s|--[^\n]*\n|/\*.*?\*/|\()*([A-Za-z]+)", re.S)
 
 
@@ -71,18 +72,20 @@ class Steps:
         self._enqueued = Enqueued(records)
         self._armed, self._seen_ns = [], 0
 
-    def around(self, sql, values, context, run):
-        """Carry out a statement by `run()`, and what is armed at it before, after or instead. `context`: the rows read last."""
+    def around(self, sql, values, connection, run):
+        """Carry out a statement by `run()`, and what is armed at it before, after or instead."""
         armed = self._read()
         if not armed:
             return run()
         word = _FIRST_WORD.match(sql)
         command = word.group(1).upper() if word else ""
         raw = (sql.encode("utf-8", "replace") + b" " + _bytes_of(values))[:LOOK_AT]
+        before, ends = connection.jobharness_before, command in ENDING
+        connection.jobharness_before = b"" if ends else (before + b" " + raw)[-LOOK_AT:]
         for step in armed:
             if not _fits(step, command, raw, self.recorder.name):
                 continue
-            jobs = self._jobs(raw, context)
+            jobs = self._jobs(raw, before if ends else b"", connection.jobharness_rows)
             if step["job"] is not None and not any(step["job"] in ("any", number, name) for number, _, name in jobs):
                 continue
             place = self._claim(step)
@@ -102,10 +105,11 @@ class Steps:
             self._armed, self._seen_ns = armed, changed_ns
         return self._armed
 
-    def _jobs(self, raw, context):
-        """`[(number, key, id)]` that the statement names; else those that the rows read last name."""
+    def _jobs(self, *places):
+        """`[(number, key, id)]` that the statement names; else the transaction that it ends; else the rows read last."""
         known = [(number, key, name) for number, (key, name) in enumerate(self._enqueued.jobs(), start=1)]
-        return [job for job in known if _names(job, raw)] or [job for job in known if _names(job, context)]
+        found = ([job for job in known if _names(job, place)] for place in places)
+        return next(filter(None, found), [])
 
     def _claim(self, step):
         """The number of this strike, or None when it is not one that counts: each fitting statement is counted by one process."""
@@ -188,7 +192,8 @@ def _watched_connection(given, steps):
     """A subclass of the caller's own connection class. Cursors it makes are watched, too."""
 
     class Watched(given):
-        jobharness_rows = b""
+        jobharness_rows = b""  # Read last.
+        jobharness_before = b""  # Statements since the last COMMIT.
 
         def cursor(self, factory=None):
             return super().cursor(_watched_cursor(factory or sqlite3.Cursor, steps))
@@ -205,12 +210,12 @@ def _watched_connection(given, steps):
         def commit(self):
             if not self.in_transaction:
                 return super().commit()
-            return steps.around("COMMIT", (), self.jobharness_rows, super().commit)
+            return steps.around("COMMIT", (), self, super().commit)
 
         def rollback(self):
             if not self.in_transaction:
                 return super().rollback()
-            return steps.around("ROLLBACK", (), self.jobharness_rows, super().rollback)
+            return steps.around("ROLLBACK", (), self, super().rollback)
 
         def __exit__(self, kind, error, traceback):
             if kind is None:
@@ -231,7 +236,7 @@ def _watched_connection(given, steps):
 def _watched_cursor(given, steps):
     class Watched(given):
         def _around(self, sql, values, run):
-            answer = steps.around(sql, values, self.connection.jobharness_rows, run)
+            answer = steps.around(sql, values, self.connection, run)
             return self if answer is None else answer
 
         def execute(self, sql, *parameters):

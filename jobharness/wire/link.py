@@ -74,6 +74,7 @@ class Link:
         self.lose_replies: dict[int, Step] = {}  # Number of a command -> the fault that its reply is lost to.
         self.close_after_s = 0.0
         self._early: list[bytes] = []
+        self._linked = False
         self._kept: list[tuple[Direction, bytes]] = []
         self._delayed: dict[tuple[Direction, int], deque[tuple[float, Message, Callable[[], None]]]] = {}
         self._ended = [False, False]
@@ -99,6 +100,9 @@ class Link:
             for data in self._early:
                 transport.write(data)
             self._early.clear()
+            self._linked = True
+            if self._ended[Direction.TO_BROKER]:
+                self._pass_end(Direction.TO_BROKER)
 
     def ended(self, way: Direction) -> None:
         """One end will send no more. The other is told once everything before has left."""
@@ -116,6 +120,8 @@ class Link:
             then()
 
     def _pass_end(self, way: Direction) -> None:
+        if not self._linked and way is Direction.TO_BROKER:
+            return  # What was sent before the broker was reached goes there first, see `connected`.
         transport = self.sides[1 - way].transport
         if all(self._ended) or transport is None or not transport.can_write_eof():
             self.abandon()
@@ -131,7 +137,7 @@ class Link:
             self.ended(way)
         self.pipes[1 - way].drop()
         self.pipes[1 - way].write = _nowhere
-        if not self.closed:
+        if not self.closed and self._linked:
             self.pipes[way].finish(lambda: self._after_close_delay(self.abandon))
         self._forget_if_over()
 

@@ -126,6 +126,8 @@ class Listener:
 
     def strike(self, link: Link, message: Message) -> bool:
         """Let the armed steps look at a message. True when one of them has dealt with it."""
+        if not any(step.waits or step.holding for step in self.steps):
+            return False
         jobs: list[Job] | None = None
         for step in self.steps:
             if jobs is None:

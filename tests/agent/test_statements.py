@@ -17,6 +17,7 @@ from jobharness.history import log
 from jobharness.history.event import Kind
 from jobharness.processes.process import wait_for
 from jobharness.wire.statements import Statements
+from tests.support.interpreters import VERSIONS, interpreter
 
 AGENT_PATH = Path(__file__).parents[2] / "jobharness" / "agent" / "path"
 FIRST, SECOND = "0b7f2c1e-0000-4000-8000-000000000001", "0b7f2c1e-0000-4000-8000-000000000002"
@@ -88,6 +89,16 @@ def stage(tmp_path):
 def test_nothing_armed_changes_nothing(stage):
     assert stage.said() == [f"done {FIRST}", f"done {SECOND}"]
     assert stage.rows() == [("done", 1), ("done", 1)]
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_every_python_of_an_app_is_struck_in_the_same_way(stage, version):
+    python = interpreter(version)
+    if python is None:
+        pytest.skip(f"there is no Python {version} on this machine")  # As everywhere: Debian has one version only.
+    stage.statements.arm("lost", "COMMIT job=2", "lose")
+    assert stage.said(python=python) == [f"done {FIRST}", f"failed {SECOND} disk I/O error"]
+    assert stage.rows() == [("done", 1), ("waiting", 0)]
 
 
 def test_lost_statement_of_one_job_fails_and_is_not_carried_out(stage):

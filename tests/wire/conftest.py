@@ -80,14 +80,14 @@ class Wired:
 
 @pytest.fixture
 def wired(broker, site, tmp_path):
-    """`wired(kind, gated=True)`: a proxy before a running server of that kind, with records of its own."""
+    """`wired(kind, gated=True, env=None)`: a proxy before a running server of that kind, with records of its own."""
     wires = []
 
-    def start(kind, gated=True):
+    def start(kind, gated=True, env=None):
         server = broker(kind)
         (tmp_path / "records").mkdir(exist_ok=True)
         wire = WirePlan.before(server.url, gated).make(server.url)
-        wire.start(Site(site.data, site.logs, tmp_path / "records", site.mark, site.env))
+        wire.start(Site(site.data, site.logs, tmp_path / "records", site.mark, {**site.env, **(env or {})}))
         wires.append(wire)
         return Wired(wire, tmp_path / "records")
 

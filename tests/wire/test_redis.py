@@ -237,6 +237,51 @@ def test_end_of_a_connection_arrives_late(wired, client):
     assert wait_for(lambda: "closing" not in [entry["name"] for entry in watcher.client_list()], 10)
 
 
+def test_what_a_client_sent_before_it_left_still_arrives(wired, client):
+    through, queue = wired("redis"), f"q-{uuid.uuid4()}".encode()
+    with socket.create_connection(("127.0.0.1", through.wire.listen("worker-1")), 5) as raw:
+        raw.sendall(b"*3\r\n$5\r\nLPUSH\r\n$%d\r\n%s\r\n$1\r\nx\r\n" % (len(queue), queue))
+    watcher = client(through, "worker-2")
+    assert wait_for(lambda: watcher.llen(queue) == 1, 10)
+
+
+def test_transcript_has_every_message_with_its_size_and_job(wired, client):
+    through, job = wired("redis"), str(uuid.uuid4())
+    conn = client(through)
+    conn.ping()
+    through.enqueued(job)
+    through.wire.transcribe(True)
+    conn.lpush(f"q-{uuid.uuid4()}", job)
+    through.wire.transcribe(False)
+    conn.ping()
+    history = log.gather(through.records, {})
+    found = [(history.text(row["task"]), row["value"] > 0, row["job"] is not None) for row in _rows(history, Kind.BROKER_MESSAGE)]
+    assert found == [("LPUSH", True, True), ("LPUSH", False, True)]
+
+
+def test_two_faults_at_the_same_message_strike_one_after_the_other(wired, client):
+    through, queue = wired("redis"), f"q-{uuid.uuid4()}"
+    conn = client(through)
+    conn.ping()
+    through.wire.arm("first", "LPUSH", "repeat")
+    through.wire.arm("second", "LPUSH", "repeat")
+    assert conn.lpush(queue, "x") == 1
+    assert conn.llen(queue) == 2
+    conn.lpush(queue, "y")
+    assert conn.llen(queue) == 4
+
+
+def _rows(history, *kinds):
+    return list(history.of(*kinds).collect().iter_rows(named=True))
+
+
+def test_proxy_works_without_uvloop(wired, client, tmp_path, monkeypatch):
+    (tmp_path / "uvloop.py").write_text("raise ImportError")
+    through = wired("redis", env={"PYTHONPATH": str(tmp_path)})
+    conn = client(through)
+    assert conn.set("big", bytes(1_000_000)) and len(conn.get("big")) == 1_000_000
+
+
 def test_proxy_ends_when_its_harness_does(wired):
     through = wired("redis")
     process = through.wire._process
