@@ -7,11 +7,13 @@ nothing. It takes a few minutes a pair at most: a job that does not come back is
 from __future__ import annotations
 
 import importlib
+import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 
 from jobharness.conformance import Subject
 from jobharness.contracts.contract import Word
@@ -97,9 +99,20 @@ def _outcome(result: Result) -> str:
 def subjects(wanted: list[str]) -> Iterator[Subject]:
     """The subjects of the conformance kit that have a job long enough to be killed in."""
     for path in sorted((ROOT / "tests" / "conformance" / "subjects").glob("*.py")):
-        for subject in importlib.import_module(f"tests.conformance.subjects.{path.stem}").SUBJECTS:
+        module = importlib.import_module(f"tests.conformance.subjects.{path.stem}")
+        for subject in module.SUBJECTS:
             if "time_out" in subject.jobs and (not wanted or subject.name in wanted):
-                yield subject
+                yield _in_its_environment(module, subject)
+
+
+def _in_its_environment(module: ModuleType, subject: Subject) -> Subject:
+    """The subject on the newest version of its library, which may not be installed where this runs."""
+    environments = importlib.import_module("tests.support.environments")
+    place = environments.wanted(module, "NEWEST", subject.broker["kind"])
+    if place is None:
+        return subject
+    python, requirements = place
+    return subject.with_queue(python=str(environments.environment(*requirements, python=shutil.which(python) or sys.executable)))
 
 
 def main(wanted: list[str]) -> None:

@@ -16,7 +16,7 @@ import pytest
 
 from jobharness.catalog import broker_kind, queue_kind
 from jobharness.conformance import CHECKS, observe
-from tests.support.environments import environment
+from tests.support.environments import environment, wanted
 from tests.support.require import missing
 
 PROJECT = Path(__file__).parents[2]
@@ -26,15 +26,10 @@ MODULES = [
 ]
 
 
-def _wanted(module, which, subject):
-    wanted = getattr(module, which, None)
-    return wanted[subject.broker["kind"]] if isinstance(wanted, dict) else wanted
-
-
 SUBJECTS = [(module, subject) for module in MODULES for subject in module.SUBJECTS]
-NEWEST = {subject.name: (subject, _wanted(module, "NEWEST", subject)) for module, subject in SUBJECTS}
+NEWEST = {subject.name: (subject, wanted(module, "NEWEST", subject.broker["kind"])) for module, subject in SUBJECTS}
 OLDEST = {
-    f"{subject.name}, oldest": (subject, _wanted(module, "OLDEST", subject))
+    f"{subject.name}, oldest": (subject, wanted(module, "OLDEST", subject.broker["kind"]))
     for module, subject in SUBJECTS
     if hasattr(module, "OLDEST")
 }
@@ -46,10 +41,10 @@ pytestmark = pytest.mark.real
 @pytest.fixture(scope="module", params=CASES)
 def evidence(request, tmp_path_factory):
     """What was seen of one subject in one environment; made once for all checks."""
-    subject, wanted = CASES[request.param]
+    subject, place = CASES[request.param]
     _need_broker(subject.broker["kind"])
-    if wanted is not None:
-        subject = subject.with_queue(python=str(_environment(*wanted)))
+    if place is not None:
+        subject = subject.with_queue(python=str(_environment(*place)))
     else:
         _need_library(queue_kind(subject.queue["adapter"]).library)
     return observe(subject, PROJECT, tmp_path_factory.mktemp("conformance"))

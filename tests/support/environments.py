@@ -7,7 +7,15 @@ import subprocess
 import sys
 from pathlib import Path
 
-__all__ = ["environment"]
+__all__ = ["environment", "wanted"]
+
+
+def wanted(module, which: str, broker: str):
+    """`(python, requirements)` that a module of conformance subjects names as `which` (NEWEST, OLDEST), alone or by kind of broker;
+    None where it names none.
+    """
+    named = getattr(module, which, None)
+    return named[broker] if isinstance(named, dict) else named
 
 
 def environment(*requirements: str, python: str = sys.executable) -> Path:

@@ -1,7 +1,7 @@
 """SAQ 0.12 and newer. Its hooks belong to the app (before_process …), so its methods are wrapped:
 
-- `Queue.enqueue`, `.retry`, `.finish` and `.sweep` (saq/queue.py, later saq/queue/base.py and its kinds): enqueue, retried, dead,
-  settled, and jobs whose worker is gone;
+- `Queue.enqueue`, `.retry` and `.finish` (saq/queue.py, later saq/queue/base.py): enqueue, retried, dead, settled; a job whose
+  worker is gone is finished with the error "swept";
 - the functions of a `Worker`, `dequeue` of its queue, and `Worker.worker_info` or `Queue.stats`: running, finished, failed, timed
   out; received; ready;
 - `Worker.schedule` and `.stop` (saq/worker.py): ticks, stopping.
@@ -26,7 +26,6 @@ WORKER_SETTINGS = (
 )  # fmt: skip
 
 _cron = contextvars.ContextVar("jobharness_cron", default=False)
-_sweeping = contextvars.ContextVar("jobharness_sweeping", default=False)
 
 
 def attach(recorder, settings):
@@ -122,8 +121,7 @@ def _outcomes(recorder, executions):
         asked_ns, attempt = time.monotonic_ns(), job.attempts
         _note_timeout(recorder, executions, job)
         answer = await original(self, job, error)
-        if not _sweeping.get():
-            executions.take(job.key)
+        executions.take(job.key)
         delay_ns = int(vars(job).pop("jobharness_delay_s", 0) * 1e9)
         key = recorder.job(job.key)[0]
         record(events.JOB_RETRIED, key, delay_ns, attempt, recorder.text(job.function), time_ns=asked_ns)
@@ -134,33 +132,20 @@ def _outcomes(recorder, executions):
         _note_timeout(recorder, executions, job)
         answer = await original(self, job, status, **kwargs)
         overran = executions.late(job.key)
-        key, ended = recorder.job(job.key)[0], None if _sweeping.get() else executions.take(job.key)
+        key, ended = recorder.job(job.key)[0], executions.take(job.key)
         if status.value != "complete":
-            reason = _death(status, ended, overran)
+            swept = kwargs.get("error") == getattr(self, "swept_error_message", "swept")
+            reason = events.DEAD_WORKER_LOST if swept else _death(status, ended, overran)
             lines = (kwargs.get("error") or "").strip().splitlines()
             words = recorder.text(lines[-1][:500] if lines else status.value)
             record(events.JOB_DEAD, key, reason, job.attempts, recorder.text(job.function), words)
         record(events.JOB_SETTLED, key)
         return answer
 
-    for kind in [Queue, *Queue.__subclasses__()]:
-        if "sweep" in vars(kind):
-            _wrap_sweep(kind)
-
-
-def _wrap_sweep(kind):
-    @wrap(kind, "sweep")
-    async def sweep(original, *args, **kwargs):
-        token = _sweeping.set(True)
-        try:
-            return await original(*args, **kwargs)
-        finally:
-            _sweeping.reset(token)
-
 
 def _note_timeout(recorder, executions, job):
     """A plain function cannot be cancelled: that its time is over shows only in what SAQ does with the job."""
-    found = None if _sweeping.get() else executions.by_key.get(job.key)
+    found = executions.by_key.get(job.key)
     if found and not found["ended"] and executions.late(job.key):
         executions.end(job.key, late=True)
         name = recorder.text(job.function)
@@ -168,8 +153,6 @@ def _note_timeout(recorder, executions, job):
 
 
 def _death(status, ended, overran):
-    if _sweeping.get():
-        return events.DEAD_WORKER_LOST
     if status.value == "aborted":
         return events.DEAD_REVOKED
     if ended is None:
