@@ -85,7 +85,8 @@ def _taking(recorder, settings):
     def init(original, self, *args, **kwargs):
         kwargs.update((name, value) for name, value in settings.items() if name in SETTINGS)
         original(self, *args, **kwargs)
-        self.jobharness_jobs = {}  # What became of the execution of each job: (attempt, exception or None).
+        self.jobharness_jobs = {}  # What became of the execution of each job: (attempt, exception or None, whether it was late).
+        self.jobharness_began = {}
         for function in self.functions.values():
             if not hasattr(function.coroutine, "jobharness"):
                 function.coroutine = _recorded(recorder, self, function)
@@ -101,10 +102,12 @@ def _taking(recorder, settings):
     async def run_job(original, self, job_id, score):
         key, words = recorder.job(job_id)
         recorder.record(events.JOB_RECEIVED, key, 0, 0, 0, words)
+        self.jobharness_began[job_id] = time.monotonic()
         try:
             return await original(self, job_id, score)
         finally:
             self.jobharness_jobs.pop(job_id, None)
+            self.jobharness_began.pop(job_id, None)
 
     for handler in ("handle_sig", "handle_sig_wait_for_completion"):
         if hasattr(Worker, handler):
@@ -122,7 +125,8 @@ def _recorded(recorder, worker, function):
         job_id, attempt = ctx["job_id"], ctx["job_try"]
         (key, words), name = recorder.job(job_id), recorder.text(function.name)
         limit_s = worker.job_timeout_s if function.timeout_s is None else function.timeout_s
-        began_s = time.monotonic()
+        # From when arq began with the job: its own clock for the limit starts before the first line of the function runs.
+        began_s = worker.jobharness_began.get(job_id, time.monotonic())
         worker.jobharness_jobs[job_id] = (attempt, None, False)
         record(events.JOB_RUNNING, key, 0, attempt, name, words)
         try:

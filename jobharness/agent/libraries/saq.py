@@ -42,9 +42,9 @@ class _Executions:
     def __init__(self):
         self.by_key, self.lock = {}, threading.Lock()
 
-    def begin(self, key, limit_s):
+    def begin(self, key, limit_s, began_s):
         with self.lock:
-            self.by_key[key] = {"began_s": time.monotonic(), "limit_s": limit_s, "error": None, "ended": False, "late": False}
+            self.by_key[key] = {"began_s": began_s, "limit_s": limit_s, "error": None, "ended": False, "late": False}
 
     def late(self, key):
         found = self.by_key.get(key)
@@ -198,6 +198,7 @@ def _working(recorder, settings, executions):
             tell("taking")
             job = await original(*args, **kwargs)
             if job is not None:
+                job.jobharness_taken_s = time.monotonic()
                 key, words = recorder.job(job.key)
                 recorder.record(events.JOB_RECEIVED, key, 0, job.attempts + 1, recorder.text(job.function), words)
             return job
@@ -216,7 +217,8 @@ def _recorded(recorder, executions, name, function):
     def begin(context):
         job = context["job"]
         (key, words), text = recorder.job(job.key), recorder.text(name)
-        executions.begin(job.key, job.timeout)
+        # From when the job was taken: SAQ's own clock for the limit starts before the first line of the function runs.
+        executions.begin(job.key, job.timeout, getattr(job, "jobharness_taken_s", time.monotonic()))
         recorder.record(events.JOB_RUNNING, key, 0, job.attempts, text, words)
         return job, key, job.attempts, text
 
