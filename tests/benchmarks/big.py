@@ -110,7 +110,7 @@ class _Table:
         return table.sort("time_ns", maintain_order=True).rechunk()
 
 
-def clean_history(n_jobs: int, seed: int = 1) -> History:
+def clean_history(n_jobs: int, seed: int = 1, crashes: bool = True) -> History:
     """A History of `n_jobs` jobs, about 4.5 events each, in which every contract of `CLEAN` holds."""
     random = np.random.default_rng(seed)
     table = _Table()
@@ -138,7 +138,7 @@ def clean_history(n_jobs: int, seed: int = 1) -> History:
     worker = (FIRST_WORKER + random.integers(0, WORKERS, n_jobs)).astype(np.uint32)
     attempt_one = {"process": worker, "task": task, "attempt": 1}
     table.add(Kind.JOB_RUNNING, running, job, **attempt_one)
-    second = _second_runs(table, job, running, took, worker, task)
+    second = _second_runs(table, job, running, took, worker, task, crashes)
     once = ~second
     dead = once & (job % 500 == 11)
     good = once & ~dead
@@ -150,10 +150,10 @@ def clean_history(n_jobs: int, seed: int = 1) -> History:
 
 
 def _second_runs(
-    table: _Table, job: np.ndarray, running: np.ndarray, took: np.ndarray, worker: np.ndarray, task: np.ndarray
+    table: _Table, job: np.ndarray, running: np.ndarray, took: np.ndarray, worker: np.ndarray, task: np.ndarray, crashes: bool
 ) -> np.ndarray:
     """Retries of jobs that fail and reruns of jobs that are cut off; which jobs they are, (n_jobs,) bool."""
-    retried, cut = job % 33 == 5, job % 200 == 9
+    retried, cut = job % 33 == 5, (job % 200 == 9) & crashes
     retried &= ~cut
     failed_at = (running + took)[retried]
     table.add(Kind.JOB_FAILED, failed_at, job[retried], process=worker[retried])
