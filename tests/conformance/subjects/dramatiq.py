@@ -14,7 +14,8 @@ QUEUE = {
     "adapter": "dramatiq",
     "app": "scenarios.apps.conformance.dramatiq:broker",
     "concurrency": 4,
-    "env": {"BROKER_URL": "{broker.url}"},
+    # The second for Dramatiq 1, whose middleware Prometheus serves metrics to the world otherwise.
+    "env": {"BROKER_URL": "{broker.url}", "dramatiq_prom_host": "127.0.0.1"},
 }
 
 SUBJECTS = [Subject(f"dramatiq on {broker}", QUEUE, {"kind": broker}, JOBS) for broker in ("redis", "rabbitmq")]
