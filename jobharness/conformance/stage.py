@@ -26,6 +26,7 @@ from jobharness.queues.queue import ListsDead, reported_kinds
 from jobharness.runner.fleet import Fleet
 from jobharness.runner.folder import new_folder
 from jobharness.runner.inspection import inspect_app
+from jobharness.runner.setup import set_up
 from jobharness.runner.surroundings import Surroundings
 from jobharness.workload.plan import write_plan
 
@@ -77,10 +78,15 @@ class _Stage:
         stack.enter_context(Guardian(self._mark))
         self._follower = Follower(self._folder.records)
         self._around = self._surroundings()
-        self._app = inspect_app(self._parts, self._around, self._folder, self._mark)
-        self._subject = subject.less(self._app.missing)
+        with_broker = getattr(self._parts.queue, "inspected_with_broker", False)
+        if not with_broker:
+            self._app = inspect_app(self._parts, self._around, self._folder, self._mark)
         stack.callback(self._parts.broker.stop)
         self._parts.broker.start(self._site())
+        set_up(self._parts, self._around, self._site())
+        if with_broker:
+            self._app = inspect_app(self._parts, self._around, self._folder, self._mark)
+        self._subject = subject.less(self._app.missing)
         self._fleet = Fleet(self._parts.scenario.queue, self._around, self._folder, self._recorder, self._mark)
         stack.callback(self._fleet.stop, 0)
         self._sent: dict[str, int] = {}

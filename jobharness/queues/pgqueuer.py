@@ -64,13 +64,13 @@ class PgqueuerQueue:
         return "pgqueuer"
 
     def counts(self, broker: Broker, app: App) -> Counts:
-        """By status: queued (delayed where it is to run later), picked, and failed where the entrypoint holds those."""
+        """By status: queued (delayed where it is to run later), picked, and failed where an entrypoint holds any."""
         states = {state: int(count) for state, count in ask_sql(broker, STATES.format(table=_table(app)))}
         return Counts(
             waiting=states.get("queued", 0),
             running=states.get("picked", 0),
             delayed=states.get("delayed", 0),
-            dead=states.get("failed", 0),
+            dead=states.get("failed"),
         )
 
     def held(self, broker: Broker, app: App) -> Iterable[Held]:

@@ -94,7 +94,8 @@ def _amqp_counts(broker: MessageQueues, app: App) -> Counts:
         return sum(totals[name].ready for name, its in queues.items() if its == state and name in totals)
 
     running = sum(totals[name].unacknowledged or 0 for name in queues if name in totals)
-    return Counts(waiting=ready("waiting"), running=running, delayed=ready("delayed"), dead=ready("dead"))
+    # Nothing tells of the dead: taskiq acknowledges a job that failed, and its dead-letter queue is for what RabbitMQ gave up.
+    return Counts(waiting=ready("waiting"), running=running, delayed=ready("delayed"))
 
 
 def _amqp_held(broker: MessageQueues, app: App) -> Iterator[Held]:

@@ -27,7 +27,8 @@ def make_broker(url):
     if url.startswith("nats"):
         from taskiq_nats import PullBasedJetStreamBroker
 
-        return PullBasedJetStreamBroker(url)
+        # Without a timeout of its own an idle worker does not notice SIGTERM.
+        return PullBasedJetStreamBroker(url, pull_consume_timeout=1.0)
     import taskiq_redis
 
     # Streams, which acknowledge, came with taskiq-redis 1.0.3; before it there is the list, which does not.

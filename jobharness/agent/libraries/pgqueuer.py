@@ -225,13 +225,14 @@ class Sender:
         self.manager = getattr(manager, "qm", manager)
 
     def send(self, task, args, kwargs, options):
-        """Enqueue one job and return its id: `kwargs` as JSON are the payload, or else the one text in `args`.
+        """Enqueue one job and return its id: `kwargs` as JSON are the payload, or else the one of `args`, a text as it is.
 
         `options` go to `enqueue` (priority, execute_after in seconds, dedupe_key …).
         """
         if task not in self.manager.entrypoint_registry:
             raise KeyError(task)
-        payload = json.dumps(kwargs).encode() if kwargs else args[0].encode() if args else None
+        content = kwargs or (args[0] if args else None)
+        payload = None if content is None else (content if isinstance(content, str) else json.dumps(content)).encode()
         if "execute_after" in options:
             options = dict(options, execute_after=datetime.timedelta(seconds=options["execute_after"]))
         return self.loop.send(self.manager.queries.enqueue(task, payload, **options))[0]

@@ -10,6 +10,7 @@ import datetime
 import json
 import os
 import time
+from inspect import signature
 
 from .. import enqueue, events
 from ..wrapping import one_line, wrap
@@ -185,9 +186,10 @@ class Sender:
 
     def send(self, task, args, kwargs, options):
         """Enqueue one job and return its id; `options` go to `Task.configure` (schedule_in, priority, queue, lock …)."""
-        if args:
-            raise TypeError("procrastinate's jobs take keyword arguments only: use kwargs instead of args")
         found = self.app.tasks[task]
+        if args:  # Its jobs have keyword arguments only.
+            names = list(signature(found.func).parameters)[int(found.pass_context) :]
+            kwargs = dict({names[place]: value for place, value in enumerate(args)}, **kwargs)
         return (found.configure(**options) if options else found).defer(**kwargs)
 
     def close(self):

@@ -103,9 +103,14 @@ class Retry(Settle):
 
 
 class Bury(Settle):
-    """A job is given up."""
+    """A job is given up: that settles it."""
 
     kind = events.JOB_DEAD
+
+    def after(self, recorder, call, state, answer):
+        super().after(recorder, call, state, answer)
+        if answer is not False:
+            write(recorder, events.JOB_SETTLED, call.job)
 
 
 KINDS = {"put": Put, "reserve": Reserve, "run": Run, "settle": Settle, "renew": Renew, "retry": Retry, "bury": Bury}
@@ -297,7 +302,7 @@ def inspect(app):
     )
     kinds = {"settle": "job.settled", "renew": "job.lease_extended", "retry": "job.retried", "bury": "job.dead"}
     return {
-        "version": str(getattr(module, "__version__", "home-grown")),
+        "version": str(getattr(module, "__version__", "0, home-grown")),
         "settings": settings,
         "tasks": {str(name): {} for name in tasks},
         "missing": {kinds[verb]: "the queue has no %r" % verb for verb in absent},

@@ -17,6 +17,7 @@ import time
 from .. import enqueue, events
 from ..wrapping import one_line, wrap
 
+DELAYS = ("_delay_queue", "_delay_queue_name", "_delayed_message_exchange_plugin")
 MARK = "_jobharness_attached"
 NEVER_SETTLES = (
     "ListQueueBroker",
@@ -388,6 +389,8 @@ def inspect(app):
     missing = {}
     if type(broker).__name__ in NEVER_SETTLES:
         missing["job.settled"] = "%s does not acknowledge: a message is gone once it was taken" % type(broker).__name__
+    if not any(hasattr(broker, name) and getattr(broker, name) for name in DELAYS):
+        missing["enqueue.not_before"] = "%s does not delay a job; taskiq's scheduler does" % type(broker).__name__
     return {"version": version("taskiq"), "settings": settings, "tasks": tasks, "missing": missing}
 
 

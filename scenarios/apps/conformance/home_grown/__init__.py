@@ -1,0 +1,1 @@
+"""The conformance app on the example's home-grown queue."""
