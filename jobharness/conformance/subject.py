@@ -24,7 +24,7 @@ EXPECTED: dict[str, Counter[Kind]] = {
 }
 """What the life of a job of each outcome consists of, besides its enqueue, its receipt and its settling."""
 
-NEEDED = {"time_out": Kind.JOB_TIMED_OUT, "retry": Kind.JOB_RETRIED}
+NEEDED = {"time_out": Kind.JOB_TIMED_OUT, "retry": Kind.JOB_RETRIED, "give_up": Kind.JOB_RETRIED}
 """What an adapter cannot report where an outcome is missing."""
 
 OUTCOMES = tuple(EXPECTED)

@@ -11,12 +11,14 @@ import functools
 import json
 import multiprocessing
 import os
+import time
 
 from .. import enqueue, events
 from ..wrapping import wrap
 
 TIMED_OUT = "Task exceeded maximum timeout value"  # The text of django_q.exceptions.TimeoutException (1.7 and newer).
 SLOT_BYTES = 64
+TAKEN = "_jobharness_taken_ns"
 
 
 def attach_settings(recorder, settings):
@@ -67,6 +69,7 @@ def attach_pusher(recorder, settings):
         @staticmethod
         def loads(raw):
             task = package.loads(raw)
+            task[TAKEN] = time.monotonic_ns()
             key, text = recorder.job(task["id"])
             recorder.record(events.JOB_RECEIVED, key, 0, 0, recorder.text(name_of(task["func"])), text)
             return task
@@ -143,7 +146,9 @@ def attach_monitor(recorder, settings):
         def get(self, *args, **kwargs):
             task = self.queue.get(*args, **kwargs)
             if isinstance(task, dict):
-                present.update(key=recorder.job(task["id"])[0], ack_id=task.get("ack_id"), settled=False)
+                present.update(
+                    key=recorder.job(task["id"])[0], ack_id=task.get("ack_id"), settled=False, taken_ns=task.get(TAKEN)
+                )
             return task
 
     @functools.wraps(original)
@@ -169,7 +174,9 @@ def attach_monitor(recorder, settings):
             reason = events.DEAD_TIMED_OUT if str(task["result"]).startswith(TIMED_OUT) else events.DEAD_RAISED
             recorder.record(events.JOB_DEAD, present["key"], reason, 0, name, words)
         elif Conf.RETRY:
-            recorder.record(events.JOB_RETRIED, present["key"], int(Conf.RETRY * 1e9), 0, name)
+            # Its lock runs from when it was taken.
+            held_ns = time.monotonic_ns() - (present["taken_ns"] or time.monotonic_ns())
+            recorder.record(events.JOB_RETRIED, present["key"], max(0, int(Conf.RETRY * 1e9) - held_ns), 0, name)
 
     module.monitor = monitor
     post_execute.connect(executed, weak=False)

@@ -268,6 +268,7 @@ async def _inspect(app):
         "job.rejected": "PgQueuer does not hand a job back",
     }
     if not hasattr(importlib.import_module("pgqueuer.errors"), "RetryRequested"):
+        missing["attempt"] = "PgQueuer %s does not count attempts" % found
         missing["job.retried"] = "PgQueuer %s repeats a failed job within one execution, or not at all" % found
     return {"version": found, "settings": settings, "tasks": tasks, "missing": missing}
 

@@ -277,14 +277,31 @@ class _Listener:
 
 
 async def _note_ready(recorder, broker):
-    """Say that this process takes jobs, once it does. A core NATS subscription counts when the server has answered for it."""
+    """Say that this process takes jobs, once it does: when Redis has answered, or NATS for a core subscription."""
     await asyncio.sleep(0)
+    pool = getattr(broker, "connection_pool", None)
+    if pool is not None:
+        await _answered(pool)
     client = getattr(broker, "client", None)
     if type(client).__module__.startswith("nats."):
         while not client._subs:
             await asyncio.sleep(0.001)
         await client.flush()
     recorder.record(events.WORKER_READY, value=_processes())
+
+
+async def _answered(pool):
+    """Wait until Redis answers over the broker's connections."""
+    from redis.asyncio import Redis
+    from redis.exceptions import RedisError
+
+    while True:
+        try:
+            async with Redis(connection_pool=pool) as client:
+                await client.ping()
+            return
+        except (RedisError, OSError):
+            await asyncio.sleep(0.05)
 
 
 async def _note_stop(recorder, finish_event):

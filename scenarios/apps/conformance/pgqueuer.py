@@ -1,16 +1,20 @@
-"""The conformance app on PgQueuer 1.0 and newer. BROKER_URL names the PostgreSQL database; `main` is what `pgq run` is given."""
+"""The conformance app on PgQueuer. BROKER_URL names the PostgreSQL database; `main` is what `pgq run` is given."""
 
 import os
 from contextlib import asynccontextmanager
 from datetime import timedelta
 
 import asyncpg
-from pgqueuer import AsyncpgPoolDriver, DatabaseRetryEntrypointExecutor, PgQueuer
+import pgqueuer
+from pgqueuer import AsyncpgPoolDriver, PgQueuer
 
 
 def retried_once(parameters):
     """How an entrypoint says that it is to be retried once."""
-    return DatabaseRetryEntrypointExecutor(parameters, max_attempts=1, initial_delay=timedelta(seconds=0.3))
+    return pgqueuer.DatabaseRetryEntrypointExecutor(parameters, max_attempts=1, initial_delay=timedelta(seconds=0.3))
+
+
+RETRIED = {"executor_factory": retried_once} if hasattr(pgqueuer, "DatabaseRetryEntrypointExecutor") else {}
 
 
 @asynccontextmanager
@@ -28,13 +32,13 @@ async def main():
             """Raise; never retried."""
             raise ValueError(f"number {job.payload} fails")
 
-        @manager.entrypoint("retry", executor_factory=retried_once)
+        @manager.entrypoint("retry", **RETRIED)
         async def retry(job):
             """Raise at the first attempt, return at the second."""
-            if job.attempts == 0:
+            if getattr(job, "attempts", 0) == 0:
                 raise ValueError(f"number {job.payload} fails once")
 
-        @manager.entrypoint("give_up", executor_factory=retried_once)
+        @manager.entrypoint("give_up", **RETRIED)
         async def give_up(job):
             """Raise at every attempt; retried once."""
             raise ValueError(f"number {job.payload} fails again and again")
