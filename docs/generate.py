@@ -5,13 +5,16 @@ A block between `<!-- NAME:begin -->` and `<!-- NAME:end -->` is replaced; the r
 
 from __future__ import annotations
 
+import importlib
 import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 from jobharness.agent import record
+from jobharness.catalog import CONTRACTS, DELIVERIES
 from jobharness.history.event import DESCRIPTIONS
+from jobharness.metrics.names import markdown
 
 ROOT = Path(__file__).parents[1]
 
@@ -28,6 +31,23 @@ def events() -> str:
     return "\n".join(["| number | event | written by: what it says |", "| --- | --- | --- |", *rows])
 
 
+def metrics() -> str:
+    """Every metric with its published name, its unit and its meaning."""
+    return markdown()
+
+
+def contracts() -> str:
+    """Every promise with what is needed to decide it, and where its meaning stands."""
+    rows = ["| key of `[contract]` | promise | needs |", "| --- | --- | --- |"]
+    for key, (name, _) in {**{f"delivery = {d}": (n, None) for d, n in DELIVERIES.items()}, **CONTRACTS}.items():
+        module, _, attribute = name.partition(":")
+        kind = getattr(importlib.import_module(f"jobharness.contracts.{module}"), attribute)
+        needs = ", ".join(f"`{need}`" for need in sorted(one.name_ for one in kind.needs))
+        said = " ".join((kind.__doc__ or "").split("\n\n")[0].split())
+        rows.append(f"| `{key}` | {said} | {needs} |")
+    return "\n".join(rows)
+
+
 def sample() -> str:
     """The summary of the sample run, as its command printed it."""
     path = ROOT / "reports" / "sample" / "summary.txt"
@@ -36,6 +56,8 @@ def sample() -> str:
 
 PAGES: dict[str, dict[str, Callable[[], str]]] = {
     "README.md": {"sample": sample},
+    "docs/contracts.md": {"contracts": contracts},
+    "docs/metrics.md": {"metrics": metrics},
     "docs/agent.md": {"record": record_layout, "events": events},
 }
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable
+from uuid import UUID
 
 from jobharness.history.event import Dead, Kind
 from jobharness.history.follow import News
@@ -27,6 +28,8 @@ class Board:
         self.producer_ready = False
         self.producer_done = False
         self.last_progress_ns = 0
+        self.given_up: dict[str, bytes] = {}  # Ids of the jobs that were given up -> their keys.
+        self._ids: dict[bytes, str] = {}  # Of jobs under way whose key does not tell the id.
         self._open: dict[bytes, int] = {}  # Flags of jobs whose enqueue or completion was not both seen.
         self._flight: defaultdict[str, dict[bytes, int]] = defaultdict(dict)  # worker -> job -> process running it, or 0
 
@@ -47,8 +50,10 @@ class Board:
             self._mark(one.key, _ACKNOWLEDGED)
             self.last_progress_ns = max(self.last_progress_ns, one.time_ns)
         elif kind is Kind.JOB_RECEIVED:
+            self._name(one)
             self._flight[one.name].setdefault(one.key, 0)
         elif kind is Kind.JOB_RUNNING:
+            self._name(one)
             self._flight[one.name][one.key] = one.process
         elif kind is Kind.PRODUCER_READY:
             self.producer_ready = True
@@ -58,11 +63,17 @@ class Board:
             self._flight[one.name].pop(one.key, None)
         if kind is Kind.JOB_FINISHED:
             self.finished += 1
+            self._ids.pop(one.key, None)
             self._mark(one.key, _SETTLED)
         elif kind is Kind.JOB_DEAD:
             self.dead += 1
+            self.given_up[self._ids.get(one.key) or str(UUID(bytes=one.key))] = one.key
             if one.value != Dead.WORKER_LOST:
                 self._mark(one.key, _SETTLED)
+
+    def _name(self, one: News) -> None:
+        if one.text:
+            self._ids[one.key] = one.text
 
     def _mark(self, key: bytes, flag: int) -> None:
         flags = self._open.get(key, 0) | flag

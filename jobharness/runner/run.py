@@ -33,12 +33,14 @@ from jobharness.processes.site import Site
 from jobharness.queues.queue import App, ListsDead
 from jobharness.runner.board import Board
 from jobharness.runner.conductor import Conductor
+from jobharness.runner.failures import logged
 from jobharness.runner.fleet import Fleet
 from jobharness.runner.folder import RunFolder
 from jobharness.runner.inspection import inspect_app
 from jobharness.runner.masking import mask_log, masked_texts
 from jobharness.runner.parts import Parts
 from jobharness.runner.progress import Progress, Status
+from jobharness.runner.sampler import Sampler
 from jobharness.runner.scene import RunScene
 from jobharness.runner.service import Service
 from jobharness.runner.setup import set_up
@@ -70,6 +72,7 @@ class Run:
         self._recorder = Recorder(folder.records, "harness", "harness")
         self._follower = Follower(folder.records)
         self._board = Board()
+        self._sampler = Sampler(self._recorder)
         self._started_ns = now_ns()
         self._phase = ""
         self._shown_ns = 0
@@ -230,6 +233,7 @@ class Run:
             pause_ns = deadline_ns(COUNT_EVERY_S)
             self._until(lambda: now_ns() > pause_ns)  # noqa: B023  # called before the next turn
         self._note_held()
+        self._note_failed()
 
     def _drained(self) -> bool:
         if self._board.unsettled or self._board.running:
@@ -238,18 +242,23 @@ class Run:
         return not self.parts.queue.counts(self.parts.broker, self.app).unsettled
 
     def _note_held(self) -> None:
-        """Record every job that the broker still holds or keeps as failed, and where. Before the workers stop:
-        stopping moves jobs."""
+        """Record every job that the broker still holds, and where. Before the workers stop: stopping moves jobs."""
         assert self.app is not None
         running = self.parts.queue.counts(self.parts.broker, self.app).running
         self._unlisted = bool(running) and isinstance(self.parts.broker, MessageQueues) and not self._unlisted
         for held in self.parts.queue.held(self.parts.broker, self.app):
             key, _ = self._recorder.job(held.job_id)
             self._recorder.record(Kind.JOB_HELD, key, text=self._recorder.text(held.where))
+
+    def _note_failed(self) -> None:
+        """Record, once, every job that the broker keeps as failed, and every dead job that a worker's log tells of."""
+        assert self.app is not None
         if isinstance(self.parts.queue, ListsDead):
             for held in self.parts.queue.dead(self.parts.broker, self.app):
                 key, _ = self._recorder.job(held.job_id)
                 self._recorder.record(Kind.JOB_BURIED, key, text=self._recorder.text(held.where))
+        for key, where in logged(self.folder.logs, self._board.given_up):
+            self._recorder.record(Kind.FAILURE_LOGGED, key, text=self._recorder.text(where))
 
     def _wind_up(self) -> None:
         """Stop what runs, in order; safe wherever the run has got to."""
@@ -291,6 +300,7 @@ class Run:
                 self._read()
                 self._conductor.account()
             self._conductor.tend()
+            self._sampler.look(self._fleet.workers)
             for worker in self._fleet.tend():
                 self._board.forget(worker.name)
         if self._producer is not None and self._producer.exit_code is not None and not self._board.producer_done:
