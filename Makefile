@@ -9,7 +9,7 @@ demo: $(VENV)/.demo
 	$(BIN)/pytest --jobharness scenarios/*.toml
 
 test: $(VENV)/.dev
-	$(BIN)/pytest tests --ignore=tests/benchmarks
+	$(BIN)/pytest tests --ignore=tests/benchmarks --timeout 900 $(ARGS)
 
 # The fast tier: lint, types, layers and unit tests.
 check: $(VENV)/.dev
