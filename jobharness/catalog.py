@@ -28,6 +28,7 @@ from jobharness.wire.statements import Statements
 __all__ = ["BROKERS", "FAULTS", "METRICS", "QUEUES", "assemble", "broker_kind", "names", "queue_kind"]
 
 QUEUES = {
+    "apscheduler": "jobharness.queues.apscheduler:ApschedulerQueue",
     "arq": "jobharness.queues.arq:ArqQueue",
     "celery": "jobharness.queues.celery:CeleryQueue",
     "django-q2": "jobharness.queues.django_q2:DjangoQ2Queue",

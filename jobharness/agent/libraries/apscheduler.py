@@ -1,0 +1,167 @@
+"""APScheduler 3.10 and newer. Its events come only after an execution, so its own methods are wrapped.
+
+`BaseScheduler._real_add_job` is every enqueue, `BaseExecutor.submit_job` takes a job, `BaseScheduler.remove_job` settles it:
+right after it was submitted and before it has run (apscheduler/schedulers/base.py). `run_job` runs it
+(apscheduler/executors/base.py): the job that it is given reports when its function is called. A job that came too late (its
+misfire grace time is over) is given up. Only jobs that run once are reported: nobody has sent the periodic ones.
+"""
+
+import datetime
+import functools
+import json
+import os
+import time
+
+from .. import enqueue, events
+from ..apps import load
+from ..wrapping import one_line, wrap
+
+MISSED = "missed: its misfire grace time was over"
+
+
+def attach_scheduler(recorder, settings):
+    """Record what is added and what is removed; the first look for due jobs is readiness."""
+    from apscheduler.schedulers.base import BaseScheduler
+
+    looked = []
+
+    @wrap(BaseScheduler, "_real_add_job")
+    def add(original, self, job, *args, **kwargs):
+        moment = getattr(job, "next_run_time", None) or getattr(job.trigger, "run_date", None)
+        delay_s = moment.timestamp() - time.time() if moment is not None else 0.0
+        one_shot = type(job.trigger).__name__ == "DateTrigger"
+        if one_shot:
+            enqueue.begin(recorder, job.id, name_of(job), delay_s if delay_s > 0.001 else 0.0)
+        answer = original(self, job, *args, **kwargs)
+        if one_shot:
+            enqueue.acknowledged(recorder, job.id, name_of(job))
+        return answer
+
+    @wrap(BaseScheduler, "remove_job")
+    def remove_job(original, self, job_id, *args, **kwargs):
+        answer = original(self, job_id, *args, **kwargs)
+        recorder.record(events.JOB_SETTLED, recorder.job(job_id)[0])
+        return answer
+
+    @wrap(BaseScheduler, "_process_jobs")
+    def process_jobs(original, self):
+        answer = original(self)
+        if not looked and recorder.role == "worker":
+            looked.append(True)
+            recorder.record(events.WORKER_READY)
+        return answer
+
+    @wrap(BaseScheduler, "shutdown")
+    def shutdown(original, self, *args, **kwargs):
+        recorder.record(events.WORKER_STOPPING)
+        return original(self, *args, **kwargs)
+
+
+def attach_executor(recorder, settings):
+    """Record what is submitted and what runs, in threads and in processes."""
+    from apscheduler.executors import base
+
+    @wrap(base.BaseExecutor, "submit_job")
+    def submit_job(original, self, job, run_times):
+        if type(job.trigger).__name__ == "DateTrigger":
+            key, text = recorder.job(job.id)
+            recorder.record(events.JOB_RECEIVED, key, 0, 1, recorder.text(name_of(job)), text)
+        return original(self, job, run_times)
+
+    original = base.run_job
+
+    @functools.wraps(original)
+    def run_job(job, jobstore_alias, run_times, logger_name):
+        if type(job.trigger).__name__ != "DateTrigger":
+            return original(job, jobstore_alias, run_times, logger_name)
+        seen = _Seen(job, recorder)
+        answer = original(seen, jobstore_alias, run_times, logger_name)
+        if not seen.called:
+            seen.record(events.JOB_DEAD, events.DEAD_REVOKED, recorder.text(MISSED))
+        return answer
+
+    base.run_job = run_job
+
+
+class _Seen:
+    """A job whose function reports its calls."""
+
+    def __init__(self, job, recorder):
+        self._job, self._recorder, self.called = job, recorder, False
+
+    def __getattr__(self, name):
+        return getattr(self._job, name)
+
+    def __str__(self):
+        return str(self._job)
+
+    def record(self, kind, value=0, text=0):
+        key, _ = self._recorder.job(self._job.id)
+        self._recorder.record(kind, key, value, 1, self._recorder.text(name_of(self._job)), text)
+
+    def func(self, *args, **kwargs):
+        self.called = True
+        self.record(events.JOB_RUNNING, text=self._recorder.job(self._job.id)[1])
+        try:
+            answer = self._job.func(*args, **kwargs)
+        except BaseException as error:
+            words = self._recorder.text(one_line(error))
+            self.record(events.JOB_FAILED, text=words)
+            self.record(events.JOB_DEAD, events.DEAD_RAISED, words)
+            raise
+        self.record(events.JOB_FINISHED)
+        return answer
+
+
+def name_of(job):
+    """The name of a job's task: the reference "module:function" that the job store keeps."""
+    return str(job.func_ref) if getattr(job, "func_ref", None) else str(job.name)
+
+
+WATCH = {"apscheduler.schedulers.base": attach_scheduler, "apscheduler.executors.base": attach_executor}
+
+
+class Sender:
+    """Adds jobs to the app's job store by the app's own scheduler, which is started paused: it runs none."""
+
+    not_sent = (TypeError, ValueError, LookupError)
+
+    def __init__(self, app):
+        from apscheduler.schedulers.base import BaseScheduler
+
+        _, self.scheduler = load(app)
+        BaseScheduler.start(self.scheduler, paused=True)
+
+    def send(self, task, args, kwargs, options):
+        """Add one job and return its id; `options` go to `add_job`, and `delay` is how long from now it is due, in seconds."""
+        options = dict(options)
+        delay_s = options.pop("delay", None)
+        if delay_s is not None:
+            moment = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=delay_s)
+            options.update(trigger="date", run_date=moment)
+        return self.scheduler.add_job(task, args=args, kwargs=kwargs, **options).id
+
+    def close(self):
+        for store in self.scheduler._jobstores.values():
+            store.shutdown()
+
+
+def inspect(app):
+    """What the live app says of itself; its job stores are made, and connect when the scheduler starts."""
+    import pydoc
+    from importlib.metadata import version
+
+    _, live = load(app)
+    defaults = {name: live._job_defaults.get(name) for name in ("misfire_grace_time", "coalesce", "max_instances")}
+    settings = dict(defaults, scheduler=type(live).__name__, timezone=str(live.timezone))
+    settings["jobstores"] = {name: type(store).__name__ for name, store in live._jobstores.items()}
+    settings["executors"] = {name: type(executor).__name__ for name, executor in live._executors.items()}
+    store = live._jobstores.get("default")
+    settings["table"] = str(store.jobs_t.fullname) if hasattr(store, "jobs_t") else None
+    wanted = json.loads(os.environ.get("JOBHARNESS_TASKS") or "[]")
+    missing = {
+        "job.timed_out": "APScheduler 3 has no time limit for a job",
+        "job.retried": "APScheduler 3 does not retry a job",
+    }
+    tasks = {name: {} for name in wanted if callable(pydoc.locate(name.replace(":", ".")))}
+    return {"version": version("apscheduler"), "settings": settings, "tasks": tasks, "missing": missing}
