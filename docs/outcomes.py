@@ -6,14 +6,11 @@ nothing. It takes a few minutes a pair at most: a job that does not come back is
 
 from __future__ import annotations
 
-import importlib
-import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
 
 from jobharness.conformance import Subject
 from jobharness.contracts.contract import Word
@@ -21,6 +18,9 @@ from jobharness.errors import JobharnessError
 from jobharness.harness import Harness
 from jobharness.runner.result import Result
 from jobharness.scenario.model import Scenario
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from tests.support.subjects import NEWEST, Case  # found by the line above
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "outcomes.md"
@@ -75,7 +75,8 @@ def row_of(subject: Subject, reports: Path) -> Row:
         result = Harness(ROOT, reports).run(scenario_of(subject))
     except JobharnessError as error:
         adapter, broker = subject.queue["adapter"], subject.broker["kind"]
-        return Row(str(adapter), str(broker), f"not run: {str(error).splitlines()[0]} | | | |")
+        reason = str(error).splitlines()[0].replace(f"{ROOT}", ".")
+        return Row(str(adapter), str(broker), f"not run: {reason} | | | |")
     return Row(*_names(result), _outcome(result))
 
 
@@ -96,29 +97,18 @@ def _outcome(result: Result) -> str:
     )
 
 
-def subjects(wanted: list[str]) -> Iterator[Subject]:
+def cases(wanted: list[str]) -> Iterator[Case]:
     """The subjects of the conformance kit that have a job long enough to be killed in."""
-    for path in sorted((ROOT / "tests" / "conformance" / "subjects").glob("*.py")):
-        module = importlib.import_module(f"tests.conformance.subjects.{path.stem}")
-        for subject in module.SUBJECTS:
-            if "time_out" in subject.jobs and (not wanted or subject.name in wanted):
-                yield _in_its_environment(module, subject)
-
-
-def _in_its_environment(module: ModuleType, subject: Subject) -> Subject:
-    """The subject on the newest version of its library, which may not be installed where this runs."""
-    environments = importlib.import_module("tests.support.environments")
-    place = environments.wanted(module, "NEWEST", subject.broker["kind"])
-    if place is None:
-        return subject
-    python, requirements = place
-    return subject.with_queue(python=str(environments.environment(*requirements, python=shutil.which(python) or sys.executable)))
+    for name, case in NEWEST.items():
+        if "time_out" in case.subject.jobs and (not wanted or name in wanted):
+            yield case
 
 
 def main(wanted: list[str]) -> None:
     """Run every pair, or those that are named, and write the page; a pair that is not run keeps its line."""
     with tempfile.TemporaryDirectory() as reports:
-        for subject in subjects(wanted):
+        for case in cases(wanted):
+            subject = case.subject_there()
             row = row_of(subject, Path(reports))
             sys.stdout.write(f"{row}\n")
             sys.stdout.flush()
@@ -136,5 +126,4 @@ def _lines() -> Iterator[tuple[tuple[str, str], str]]:
 
 
 if __name__ == "__main__":
-    sys.path.insert(0, str(ROOT))
     main(sys.argv[1:])

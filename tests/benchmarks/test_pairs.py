@@ -1,6 +1,5 @@
 """Every pair of queue and broker: from a worker's start until it takes jobs, and what the agent costs it, with and without in turns."""
 
-import importlib
 import shutil
 import statistics
 from contextlib import ExitStack
@@ -20,13 +19,9 @@ from jobharness.runner.folder import new_folder
 from jobharness.runner.inspection import inspect_app
 from jobharness.runner.surroundings import Surroundings
 from jobharness.workload.plan import write_plan
+from tests.support.subjects import NEWEST
 
 PROJECT = Path(__file__).parents[2]
-SUBJECTS = {
-    subject.name: subject
-    for path in sorted((PROJECT / "tests" / "conformance" / "subjects").glob("*.py"))
-    for subject in importlib.import_module(f"tests.conformance.subjects.{path.stem}").SUBJECTS
-}
 JOBS = 2000
 LAST = 20  # A queue's last jobs are not timed: a worker that polls may sleep before it has seen them.
 TURNS = 4
@@ -100,11 +95,11 @@ class Bench:
         return rate, seconds_between(began_ns, max(ready_ns)) if with_agent else None
 
 
-@pytest.mark.parametrize("name", SUBJECTS)
+@pytest.mark.parametrize("name", NEWEST)
 def test_pair_is_ready_soon_and_keeps_its_jobs_per_second(name, figure, tmp_path):
     ratios, ready_s, without = [], [], []
     with ExitStack() as stack:
-        bench = Bench(SUBJECTS[name], tmp_path, stack)
+        bench = Bench(NEWEST[name].subject_there(), tmp_path, stack)
         for turn in range(TURNS):
             # A B, B A, A B ...: a machine that grows slower favours neither.
             order = (True, False) if turn % 2 else (False, True)

@@ -1,38 +1,19 @@
-"""The one kit, on every pair of queue library and broker: each is observed once, and every check is a test of its own.
+"""The one kit, on every pair of queue library and broker: each is observed once in its newest environment and once in its oldest one, and
+every check is a test of its own."""
 
-A module of `subjects/` has `SUBJECTS`, and may have `OLDEST` and `NEWEST`: `(python, requirements)` of an environment of its own, or such by
-kind of broker. Each subject is observed in the newest one (the harness's own environment, where the module names none) and in the
-oldest one.
-"""
-
-import importlib
 import importlib.util
-import shutil
 import subprocess
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import pytest
 
-from jobharness.catalog import broker_kind, queue_kind
+from jobharness.catalog import QUEUES, broker_kind, queue_kind
 from jobharness.conformance import CHECKS, observe
-from tests.support.environments import environment, wanted
 from tests.support.require import missing
+from tests.support.subjects import NEWEST, OLDEST
 
 PROJECT = Path(__file__).parents[2]
-MODULES = [
-    importlib.import_module(f"tests.conformance.subjects.{path.stem}")
-    for path in sorted((Path(__file__).parent / "subjects").glob("*.py"))
-]
-
-
-SUBJECTS = [(module, subject) for module in MODULES for subject in module.SUBJECTS]
-NEWEST = {subject.name: (subject, wanted(module, "NEWEST", subject.broker["kind"])) for module, subject in SUBJECTS}
-OLDEST = {
-    f"{subject.name}, oldest": (subject, wanted(module, "OLDEST", subject.broker["kind"]))
-    for module, subject in SUBJECTS
-    if hasattr(module, "OLDEST")
-}
 CASES = NEWEST | OLDEST
 
 pytestmark = pytest.mark.real
@@ -41,13 +22,11 @@ pytestmark = pytest.mark.real
 @pytest.fixture(scope="module", params=CASES)
 def evidence(request, tmp_path_factory):
     """What was seen of one subject in one environment; made once for all checks."""
-    subject, place = CASES[request.param]
-    _need_broker(subject.broker["kind"])
-    if place is not None:
-        subject = subject.with_queue(python=str(_environment(*place)))
-    else:
-        _need_library(queue_kind(subject.queue["adapter"]).library)
-    return observe(subject, PROJECT, tmp_path_factory.mktemp("conformance"))
+    case = CASES[request.param]
+    _need_broker(case.subject.broker["kind"])
+    if case.wanted is None:
+        _need_library(queue_kind(case.subject.queue["adapter"]).library)
+    return observe(_in_environment(case), PROJECT, tmp_path_factory.mktemp("conformance"))
 
 
 @pytest.mark.parametrize("check", CHECKS)
@@ -55,14 +34,13 @@ def test_adapter(check, evidence):
     assert CHECKS[check](evidence) == [], evidence.tested
 
 
-def _environment(python, requirements):
-    interpreter = shutil.which(python)
-    if interpreter is None:
-        missing(f"there is no {python} for {requirements[0]}")
+def _in_environment(case):
     try:
-        return environment(*requirements, python=interpreter)
+        return case.subject_there()
+    except FileNotFoundError as error:
+        missing(str(error))
     except subprocess.CalledProcessError as error:
-        missing(f"the environment of {requirements[0]} could not be built: {error.stdout[-500:]!r}")
+        missing(f"the environment of {case.wanted[1][0]} could not be built: {error.stdout[-500:]!r}")
 
 
 def _need_library(library):
@@ -78,3 +56,12 @@ def _need_broker(name):
         missing(f"{broker.package} is not installed")
     if not any(provider.found for provider in broker.providers()):
         missing(f"there is no {name} server here")
+
+
+def test_every_pair_of_the_catalog_is_tried():
+    """An adapter that says it runs on a broker has a subject there. A home-grown queue may run on any: it is tried on SQLite."""
+    offered = {(name, broker) for name in QUEUES if name != "python" for broker in queue_kind(name).brokers} | {
+        ("python", "sqlite")
+    }
+    tried = {(case.subject.queue["adapter"], case.subject.broker["kind"]) for case in NEWEST.values()}
+    assert offered - tried == set()

@@ -1,0 +1,51 @@
+"""The subjects of the conformance kit that come with jobharness, each in its newest and its oldest environment.
+
+A module of `tests/conformance/subjects` has `SUBJECTS`, and may have `OLDEST` and `NEWEST`: `(python, requirements)` of an
+environment of its own, or such a pair by kind of broker. Where it names no newest one, that is the harness's own.
+"""
+
+import importlib
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from jobharness.conformance import Subject
+from tests.support.environments import environment, wanted
+
+__all__ = ["NEWEST", "OLDEST", "Case"]
+
+FOLDER = Path(__file__).parents[1] / "conformance" / "subjects"
+
+
+@dataclass(frozen=True)
+class Case:
+    """A subject, and the environment that it is to run in (None: the harness's own)."""
+
+    subject: Subject
+    wanted: tuple[str, tuple[str, ...]] | None
+
+    def subject_there(self) -> Subject:
+        """The subject in its environment, which is built when there is none yet.
+
+        Raises: FileNotFoundError without such a Python; subprocess.CalledProcessError with pip's output.
+        """
+        if self.wanted is None:
+            return self.subject
+        python, requirements = self.wanted
+        interpreter = shutil.which(python)
+        if interpreter is None:
+            raise FileNotFoundError(f"there is no {python} for {requirements[0]}")
+        return self.subject.with_queue(python=str(environment(*requirements, python=interpreter)))
+
+
+MODULES = [importlib.import_module(f"tests.conformance.subjects.{path.stem}") for path in sorted(FOLDER.glob("*.py"))]
+
+
+def _cases(age):
+    for module in MODULES:
+        for subject in module.SUBJECTS:
+            yield Case(subject, wanted(module, age, subject.broker["kind"]) if hasattr(module, age) else None)
+
+
+NEWEST = {case.subject.name: case for case in _cases("NEWEST")}
+OLDEST = {f"{case.subject.name}, oldest": case for case in _cases("OLDEST") if case.wanted is not None}
