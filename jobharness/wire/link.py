@@ -75,7 +75,7 @@ class Link:
         self.close_after_s = 0.0
         self._early: list[bytes] = []
         self._linked = False
-        self._kept: list[tuple[Direction, bytes]] = []
+        self._kept: list[tuple[Direction, bytes, Message | None]] = []
         self._delayed: dict[tuple[Direction, int], deque[tuple[float, Message, Callable[[], None]]]] = {}
         self._ended = [False, False]
         self.closed = False
@@ -108,8 +108,7 @@ class Link:
         """One end will send no more. The other is told once everything before has left."""
         self._ended[way] = True
         if self.listener.hold is not None and way is Direction.TO_BROKER:
-            # The worker was struck dead while it was held: what it had not got out dies with it.
-            self.abandon()
+            self._die()
             return
         self.pipes[way].finish(lambda: self._after_close_delay(lambda: self._pass_end(way)))
 
@@ -140,6 +139,15 @@ class Link:
         if not self.closed and self._linked:
             self.pipes[way].finish(lambda: self._after_close_delay(self.abandon))
         self._forget_if_over()
+
+    def _die(self) -> None:
+        """The app's process was struck dead while it was held: what it had not got out dies with it."""
+        self._kept.clear()
+        self._delayed.clear()
+        self.pipes[Direction.FROM_BROKER].drop()
+        self.pipes[Direction.FROM_BROKER].write = _nowhere
+        self.framing = None
+        self._after_close_delay(self.abandon)
 
     def abandon(self) -> None:
         """Close both ends, in order: what was written is still delivered. What is held or delayed is not."""
@@ -183,16 +191,16 @@ class Link:
         if not self.gated:
             self.emit(way, data)
         messages = framing.feed(way, data)
-        if self.gated:
-            if self.listener.steps or self.swallowed or self.lose_replies or self._delayed:
+        if not self.gated:
+            if self.listener.attentive:
                 for message in messages:
-                    self._gate(message)
-            else:
-                for message in messages:
-                    self.emit(way, message.raw)
-        if self.listener.attentive:
+                    self.listener.note(self, message)
+        elif self.listener.steps or self.swallowed or self.lose_replies or self._delayed:
             for message in messages:
-                self.listener.note(self, message)
+                self._gate(message)
+        else:
+            for message in messages:
+                self.emit(way, message.raw, message)
         if framing.lost:
             self._pass_unframed()
 
@@ -222,7 +230,7 @@ class Link:
         if waiting:
             waiting.append((waiting[-1][0], message, _nothing))
         else:
-            self.emit(message.direction, message.raw)
+            self.emit(message.direction, message.raw, message)
 
     def delay(self, message: Message, by_s: float, then: Callable[[], None]) -> None:
         """Let a message go `by_s` later, and those behind it in its channel after it; `then` is called when it has gone."""
@@ -242,7 +250,7 @@ class Link:
         while waiting and waiting[0][0] <= max(first_s, loop.time()):
             _, message, then = waiting.popleft()
             then()
-            self.emit(message.direction, message.raw)
+            self.emit(message.direction, message.raw, message)
         if waiting:
             loop.call_at(waiting[0][0], self._let_go, place)
         else:
@@ -269,21 +277,23 @@ class Link:
         self.pass_on(message)
         self.pass_on(replace(message, raw=again))
 
-    def emit(self, way: Direction, data: bytes) -> None:
-        """Give bytes to the pipe; while the app's process is held, keep them."""
+    def emit(self, way: Direction, data: bytes, message: Message | None = None) -> None:
+        """Give bytes to the pipe; while the app's process is held, keep them. `message`: what they are, where that is known."""
         if self.listener.hold is not None:
-            self._kept.append((way, data))
+            self._kept.append((way, data, message))
         elif not self.closed:
             self.pipes[way].send(data)
+            if message is not None and self.listener.attentive:
+                self.listener.note(self, message)
 
     def release(self, forward: bool) -> None:
         """The hold is over: what was kept goes on, or dies with its process."""
-        kept, self._kept = self._kept, []
         if not forward:
-            self.abandon()
+            self._die()
             return
-        for way, data in kept:
-            self.emit(way, data)
+        kept, self._kept = self._kept, []
+        for way, data, message in kept:
+            self.emit(way, data, message)
 
 
 def _nowhere(data: bytes) -> None:

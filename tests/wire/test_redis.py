@@ -237,6 +237,24 @@ def test_end_of_a_connection_arrives_late(wired, client):
     assert wait_for(lambda: "closing" not in [entry["name"] for entry in watcher.client_list()], 10)
 
 
+def test_message_that_was_held_and_then_dropped_is_in_the_evidence(wired, client):
+    through, queue, job = wired("redis"), f"q-{uuid.uuid4()}", str(uuid.uuid4())
+    worker, producer = client(through), client(through, "producer")
+    worker.ping()
+    through.wire.arm("drop#1", "after BRPOP", "hold", None)
+    popping = threading.Thread(target=lambda: _fails(lambda: worker.brpop(queue, timeout=3)))
+    popping.start()
+    assert through.sees(Kind.BROKER_STEP)
+    through.enqueued(job)
+    producer.lpush(queue, job)
+    assert wait_for(lambda: producer.llen(queue) == 0, 10)
+    through.wire.lay("drop#1", "drop", ["worker-1"], "from-broker", 1.0, None, "seed", {})
+    through.wire.release("drop#1", forward=True)
+    popping.join(20)
+    hits = [(found, words) for kind, found, _, words in through.seen(Kind.FAULT_HIT) if found]
+    assert [found for found, _ in hits] == [job] and "<- reply to BRPOP" in hits[0][1]
+
+
 def test_what_a_client_sent_before_it_left_still_arrives(wired, client):
     through, queue = wired("redis"), f"q-{uuid.uuid4()}".encode()
     with socket.create_connection(("127.0.0.1", through.wire.listen("worker-1")), 5) as raw:
