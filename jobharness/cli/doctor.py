@@ -21,6 +21,7 @@ from rich.text import Text
 import jobharness
 from jobharness.catalog import BROKERS, QUEUES, broker_kind, names, queue_kind
 from jobharness.report.terminal import show
+from jobharness.upstream.server import PACKAGES
 
 __all__ = ["Row", "examine", "rows"]
 
@@ -80,13 +81,13 @@ def _base() -> Iterator[Row]:
     registered = any(entry.value == "jobharness.pytest_plugin" for entry in entry_points(group="pytest11"))
     fix = "" if registered else "pip install --force-reinstall jobharness"
     yield Row("jobharness", "pytest plugin", "ready" if registered else "missing", f"pytest {version('pytest')}", fix)
-    upstream = [name for name in ("starlette", "uvicorn") if importlib.util.find_spec(name) is None]
+    upstream = [name for name in PACKAGES if importlib.util.find_spec(name) is None]
     if upstream:
         yield Row(
             "jobharness", "[upstream]", "missing", f"{', '.join(upstream)} not installed", "pip install 'jobharness[upstream]'"
         )
     else:
-        yield Row("jobharness", "[upstream]", "ready", f"starlette {version('starlette')}, uvicorn {version('uvicorn')}")
+        yield Row("jobharness", "[upstream]", "ready", f"uvicorn {version('uvicorn')}, uvloop {version('uvloop')}")
 
 
 def _providers(name: str) -> Iterator[Row]:
@@ -102,6 +103,8 @@ def _providers(name: str) -> Iterator[Row]:
 
 def _library(name: str) -> Row:
     library = queue_kind(name).library
+    if getattr(queue_kind(name), "own_code", False):
+        return Row("Queue libraries", name, "ready", "a queue of your own: nothing to install")
     try:
         return Row("Queue libraries", name, "ready", f"{library} {version(library)}")
     except PackageNotFoundError:

@@ -13,7 +13,10 @@ from jobharness.processes.process import Process, wait_for
 from jobharness.processes.site import Site
 from jobharness.upstream.behaviour import Manners, Misbehaviour
 
-__all__ = ["Upstream"]
+__all__ = ["PACKAGES", "Upstream"]
+
+PACKAGES = ("uvicorn", "httptools", "uvloop")
+"""What the server process imports; the extra `upstream` installs them."""
 
 READY_WITHIN_S = 15.0
 CONTROL = "/.jobharness/misbehaviour/"
@@ -27,7 +30,7 @@ class Upstream:
     """
 
     def __init__(self, manners: Manners) -> None:
-        for package in ("uvicorn", "httptools", "uvloop"):
+        for package in PACKAGES:
             if importlib.util.find_spec(package) is None:
                 raise ExtraMissing(package, "upstream", "an [upstream]")
         self._manners = manners

@@ -24,9 +24,9 @@ def evidence(request, tmp_path_factory):
     """What was seen of one subject in one environment; made once for all checks."""
     case = CASES[request.param]
     _need_broker(case.subject.broker["kind"])
-    # A home-grown queue is the project's own code: nothing to install.
-    if case.wanted is None and case.subject.queue["adapter"] != "python":
-        _need_library(queue_kind(case.subject.queue["adapter"]).library)
+    kind = queue_kind(case.subject.queue["adapter"])
+    if case.wanted is None and not getattr(kind, "own_code", False):
+        _need_library(kind.library)
     return observe(_in_environment(case), PROJECT, tmp_path_factory.mktemp("conformance"))
 
 
