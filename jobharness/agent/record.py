@@ -28,8 +28,8 @@ before the first record that names it. An empty `ROLE.NAME.PROCESS.TIME.failed` 
 """
 
 import hashlib
+import re
 import struct
-import uuid
 
 SCHEMA = 1
 MAGIC = b"JHRECORD"
@@ -41,6 +41,7 @@ FLAG_CLOSED = 2  # The process ended its recording in order.
 
 RECORD = struct.Struct("<Q16sqHHIIIIIII")
 RECORD_BYTES = 64
+_UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}").fullmatch
 COMMIT = 0x4A425321
 COMMIT_OFFSET = 60
 FAILED_SUFFIX = ".failed"
@@ -69,16 +70,17 @@ assert RECORD.size == RECORD_BYTES
 def key_of(job_id):
     """The 128-bit key of a job id: a UUID is its own key, anything else is hashed (BLAKE2b)."""
     if isinstance(job_id, str) and len(job_id) in (32, 36):
-        try:
-            return uuid.UUID(job_id).bytes
-        except ValueError:
-            pass
+        digits = job_id.replace("-", "")
+        if len(digits) == 32:
+            try:
+                key = bytes.fromhex(digits)  # A third of what uuid.UUID costs; it lets spaces pass, hence the length.
+            except ValueError:
+                key = b""
+            if len(key) == 16:
+                return key
     return hashlib.blake2b(str(job_id).encode("utf-8", "replace"), digest_size=16).digest()
 
 
 def is_its_own_key(job_id):
-    """Whether the id can be read back from its key, so that it need not be written as a text."""
-    try:
-        return isinstance(job_id, str) and len(job_id) == 36 and str(uuid.UUID(job_id)) == job_id
-    except ValueError:
-        return False
+    """Whether the id can be read back from its key, so that it need not be written as a text: a UUID in its usual form."""
+    return isinstance(job_id, str) and _UUID(job_id) is not None

@@ -22,6 +22,7 @@ from . import record
 from .wrapping import one_line
 
 _FLAGS = struct.Struct("<I")
+JOBS_IN_HAND = 1024
 FORK_SLOTS = 128  # In the first file of a fork: a library may fork for every job, and 2 MiB a job would fill the disk.
 
 
@@ -69,6 +70,7 @@ class Recorder:
         self._next_number = itertools.count(1)
         self._next_file = itertools.count()
         self._numbers = {}
+        self._jobs = {}
         self._texts_fd = None
         self._process = os.getpid()
         self._stem = "%s.%s.%d.%d" % (self.role, self.name, self._process, monotonic_ns())
@@ -143,8 +145,15 @@ class Recorder:
 
     def job(self, job_id):
         """`(key, text)` of a job: its 128-bit key, and the number of its id when the key does not tell it."""
-        key = record.key_of(job_id)
-        return key, (0 if record.is_its_own_key(job_id) else self.text(str(job_id)))
+        # A job is spoken of several times in a row; those in hand are remembered.
+        known = self._jobs.get(job_id)
+        if known is None:
+            text = 0 if record.is_its_own_key(job_id) else self.text(str(job_id))
+            known = record.key_of(job_id), text
+            if len(self._jobs) >= JOBS_IN_HAND:
+                self._jobs.clear()
+            self._jobs[job_id] = known
+        return known
 
     def error(self, exception):
         """The number of the text that tells an exception; 0 for None."""
