@@ -16,7 +16,7 @@ from jobharness.runner.surroundings import AGENT_PATH
 from tests.support.redis_server import redis_server
 
 JOBS = 3000
-PAIRS = 6
+PAIRS = 12
 APP = Path(__file__).parents[1] / "runs" / "apps"
 
 

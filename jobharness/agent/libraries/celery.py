@@ -22,6 +22,23 @@ def attach_signals(recorder, settings):
     def connect(signal):
         return lambda handler: signal.connect(handler, weak=False)
 
+    def connect_alone(signal):
+        """For what every job sends: while the app has no receiver of its own, finding ours would cost more than the record."""
+
+        def attach(handler):
+            dispatch = signal.send
+            signal.connect(handler, weak=False)
+
+            def send(sender=None, **named):
+                if len(signal.receivers) > 1:
+                    return dispatch(sender, **named)
+                handler(sender=sender, **named)
+                return []
+
+            signal.send = send
+
+        return attach
+
     @connect(signals.before_task_publish)
     def enqueue_begin(sender=None, headers=None, properties=None, **_):
         if headers and not headers.get("retries"):
@@ -41,18 +58,18 @@ def attach_signals(recorder, settings):
         if headers and not headers.get("retries"):
             record(events.ENQUEUE_ACKNOWLEDGED, job(headers["id"])[0], 0, 0, text(sender))
 
-    @connect(signals.task_received)
+    @connect_alone(signals.task_received)
     def received(request=None, **_):
         key, job_id = job(request.id)
         attempt = (request.request_dict.get("retries") or 0) + 1
         record(events.JOB_RECEIVED, key, 0, attempt, text(request.name), job_id)
 
-    @connect(signals.task_prerun)
+    @connect_alone(signals.task_prerun)
     def running(task_id=None, task=None, **_):
         key, job_id = job(task_id)
         record(events.JOB_RUNNING, key, 0, task.request.retries + 1, text(task.name), job_id)
 
-    @connect(signals.task_success)
+    @connect_alone(signals.task_success)
     def finished(sender=None, **_):
         request = sender.request
         record(events.JOB_FINISHED, job(request.id)[0], 0, request.retries + 1, text(sender.name))
@@ -97,6 +114,8 @@ def attach_settling(recorder, settings):
     """Record when a message is settled: acknowledged, or rejected (value 1: put back in the queue)."""
     from celery.worker.request import Request
 
+    record, job = recorder.record, recorder.job
+
     def wrap(method, value):
         original = getattr(Request, method)
 
@@ -105,12 +124,12 @@ def attach_settling(recorder, settings):
             before = self.acknowledged
             answer = original(self, *args, **kwargs)
             if self.acknowledged and not before:
-                key = recorder.job(self.id)[0]
+                key = job(self.id)[0]
                 if method == "acknowledge":
-                    recorder.record(events.JOB_SETTLED, key)
+                    record(events.JOB_SETTLED, key)
                 else:
                     requeue = args[0] if args else kwargs.get("requeue", False)
-                    recorder.record(events.JOB_REJECTED, key, int(bool(requeue)))
+                    record(events.JOB_REJECTED, key, int(bool(requeue)))
             return answer
 
         setattr(Request, method, settle)
