@@ -112,7 +112,7 @@ def _keys(rows: list[Row]) -> dict[Any, int]:
 
 
 def rate_limit(rows: list[Row]) -> int:
-    keys, windows, count = _keys(rows), defaultdict(deque), 0  # type: ignore[var-annotated]
+    keys, windows, count = _keys(rows), defaultdict(deque), 0
     for time, job, kind, *_ in rows:
         if kind == RUNNING:
             window = windows[keys[job]]
@@ -124,7 +124,7 @@ def rate_limit(rows: list[Row]) -> int:
 
 
 def concurrency_limit(rows: list[Row]) -> int:
-    keys, active, count = _keys(rows), defaultdict(list), 0  # type: ignore[var-annotated]
+    keys, active, count = _keys(rows), defaultdict(list), 0
     for job, begin, end in _executions(rows):
         others = [until for until in active[keys[job]] if until > begin]
         count += bool(others)
@@ -133,7 +133,7 @@ def concurrency_limit(rows: list[Row]) -> int:
 
 
 def fifo_per_key(rows: list[Row]) -> int:
-    keys, first, acknowledged, begun = _keys(rows), {}, {}, {}  # type: ignore[var-annotated]
+    keys, first, acknowledged, begun = _keys(rows), {}, {}, {}
     for time, job, kind, *_ in rows:
         if kind == RUNNING:
             first.setdefault(job, time)

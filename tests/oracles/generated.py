@@ -191,7 +191,7 @@ def samples(draw: st.DrawFn) -> list[Line]:
 
 
 @st.composite
-def histories(draw: st.DrawFn, *further: st.SearchStrategy[list[Line]]):  # type: ignore[no-untyped-def]
+def histories(draw: st.DrawFn, *further: st.SearchStrategy[list[Line]]):
     """A History of up to five jobs, and what `further` adds."""
     lines: list[Line] = []
     for strategy in further:

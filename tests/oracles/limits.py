@@ -45,7 +45,7 @@ def fifo_per_key(run: Plain) -> Answer:
             acknowledged is not None
             and run.label(late, "group") == run.label(early, "group")
             and acknowledged < run.first(Kind.ENQUEUE_BEGIN, late)
-            and run.first(Kind.JOB_RUNNING, early) > run.first(Kind.JOB_RUNNING, late)  # type: ignore[operator]
+            and run.first(Kind.JOB_RUNNING, early) > run.first(Kind.JOB_RUNNING, late)
         )
 
     offences = [(job, None) for job in jobs if any(overtaken(job, other) for other in jobs)]
@@ -58,13 +58,13 @@ def priority(run: Plain, allowed: float) -> Answer:
     def jumped(job: int, urgent: int) -> bool:
         running = run.first(Kind.JOB_RUNNING, job)
         received = run.first(Kind.JOB_RECEIVED, job)
-        taken = running if received is None else min(received, running)  # type: ignore[type-var]
+        taken = running if received is None else min(received, running)
         acknowledged = run.first(Kind.ENQUEUE_ACKNOWLEDGED, urgent)
         return (
             run.of(Kind.ENQUEUE_PRIORITY, urgent)[0].value < run.of(Kind.ENQUEUE_PRIORITY, job)[0].value
             and acknowledged is not None
-            and acknowledged < taken  # type: ignore[operator]
-            and run.first(Kind.JOB_RUNNING, urgent) > running  # type: ignore[operator]
+            and acknowledged < taken
+            and run.first(Kind.JOB_RUNNING, urgent) > running
         )
 
     offences = [(job, None) for job in jobs if any(jumped(job, other) for other in jobs)]

@@ -89,7 +89,7 @@ def starvation(run: Plain, within_ns: int) -> Answer:
     return _each(run, within_ns, lambda job: run.first(Kind.JOB_RUNNING, job))
 
 
-def _each(run: Plain, within_ns: int, reached) -> Answer:  # type: ignore[no-untyped-def]
+def _each(run: Plain, within_ns: int, reached) -> Answer:
     jobs = [job for job in run.jobs() if run.acknowledged(job) and run.intended(job) is not None]
     never = [job for job in jobs if reached(job) is None]
     late = [job for job in jobs if reached(job) is not None and reached(job) - run.due(job) > within_ns]
@@ -147,7 +147,7 @@ def drain_time(run: Plain, within_ns: int) -> Answer:
 def throughput_recovery(run: Plain, within_ns: int, share: float) -> Answer:
     strikes = run.any_of(Kind.FAULT_BEGIN)
     jobs = [job for job in run.jobs() if run.acknowledged(job)]
-    arrivals = [run.first(Kind.ENQUEUE_ACKNOWLEDGED, job) // S for job in jobs]  # type: ignore[operator]
+    arrivals = [run.first(Kind.ENQUEUE_ACKNOWLEDGED, job) // S for job in jobs]
     ends = [done // S for job in jobs if (done := run.completed(job)) is not None]
     if not strikes or not arrivals:
         return Answer([], 0, vacuous=not strikes)

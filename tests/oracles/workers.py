@@ -27,7 +27,7 @@ def poison_contained(run: Plain, tasks: tuple[str, ...], within_ns: int, most_lo
     poison = [job for job in run.jobs() if run.label(job, "task") in tasks]
     healthy = [job for job in run.jobs() if job not in poison and run.acknowledged(job) and run.intended(job) is not None]
     never = [job for job in healthy if run.first(Kind.JOB_RUNNING, job) is None]
-    late = [job for job in healthy if job not in never and run.first(Kind.JOB_RUNNING, job) - run.due(job) > within_ns]  # type: ignore[operator]
+    late = [job for job in healthy if job not in never and run.first(Kind.JOB_RUNNING, job) - run.due(job) > within_ns]
     lost = unprovoked(run)
     offences: list[tuple[int | None, int | None]] = [(job, None) for job in never + late]
     offences += [(None, e.row) for e in lost] if len(lost) > most_lost else []
@@ -40,7 +40,7 @@ def slots_freed(run: Plain, within_ns: int) -> Answer:
     timed_out = [e for e in executions if e.end is not None and e.end.kind == Kind.JOB_TIMED_OUT]
     offences = []
     for worker in {e.begin.worker for e in timed_out}:
-        mine = sorted((e for e in timed_out if e.begin.worker == worker), key=lambda e: (e.end.time, e.begin.row))  # type: ignore[union-attr]
+        mine = sorted((e for e in timed_out if e.begin.worker == worker), key=lambda e: (e.end.time, e.begin.row))
         last = mine[-1]
         assert last.end is not None
         again = any(e.begin.worker == worker and e.begin.time >= last.end.time for e in executions)
