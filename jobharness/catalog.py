@@ -6,6 +6,7 @@ Third parties add kinds by the entry-point groups `jobharness.queues` and `jobha
 from __future__ import annotations
 
 import importlib
+import importlib.util
 from collections.abc import Callable, Iterator
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -14,12 +15,13 @@ from typing import Any
 
 from jobharness.brokers.broker import Broker, LivesInFolder
 from jobharness.contracts.contract import Contract
-from jobharness.errors import InvalidRequest, ScenarioInvalid, UnknownName, nearest
+from jobharness.errors import ExtraMissing, InvalidRequest, ScenarioInvalid, UnknownName, nearest
 from jobharness.faults.fault import AtStep, Fault
 from jobharness.faults.trigger import Trigger
 from jobharness.metrics.names import DEFINITIONS
 from jobharness.queues.queue import Queue, reported_kinds
 from jobharness.runner.parts import ArmedFault, Parts
+from jobharness.runner.watch import Watch
 from jobharness.scenario.model import ContractSpec, FaultSpec, Scenario
 from jobharness.wire.match import PREFIX
 from jobharness.wire.plan import WirePlan, checked_step, translated
@@ -68,6 +70,11 @@ FAULTS = {
     "terminate": "jobharness.faults.terminate:Terminate",
     "upstream": "jobharness.faults.upstream:UpstreamMisbehaves",
 }
+WATCHES = {
+    "health": "jobharness.integrations.health:HealthProbe",
+    "prometheus": "jobharness.integrations.prometheus:PrometheusWatch",
+    "sentry": "jobharness.integrations.sentry:SentryIngest",
+}
 DELIVERIES = {
     "at-least-once": "at_least_once:AtLeastOnce",
     "at-most-once": "at_most_once:AtMostOnce",
@@ -110,6 +117,9 @@ CONTRACTS: dict[str, tuple[str, Callable[[Any], dict[str, Any]]]] = {
         },
     ),
     "failures_visible": ("failures_visible:FailuresVisible", lambda s: {}),
+    "reported": ("reported:Reported", lambda s: {"times": s.sentry}),
+    "health": ("health:HealthHonest", lambda s: {"within_s": s}),
+    "alert": ("alarm:AlarmRings", lambda s: {"alert": s.name, "within_s": s.within, "fault": s.fault}),
 }
 METRICS = tuple(name for definition in DEFINITIONS for name in definition.names)
 
@@ -167,6 +177,7 @@ def assemble(scenario: Scenario, project: Path, source: Path | None = None) -> P
         faults=faults,
         contracts=_contracts(scenario, adapter, [fault.label for fault in faults], where),
         wire=_wire(scenario, broker, adapter, faults, where),
+        watches=_watches(scenario, project),
     )
 
 
@@ -254,6 +265,20 @@ def _wire(
     return plan
 
 
+def _watches(scenario: Scenario, project: Path) -> tuple[Watch, ...]:
+    """What looks at the run from outside, where the scenario asks for it. Raises: ExtraMissing; EnvironmentFailed."""
+    found: list[Watch] = []
+    if scenario.contract.reported is not None:
+        found.append(_load("watch", "sentry", WATCHES)())
+    if scenario.contract.health is not None and scenario.service is not None:
+        found.append(_load("watch", "health", WATCHES)(scenario.service.health))
+    if scenario.prometheus is not None or scenario.contract.alert:
+        if importlib.util.find_spec("prometheus_client") is None:
+            raise ExtraMissing("prometheus-client", "prometheus", "an alarm")
+        found.append(_load("watch", "prometheus", WATCHES)(scenario, project))
+    return tuple(found)
+
+
 def _contracts(scenario: Scenario, adapter: type[Queue], labels: list[str], where: str) -> tuple[Contract, ...]:
     from jobharness.contracts.faults_hit import FaultsHit
     from jobharness.contracts.no_phantoms import NoPhantoms
@@ -272,6 +297,10 @@ def _asked(spec: ContractSpec, faulty: bool) -> Iterator[tuple[str, Contract]]:
         yield "delivery", _contract(DELIVERIES[spec.delivery], {})
     for key, (name, arguments) in CONTRACTS.items():
         asked = getattr(spec, key)
+        if key == "alert" and asked and not faulty:
+            # Where nothing goes wrong there is nothing to ring for: neither these nor any other.
+            yield key, _contract("alarm:AlarmsQuiet", {})
+            continue
         for one in asked if isinstance(asked, tuple) else (asked,):
             if one is not None and one is not False:
                 yield key, _contract(name, arguments(one))

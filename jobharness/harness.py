@@ -6,11 +6,13 @@ import shlex
 import shutil
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from jobharness.catalog import assemble
 from jobharness.errors import EnvironmentFailed, InvalidRequest
+from jobharness.report.digest import digest
 from jobharness.report.publish import publish
 from jobharness.runner.about import about
 from jobharness.runner.folder import RunFolder, new_folder
@@ -108,7 +110,21 @@ class Harness:
             repeat=self._repeat or _command(run.parts.scenario, run.parts.source),
         )
         publish(result)
-        return result
+        return replace(result, notes=_told(result))
+
+
+def _told(result: Result) -> list[str]:
+    """Publish the metrics for Prometheus and tell the webhooks, where the scenario asks for it."""
+    if result.scenario.prometheus is not None:
+        from jobharness.integrations.exposition import write_textfile
+
+        labels = {"queue": result.scenario.queue.adapter, "scenario": result.scenario.title}
+        write_textfile(result.metrics, result.folder / "metrics.prom", labels)
+    if not result.scenario.webhook:
+        return []
+    from jobharness.integrations.webhook import deliver
+
+    return [deliver(webhook, digest(result)) for webhook in result.scenario.webhook]
 
 
 def _as_typed(path: Path) -> Path:

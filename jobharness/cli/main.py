@@ -121,6 +121,33 @@ def report(
 
 
 @app.command()
+def alarms(
+    scenario: Annotated[
+        Path | None, typer.Argument(metavar="[SCENARIO]", help="Take the thresholds of its [prometheus] (default: minutes).")
+    ] = None,
+    interval: Annotated[str, typer.Option("--interval", help="How often Prometheus evaluates them.")] = "15s",
+) -> None:
+    """Print the rules of the seven usual alarms, for a Prometheus of your own."""
+    from jobharness.cli.alarms import print_alarms
+
+    _end(lambda: print_alarms(scenario, interval))
+
+
+@app.command()
+def spans(
+    run: Annotated[str, typer.Argument(metavar="RUN", help="A run's folder, its name, the beginning of it, or 'last'.")] = "last",
+    otlp: Annotated[
+        str, typer.Option("--otlp", metavar="URL", help="Where spans are taken, by OTLP over HTTP.")
+    ] = "http://127.0.0.1:4318/v1/traces",
+    reports: Reports = None,
+) -> None:
+    """Send the life of each job of a run as spans to OpenTelemetry, so that it can be looked at in a tracing UI."""
+    from jobharness.cli.spans import export_spans
+
+    _end(lambda: export_spans(run, reports or Path("reports"), otlp))
+
+
+@app.command()
 def schema(
     of: Annotated[Document, typer.Argument(help="The scenario file, or the verdict.json of a run.")] = Document.SCENARIO,
 ) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from jobharness.errors import UnknownName
 from jobharness.report.publish import rebuild
 
-__all__ = ["show_report"]
+__all__ = ["run_folder", "show_report"]
 
 
 def show_report(run: str, reports: Path, open_it: bool) -> int:
@@ -18,14 +18,15 @@ def show_report(run: str, reports: Path, open_it: bool) -> int:
     Args: `run`: a folder of a run, its name within `reports`, or the beginning of that name; "last" is the newest one.
     Raises: UnknownName, RunUnreadable, HistoryUnreadable.
     """
-    page = rebuild(_folder(run, reports))
+    page = rebuild(run_folder(run, reports))
     sys.stdout.write(f"{page}\n")
     if open_it:
         webbrowser.open(page.as_uri())
     return 0
 
 
-def _folder(run: str, reports: Path) -> Path:
+def run_folder(run: str, reports: Path) -> Path:
+    """The folder that is meant, see `show_report`. Raises: UnknownName."""
     if (Path(run) / "run.json").is_file() or (Path(run).is_dir() and "/" in run):
         return Path(run)
     known = sorted(path.parent.name for path in reports.glob("*/run.json"))

@@ -147,6 +147,8 @@ class _Session:
         if self._digests:
             show(self._out, Rule(style="dim"))
         show(self._out, run_report(result))
+        for note in result.notes:
+            self._errors.print(Text(note), soft_wrap=True)
         short = digest(result)
         self._digests.append(short)
         self._runs.append({**short.plain(), **verdict_json(result)})

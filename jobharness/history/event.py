@@ -59,9 +59,14 @@ class Kind(IntEnum):
     FAILURE_LOGGED = events.FAILURE_LOGGED
     FAILURE_COUNTED = events.FAILURE_COUNTED
     FAILURE_REPORTED = events.FAILURE_REPORTED
+    LOG_WRITTEN = events.LOG_WRITTEN
     BROKER_STEP = events.BROKER_STEP
     BROKER_MESSAGE = events.BROKER_MESSAGE
     BROKER_UNFRAMED = events.BROKER_UNFRAMED
+    ALERT_FIRING = events.ALERT_FIRING
+    ALERT_RESOLVED = events.ALERT_RESOLVED
+    ALERT_WATCHED = events.ALERT_WATCHED
+    HEALTH_ANSWERED = events.HEALTH_ANSWERED
 
     @property
     def name_(self) -> str:
@@ -88,7 +93,19 @@ class Dead(IntEnum):
 EXECUTION_ENDS = (Kind.JOB_FINISHED, Kind.JOB_FAILED, Kind.JOB_TIMED_OUT)
 """What ends an execution that `job.running` began; an execution without one was cut off."""
 
-_HARNESS_NOUNS = ("FAULT_", "RUN_", "RECORDER_", "PRODUCER_", "UPSTREAM_", "EFFECT_", "RESOURCE_", "FAILURE_")
+_HARNESS_NOUNS = (
+    "FAULT_",
+    "RUN_",
+    "RECORDER_",
+    "PRODUCER_",
+    "UPSTREAM_",
+    "EFFECT_",
+    "RESOURCE_",
+    "FAILURE_",
+    "LOG_",
+    "ALERT_",
+    "HEALTH_",
+)
 HARNESS_KINDS = frozenset(kind for kind in Kind if kind.name.startswith(_HARNESS_NOUNS)) | {
     Kind.ENQUEUE_REFUSED,
     Kind.ENQUEUE_UNKNOWN,
@@ -144,12 +161,17 @@ DESCRIPTIONS: dict[Kind, str] = {
     Kind.RESOURCE_DESCRIPTORS: "harness, at intervals: a worker's open file descriptors",
     Kind.RESOURCE_CPU: "harness, at intervals: processor time a worker used since its start, ns",
     Kind.RESOURCE_MEMORY_LIMIT: "harness, once a worker: the most memory it may have, bytes; text and group as above",
-    Kind.FAILURE_LOGGED: "harness, at the end of the drain: a worker's log names the dead job; text: where",
+    Kind.FAILURE_LOGGED: "harness, at the end of the drain: a worker's log names the dead job at warning or above; text: where",
     Kind.FAILURE_COUNTED: "integrations: the app's own metrics counted the dead job; text: the metric",
-    Kind.FAILURE_REPORTED: "integrations: an error report of the dead job arrived; text: its title",
+    Kind.FAILURE_REPORTED: "integrations: an error report arrived, key: the job it names; task: its task; text: its exception",
+    Kind.LOG_WRITTEN: "harness, at the end of the drain: the size of a log, bytes; text: its name",
     Kind.BROKER_STEP: "wire: a message that a fault waits for is held, with all traffic of its process "
     "(the recording process's name); text: the fault's label; group: the message; value: the connection",
     Kind.BROKER_MESSAGE: "wire, where asked for: a message passes; value: its bytes, negative from the broker; "
     "attempt: the connection; task: the command; text: the message",
     Kind.BROKER_UNFRAMED: "wire: a connection does not speak the broker's protocol and is passed on unread; text: which, and why",
+    Kind.ALERT_FIRING: "integrations: Alertmanager told that an alert rings; text: its name; group: its labels",
+    Kind.ALERT_RESOLVED: "integrations: Alertmanager told that it rings no more; text and group as above",
+    Kind.ALERT_WATCHED: "integrations, at the end: Prometheus scraped and evaluated to the last; value: its rules of alerts",
+    Kind.HEALTH_ANSWERED: "integrations: the health URL of the app's service was asked; value: the HTTP status, 0: no answer",
 }

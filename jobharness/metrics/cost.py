@@ -17,13 +17,15 @@ TOO_MANY_REQUESTS = 429
 
 
 def costs(history: History) -> Iterator[Metric]:
-    """`worker.cpu_per_job`, `worker.memory.peak`, `upstream.requests`, `upstream.throttled` and
+    """`worker.cpu_per_job`, `worker.memory.peak`, `log.bytes_per_job`, `upstream.requests`, `upstream.throttled` and
     `upstream.requests_per_job`."""
     columns = history.columns
     ended = int((history.executions.end_kind > 0).sum())
     yield Metric("worker.cpu_per_job", _cpu_ns(history) / NS_PER_S / ended if ended and _sampled(history) else None, "s", ended)
     memory = columns["value"][columns.rows(Kind.RESOURCE_MEMORY)]
     yield Metric("worker.memory.peak", int(memory.max()) if len(memory) else None, "By", len(memory))
+    logs = columns.rows(Kind.LOG_WRITTEN)
+    yield Metric("log.bytes_per_job", int(columns["value"][logs].sum()) / ended if ended and len(logs) else None, "By", ended)
     requests = columns.rows(Kind.UPSTREAM_REQUEST)
     answers = columns["value"][columns.rows(Kind.UPSTREAM_ANSWERED)]
     callers = len(np.unique(columns["job"][columns.rows_of_jobs(Kind.UPSTREAM_REQUEST)]))

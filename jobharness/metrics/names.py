@@ -67,6 +67,9 @@ DEFINITIONS = (
     Definition(
         "worker.memory.peak", "jobharness_worker_memory_bytes", "By", "the most resident memory of a worker at any sample"
     ),
+    Definition(
+        "log.bytes_per_job", "jobharness_log_bytes_per_job", "By", "what the workers' logs grew by, per execution that ended"
+    ),
     Definition("upstream.requests", "jobharness_upstream_requests", "1", "requests that reached the upstream"),
     Definition("upstream.throttled", "jobharness_upstream_throttled", "1", "of them answered with 429"),
     Definition("upstream.requests_per_job", "jobharness_upstream_requests_per_job", "1", "requests per job that sent any"),

@@ -58,6 +58,8 @@ class ScenarioItem(pytest.Item):
             line.clear()
         keep(self.config, result)
         self.user_properties += properties(result)
+        for note in result.notes:
+            self.add_report_section("call", "jobharness", note)
         self._judge(result.exit_code, story(self.config, result))
 
     def _judge(self, code: int, text: str) -> None:

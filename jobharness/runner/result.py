@@ -29,7 +29,8 @@ STORIES = 3
 class Result:
     """A finished run: `verdict`, `history`, `metrics`, the gate's `crossings`, and where everything is kept (`folder`).
 
-    `about`: what run.json says (seed, versions, command, machine). `repeat`: the command that runs it again.
+    `about`: what run.json says (seed, versions, command, machine). `repeat`: the command that runs it again. `notes`: what else
+    is to be said of it, such as what a webhook answered.
     """
 
     scenario: Scenario
@@ -41,6 +42,7 @@ class Result:
     crossings: Sequence[Crossing]
     about: Mapping[str, Any]
     repeat: str
+    notes: Sequence[str] = ()
 
     @property
     def exit_code(self) -> int:

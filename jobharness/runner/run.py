@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack, suppress
 from dataclasses import replace
 from random import Random
@@ -18,7 +18,7 @@ from jobharness.agent.recorder import Recorder
 from jobharness.brokers.broker import LivesInFolder, MessageQueues
 from jobharness.clock import NS_PER_S, deadline_ns, now_ns, seconds_between
 from jobharness.contracts.contract import Verdict, judge
-from jobharness.errors import BrokerFailed, JobharnessError, ProcessFailed
+from jobharness.errors import BrokerFailed, EnvironmentFailed, JobharnessError, ProcessFailed
 from jobharness.faults.fault import CanArm
 from jobharness.history import log
 from jobharness.history.event import Kind
@@ -46,6 +46,7 @@ from jobharness.runner.service import Service
 from jobharness.runner.setup import set_up
 from jobharness.runner.steps import Steps
 from jobharness.runner.surroundings import Surroundings
+from jobharness.runner.watch import Notice
 from jobharness.scenario.model import UpstreamSpec
 from jobharness.upstream.behaviour import Manners, QuotaRule
 from jobharness.upstream.server import Upstream
@@ -72,7 +73,7 @@ class Run:
         self._recorder = Recorder(folder.records, "harness", "harness")
         self._follower = Follower(folder.records)
         self._board = Board()
-        self._sampler = Sampler(self._recorder)
+        self._sampler = Sampler(self._recorder, parts.scenario.queue.memory_limit)
         self._started_ns = now_ns()
         self._phase = ""
         self._shown_ns = 0
@@ -100,6 +101,7 @@ class Run:
                 self._provision(stack)
                 self._drive(guardian)
                 self._drain()
+                self._await_watches()
             except (JobharnessError, KeyboardInterrupt) as error:
                 reason = "interrupted" if isinstance(error, KeyboardInterrupt) else str(error).splitlines()[0]
                 self._recorder.record(Kind.RUN_CUT_SHORT, text=self._recorder.text(reason))
@@ -116,7 +118,10 @@ class Run:
         scenario = self.parts.scenario
         upstream = Upstream(_manners(scenario.upstream)) if scenario.upstream is not None else None
         service = Service(scenario.service) if scenario.service is not None else None
-        around = Surroundings(self.parts, self.folder, self._places(upstream, service))
+        for watch in self.parts.watches:
+            stack.callback(watch.stop)
+        places = self._places(upstream, service)
+        around = Surroundings(self.parts, self.folder, places)
         site = Site(self.folder.data, self.folder.logs, self.folder.records, self._mark, around.without_agent())
 
         self._begin("prepare")
@@ -140,6 +145,8 @@ class Run:
         if service is not None:
             stack.callback(service.stop)
             service.start(around, site)
+        for watch in self.parts.watches:
+            watch.start(site, places)
         self._fleet = Fleet(scenario.queue, around, self.folder, self._recorder, self._mark)
         scenes = self._scenes(self._fleet, upstream, wire, armable)
         steps = Steps(self.parts.faults, scenes, armable)
@@ -183,6 +190,8 @@ class Run:
             places["upstream.url"] = upstream.url
         if service is not None:
             places |= {"service.url": service.url, "service.port": str(service.port)}
+        for watch in self.parts.watches:
+            places |= watch.places()
         return places
 
     def _start_producer(self, around: Surroundings) -> Process:
@@ -235,6 +244,22 @@ class Run:
         self._note_held()
         self._note_failed()
 
+    def _await_watches(self) -> None:
+        """Go on for what monitoring may yet say, then let it say its last word before the workers stop."""
+        watches = self.parts.watches
+        if any(watch.waiting for watch in watches):
+            self._begin("watch")
+            self._until(lambda: not any(watch.waiting for watch in watches))
+        for watch in watches:
+            self._note(watch.finish())
+
+    def _note(self, notices: Iterable[Notice]) -> None:
+        """Record what a watch noticed."""
+        recorder = self._recorder
+        for kind, value, text, group, task, job in notices:
+            key = recorder.job(job)[0] if job else b""
+            recorder.record(kind, key, value, task=recorder.text(task), text=recorder.text(text), group=recorder.text(group))
+
     def _drained(self) -> bool:
         if self._board.unsettled or self._board.running:
             return False
@@ -257,6 +282,8 @@ class Run:
             for held in self.parts.queue.dead(self.parts.broker, self.app):
                 key, _ = self._recorder.job(held.job_id)
                 self._recorder.record(Kind.JOB_BURIED, key, text=self._recorder.text(held.where))
+        for log_file in sorted(self.folder.logs.glob("worker-*.log")):
+            self._recorder.record(Kind.LOG_WRITTEN, value=log_file.stat().st_size, text=self._recorder.text(log_file.stem))
         for key, where in logged(self.folder.logs, self._board.given_up):
             self._recorder.record(Kind.FAILURE_LOGGED, key, text=self._recorder.text(where))
 
@@ -267,6 +294,9 @@ class Run:
             self._conductor.undo_all()
         if self._fleet is not None:
             self._fleet.stop(STOP_GRACE_S)
+        for watch in self.parts.watches:
+            with suppress(EnvironmentFailed):
+                self._note(watch.look())  # A process that ends sends its last reports then.
         if self._unlisted:
             # An AMQP broker lists a delivered message only when it has it back: when the connection of its worker has ended.
             with suppress(BrokerFailed):
@@ -294,6 +324,8 @@ class Run:
         if self._wire is not None:
             self._wire.check()
         self._read()
+        for watch in self.parts.watches:
+            self._note(watch.look())
         self._tell_done()
         if self._fleet is not None and self._conductor is not None:
             if self._phase == "workload" and self._conductor.act():
@@ -322,6 +354,8 @@ class Run:
         """Take in what was recorded since the last time."""
         news = self._follower.poll()
         self._board.see(news)
+        for watch in self.parts.watches:
+            watch.see(news)
         if self._fleet is not None and self._conductor is not None:
             self._fleet.see(news)
             self._conductor.see(news)
@@ -341,7 +375,8 @@ class Run:
     def _save(self) -> None:
         """Gather what was recorded into the History, keep it, and clear the raw records and the servers' data away."""
         self._recorder.close()
-        header = {"run": self.folder.run_id, "seed": self.parts.scenario.seed}
+        # What dates the monotonic moments: both clocks, read together.
+        header = {"run": self.folder.run_id, "seed": self.parts.scenario.seed, "epoch_ns": time.time_ns() - now_ns()}
         gathered = log.gather(self.folder.records, header)
         # Exceptions quote addresses and headers: a secret never reaches the folder's history, and so no report of it.
         self.history = replace(gathered, texts=masked_texts(gathered.texts))

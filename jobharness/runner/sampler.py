@@ -19,10 +19,13 @@ EVERY_NS = NS_PER_S
 
 
 class Sampler:
-    """Records a sample of every worker once a second, when it is asked to look. Not for two threads at once."""
+    """Records a sample of every worker once a second, when it is asked to look. Not for two threads at once.
 
-    def __init__(self, recorder: Recorder) -> None:
-        self._recorder = recorder
+    `memory_limit_bytes`: what the scenario says a worker may use; None: what its process or the machine has.
+    """
+
+    def __init__(self, recorder: Recorder, memory_limit_bytes: float | None = None) -> None:
+        self._recorder, self._memory_limit = recorder, memory_limit_bytes
         self._next_ns = 0
         self._limited: set[int] = set()
 
@@ -39,7 +42,7 @@ class Sampler:
         try:
             main = psutil.Process(pid)
             used = [_used(process) for process in (main, *main.children(recursive=True))]
-            limit = _limit(main) if pid not in self._limited else None
+            limit = self._limit(main) if pid not in self._limited else None
         except psutil.Error:
             return  # It has just ended.
         text, group = self._recorder.text(name), self._recorder.text(str(pid))
@@ -49,6 +52,9 @@ class Sampler:
         if limit is not None:
             self._limited.add(pid)
             self._recorder.record(Kind.RESOURCE_MEMORY_LIMIT, value=limit, text=text, group=group)
+
+    def _limit(self, process: psutil.Process) -> int:
+        return round(self._memory_limit) if self._memory_limit is not None else _limit(process)
 
 
 def _used(process: psutil.Process) -> tuple[int, int, int]:

@@ -9,7 +9,7 @@ from pydantic import ConfigDict, Field, model_validator
 from jobharness.scenario.arrivals import Arrivals
 from jobharness.scenario.part import Part
 from jobharness.scenario.promises import ContractSpec
-from jobharness.scenario.units import Duration, Quantity, Rate, Share
+from jobharness.scenario.units import Duration, Quantity, Rate, Share, Size
 
 __all__ = [
     "Arrivals",
@@ -18,11 +18,13 @@ __all__ = [
     "FaultSpec",
     "GateSpec",
     "JobSpec",
+    "PrometheusSpec",
     "QueueSpec",
     "ReportSpec",
     "Scenario",
     "ServiceSpec",
     "UpstreamSpec",
+    "WebhookSpec",
     "WorkloadSpec",
 ]
 
@@ -56,6 +58,9 @@ class QueueSpec(Part):
     env: dict[str, str] = {}
     """Environment variables for workers, producer and service; {broker.url}, {upstream.url} and {run.folder} are
     filled in."""
+    memory_limit: Size | None = None
+    """The memory that a worker's container has in production, such as "512MB"; `contract.resources.memory_share` and the alarm
+    MemoryHigh go by it. Without it: the process's own limit, or the machine's memory."""
     python: str | None = None
     """A virtual environment, or an interpreter, in which the app lives; the harness's own where it is left out."""
     folder: str = "."
@@ -263,6 +268,53 @@ class GateSpec(Part):
         return self
 
 
+class PrometheusSpec(Part):
+    """A Prometheus and an Alertmanager of the run's own, which scrape its metrics every second. Started where a scenario has this
+    table, or a `contract.alert`."""
+
+    rules: tuple[str, ...] = ()
+    """Files of alert rules, relative to the project; the seven usual alarms where it is left out (`jobharness alarms`)."""
+    scrape: tuple[str, ...] = ()
+    """Further URLs to scrape, such as "{service.url}/metrics", for rules of your own."""
+    hold: Duration = 2.0
+    """Of the seven: how long a condition must hold until its alarm rings."""
+    window: Duration = Field(default=10.0, gt=0)
+    """Of QueueGrowing, ErrorRate, DeadLettersGrowing: over how long rates are taken."""
+    oldest_job: Duration = 30.0
+    """Of OldestJobTooOld: how long a job may wait."""
+    growth: float = Field(default=1.0, ge=0)
+    """Of QueueGrowing: by how many waiting jobs a second a queue may grow."""
+    backlog: int = Field(default=50, ge=0)
+    """Of QueueGrowing: how many may wait before growth matters."""
+    error_share: Share = 0.05
+    """Of ErrorRate: the share of executions that may raise."""
+    dead_jobs: int = Field(default=0, ge=0)
+    """Of DeadLettersGrowing: how many jobs may be given up within the window."""
+    memory_share: Share = 0.85
+    """Of MemoryHigh: the share of its memory limit that a worker may use."""
+
+
+class WebhookSpec(Part):
+    """Where the verdict is posted when the run is over. What becomes of it never changes the exit code."""
+
+    url: str = ""
+    """Its address."""
+    url_env: str = ""
+    """Instead: the environment variable that holds the address, where that is a secret."""
+    shape: Literal["json", "slack", "zapier"] = "json"
+    """"json": nested; "zapier": flat, for a catch hook; "slack": a message for an incoming webhook."""
+    secret_env: str = ""
+    """The environment variable that holds the secret of the signature; unsigned where it is left out."""
+
+    @model_validator(mode="after")
+    def _one_address(self) -> WebhookSpec:
+        if bool(self.url) == bool(self.url_env):
+            raise ValueError("a webhook has either `url` or `url_env`")
+        if self.url and not self.url.startswith(("http://", "https://")):
+            raise ValueError("the `url` of a webhook begins with http:// or https://")
+        return self
+
+
 class ReportSpec(Part):
     """What a report shows."""
 
@@ -310,12 +362,16 @@ class Scenario(Part):
     contract: ContractSpec = ContractSpec()
     gate: dict[str, GateSpec] = {}
     drain: DrainSpec = DrainSpec()
+    prometheus: PrometheusSpec | None = None
     report: ReportSpec = ReportSpec()
+    webhook: tuple[WebhookSpec, ...] = ()
 
     @model_validator(mode="after")
     def _service_where_needed(self) -> Scenario:
         if self.service is None and any(job.post for job in self.workload.job):
             raise ValueError("a job is sent by `post`, but the scenario has no [service]")
+        if self.service is None and self.contract.health is not None:
+            raise ValueError("`contract.health` judges the health URL of a service, but the scenario has no [service]")
         return self
 
     def without_faults(self) -> Scenario:

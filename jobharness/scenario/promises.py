@@ -120,6 +120,24 @@ class ResourcesSpec(Part):
         return self
 
 
+class AlertSpec(Part):
+    """An alarm that must ring."""
+
+    name: str = Field(min_length=1)
+    """The alert's name in its rule, such as "WorkerDown"."""
+    within: Duration = Field(gt=0)
+    """How long after the fault it rings at the latest."""
+    fault: str = ""
+    """The fault that it is for, by its name, such as "kill#1"; the first of any where it is left out."""
+
+
+class ReportedSpec(Part):
+    """Where deaths are reported."""
+
+    sentry: Literal["once", "at least once"]
+    """How often each dead job is reported to Sentry; the app gets {sentry.dsn} through `queue.env`."""
+
+
 class ContractSpec(Part):
     """What must hold. `no_phantoms` always does."""
 
@@ -173,3 +191,9 @@ class ContractSpec(Part):
     """Workers do not grow with their jobs."""
     failures_visible: bool = False
     """Each dead job left a log line, a metric or an error report."""
+    reported: ReportedSpec | None = None
+    """Each dead job is reported as an error, with its task and exception; no retry is."""
+    health: Duration | None = None
+    """The service's health URL answers 200 for no longer than this while no worker takes jobs."""
+    alert: tuple[AlertSpec, ...] = ()
+    """Each alarm rings soon after its fault; in a scenario without faults none rings."""

@@ -1,0 +1,138 @@
+"""Alarms: each one rings soon after its fault, and none rings where nothing goes wrong.
+
+An alarm rings when Alertmanager tells whoever is on call, not when Prometheus decides: the moment that counts is the
+notification's. What rings before the first strike is a false alarm, whatever rings after it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+
+from jobharness.clock import NS_PER_S
+from jobharness.contracts.contract import Finding, Word
+from jobharness.contracts.promise import Evidence, Promise, could_not_see, offences
+from jobharness.history.columns import Int64s
+from jobharness.history.event import Kind
+from jobharness.history.frame import History
+
+__all__ = ["AlarmRings", "AlarmsQuiet"]
+
+NEEDS = frozenset((Kind.ALERT_WATCHED,))
+
+
+@dataclass(frozen=True)
+class AlarmRings:
+    """The alert called `alert` rings at most `within_s` after the first strike of the fault `fault` ("": of any), and not
+    before it. Needs: Prometheus and Alertmanager alive to the end."""
+
+    alert: str
+    within_s: float
+    fault: str = ""
+    needs = NEEDS
+
+    @property
+    def name(self) -> str:
+        """Each alert is a contract of its own."""
+        return f"alarm {self.alert}"
+
+    @property
+    def promise(self) -> str:
+        """The promise, with its bound."""
+        return f"the alarm {self.alert} rings within {self.within_s:g} s of {self.fault or 'the first fault'}, and not before it"
+
+    def check(self, history: History) -> Finding:
+        """Judge a history."""
+        struck_ns = _first_strike(history, self.fault)
+        if struck_ns is None:
+            return Finding(self.name, Word.UNKNOWN, f"{self.fault or 'no fault'} never struck")
+        rings = _firing(history, self.alert)
+        rung_ns = history.columns["time_ns"][rings]
+        counts = {"rings": len(rings)}
+        before = rings[rung_ns < struck_ns]
+        if len(before):
+            return self._broken("it rang before anything had gone wrong", "a false alarm", before[:1], counts)
+        if len(rings):
+            after_s = (int(rung_ns[0]) - struck_ns) / NS_PER_S
+            counts["after_ms"] = round(after_s * 1000)
+            if after_s > self.within_s:
+                said = f"it rang {after_s:.1f} s after the strike, where {self.within_s:g} s are allowed"
+                return self._broken(said, "too late", rings[:1], counts)
+            return Finding(self.name, Word.HOLDS, f"it rang {after_s:.1f} s after the strike", counts)
+        if reason := _was_not_watched(history):
+            return Finding(self.name, Word.UNKNOWN, reason, counts)
+        watched_s = (int(history.columns["time_ns"][history.columns.rows(Kind.ALERT_WATCHED)[-1]]) - struck_ns) / NS_PER_S
+        if watched_s < self.within_s:
+            return Finding(self.name, Word.UNKNOWN, f"it was watched for {watched_s:.1f} s after the strike only", counts)
+        return self._broken(f"it stayed silent for {watched_s:.1f} s after the strike", "silent", rings, counts)
+
+    def _broken(self, sentence: str, why: str, rows: Int64s, counts: Mapping[str, int]) -> Finding:
+        found = offences(why, job=None, row=rows, weight=np.zeros(len(rows)))
+        return Finding(self.name, Word.BROKEN, sentence, counts, found.select("job", "row", "why"))
+
+
+class AlarmsQuiet(Promise):
+    """Where nothing goes wrong no alarm rings at all. Needs: Prometheus and Alertmanager alive to the end."""
+
+    name = "alarms_quiet"
+    promise = "no alarm rings where nothing goes wrong"
+    needs = NEEDS
+
+    def evidence(self, history: History) -> Evidence:
+        """Nothing: it is about no job."""
+        return Evidence(0)
+
+    def of_run(self, history: History) -> Evidence:
+        """Every alarm that rang, in the order of time."""
+        rows = history.columns.rows(Kind.ALERT_FIRING)
+        watched = history.columns.rows(Kind.ALERT_WATCHED)
+        rules = int(history.columns["value"][watched[-1]]) if len(watched) else 0
+        names = history.texts.gather(history.columns["text"][rows]) if len(rows) else pl.Series([], dtype=pl.String)
+        found = offences(pl.format("{} rang", "alert"), job=None, row=rows, weight=np.arange(len(rows), 0, -1), alert=names)
+        return Evidence(rules, found, 0, {"rings": len(rows), "rules": rules})
+
+    def undecided(self, figures: Mapping[str, int]) -> str:
+        """Without a rule nothing could ring; without the mark at the end nobody watched."""
+        return "" if figures["rules"] else "no rule was watched to the end"
+
+    def conclude(self, evidence: Evidence, history: History) -> Finding:
+        """The finding; silence counts only where the alarms were watched."""
+        if not evidence.offences.height and (reason := _was_not_watched(history)):
+            return Finding(self.name, Word.UNKNOWN, reason, evidence.figures)
+        return super().conclude(evidence, history)
+
+    def broken(self, figures: Mapping[str, int]) -> str:
+        """How often."""
+        return f"{figures['rings']} alarms rang though nothing went wrong"
+
+    def kept(self, figures: Mapping[str, int]) -> str:
+        """How many could have."""
+        return f"none of {figures['rules']} alarms rang"
+
+
+def _first_strike(history: History, fault: str) -> int | None:
+    """When the fault, or any, first struck."""
+    columns = history.columns
+    rows = columns.rows(Kind.FAULT_BEGIN)
+    if fault:
+        number = history.number_of(fault)
+        rows = rows[columns["text"][rows] == number] if number is not None else rows[:0]
+    return int(columns["time_ns"][rows[0]]) if len(rows) else None
+
+
+def _firing(history: History, alert: str) -> Int64s:
+    """The rows at which the alert began to ring."""
+    rows, number = history.columns.rows(Kind.ALERT_FIRING), history.number_of(alert)
+    return rows[history.columns["text"][rows] == number] if number is not None else rows[:0]
+
+
+def _was_not_watched(history: History) -> str:
+    """Why silence proves nothing; "" where it does."""
+    if reason := could_not_see(history):
+        return reason
+    if not len(history.columns.rows(Kind.ALERT_WATCHED)):
+        return "Prometheus or Alertmanager did not answer to the end"
+    return ""
