@@ -16,7 +16,7 @@ IN_PRODUCTION = PrometheusSpec(hold=60.0, window=300.0, oldest_job=300.0, growth
 
 
 def print_alarms(scenario: Path | None, interval: str) -> int:
-    """Print them, with the thresholds of a scenario or those of production. Raises: ScenarioInvalid, where a scenario is given and cannot be read."""
+    """Print them, with the thresholds of a scenario or those of production. Raises: ScenarioInvalid."""
     spec = load_scenario(scenario).prometheus if scenario is not None else None
     sys.stdout.write(alarm_rules(spec or IN_PRODUCTION, interval))
     return 0

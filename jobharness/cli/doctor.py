@@ -20,6 +20,7 @@ from rich.text import Text
 
 import jobharness
 from jobharness.catalog import BROKERS, QUEUES, broker_kind, names, queue_kind
+from jobharness.integrations.programs import PROGRAMS
 from jobharness.report.terminal import show
 from jobharness.upstream.server import PACKAGES
 
@@ -70,6 +71,7 @@ def rows() -> Iterator[Row]:
         yield from found
     yield from (_library(name) for name in names("queues", QUEUES))
     yield _docker()
+    yield from _monitoring()
     for queue in names("queues", QUEUES):
         for broker in queue_kind(queue).brokers:
             yield _pair(queue, broker, brokers.get(broker, []))
@@ -123,6 +125,13 @@ def _docker() -> Row:
     if answer.returncode:
         return Row("Containers", "Docker", "optional", f"{path} is there, its server is not running", "systemctl start docker")
     return Row("Containers", "Docker", "ready", f"server {answer.stdout.strip()}")
+
+
+def _monitoring() -> Iterator[Row]:
+    """What a scenario with alarms needs."""
+    for program in PROGRAMS:
+        path = program.path
+        yield Row("Alarms", program.name, "ready" if path else "optional", path or "not found", "" if path else program.install)
 
 
 def _pair(queue: str, broker: str, providers: list[Row]) -> Row:

@@ -7,7 +7,7 @@ notification's. What rings before the first strike is a false alarm, whatever ri
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import polars as pl
@@ -48,7 +48,7 @@ class AlarmRings:
         """Judge a history."""
         struck_ns = _first_strike(history, self.fault)
         if struck_ns is None:
-            return Finding(self.name, Word.UNKNOWN, f"{self.fault or 'no fault'} never struck")
+            return Finding(self.name, Word.UNKNOWN, f"{self.fault} never struck" if self.fault else "no fault struck")
         rings = _firing(history, self.alert)
         rung_ns = history.columns["time_ns"][rings]
         counts = {"rings": len(rings)}
@@ -102,10 +102,14 @@ class AlarmsQuiet(Promise):
         """The finding; silence counts only where the alarms were watched."""
         if not evidence.offences.height and (reason := _was_not_watched(history)):
             return Finding(self.name, Word.UNKNOWN, reason, evidence.figures)
-        return super().conclude(evidence, history)
+        finding = super().conclude(evidence, history)
+        if finding.word is not Word.BROKEN:
+            return finding
+        rang = finding.offenders["why"].unique(maintain_order=True).to_list()
+        return replace(finding, sentence=f"{', '.join(rang)}, though nothing went wrong")
 
     def broken(self, figures: Mapping[str, int]) -> str:
-        """How often."""
+        """How often; which ones, only the offences tell."""
         return f"{figures['rings']} alarms rang though nothing went wrong"
 
     def kept(self, figures: Mapping[str, int]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -50,11 +50,9 @@ class Reported(Promise):
             SILENT: dead & (reports == 0),
             TWICE: dead & (reports > 1) & (self.times == "once"),
             NO_DEATH: ~dead & (reports > 0),
-            OTHER_TASK: dead & (_first(history, Kind.FAILURE_REPORTED, "task") != _tasks(history)),
-            OTHER_ERROR: dead & _other_error(history),
+            OTHER_TASK: dead & _differ(history, "task", history.tally.label("task"), r"([^.:]*)$"),
+            OTHER_ERROR: dead & _differ(history, "text", _first(history, Kind.JOB_DEAD, "text"), r"^(?:[\w.]*\.)?(\w+)"),
         }
-        for said in (OTHER_TASK, OTHER_ERROR):
-            wrong[said] &= reports > 0
         tables = [
             offences(said, job=np.flatnonzero(jobs), weight=np.full(int(jobs.sum()), float(len(wrong) - place)))
             for place, (said, jobs) in enumerate(wrong.items())
@@ -96,12 +94,12 @@ def _first(history: History, kind: Kind, column: str) -> npt.NDArray[np.int64]:
     return out
 
 
-def _tasks(history: History) -> npt.NDArray[np.int64]:
-    return history.tally.label("task").astype(np.int64)
+def _differ(history: History, column: str, known: npt.NDArray[Any], essence: str) -> npt.NDArray[np.bool_]:
+    """Where a job's first report and what is known of the job say different things, of what both say.
 
-
-def _other_error(history: History) -> npt.NDArray[np.bool_]:
-    """Where the first report names another type of exception than the death does; texts are "Type: words"."""
-    names = history.texts.str.extract(r"^(?:[\w.]*\.)?(\w+)").fill_null("").to_numpy()
-    died, told = (_first(history, kind, "text") for kind in (Kind.JOB_DEAD, Kind.FAILURE_REPORTED))
-    return np.asarray((died > 0) & (told > 0) & (names[died] != names[told]), np.bool_)
+    Compared is what `essence` finds in them: the last name of a task (a library may leave its module out), the type of an
+    exception, of texts that are "Type: words".
+    """
+    names = history.texts.str.extract(essence).fill_null("").to_numpy()
+    told = _first(history, Kind.FAILURE_REPORTED, column)
+    return np.asarray((known > 0) & (told > 0) & (names[known] != names[told]), np.bool_)

@@ -8,34 +8,27 @@ from __future__ import annotations
 
 import http.client
 import json
-import shutil
 import subprocess
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-from jobharness.clock import now_ns
+from jobharness.clock import NS_PER_S, now_ns
 from jobharness.errors import EnvironmentFailed, InvalidRequest, ProcessFailed, nearest
 from jobharness.history.event import Kind
 from jobharness.history.follow import News
 from jobharness.integrations.alarms import alarm_rules
 from jobharness.integrations.exposition import LiveMetrics
 from jobharness.integrations.inbox import Inbox
+from jobharness.integrations.programs import PROGRAMS, Program
 from jobharness.processes.ports import free_port
 from jobharness.processes.process import Process, wait_for
 from jobharness.processes.site import Site
 from jobharness.runner.watch import Notice
 from jobharness.scenario.model import PrometheusSpec, Scenario
 
-__all__ = ["PROGRAMS", "PrometheusWatch"]
-
-PROGRAMS = {
-    "prometheus": ("prometheus",),
-    "alertmanager": ("alertmanager", "prometheus-alertmanager"),
-    "promtool": ("promtool",),
-}
-"""What it runs, each under the names that distributions give it."""
+__all__ = ["PrometheusWatch"]
 
 READY_WITHIN_S = 30.0
 ASK_WITHIN_S = 5.0
@@ -52,7 +45,7 @@ class PrometheusWatch:
         self._spec = scenario.prometheus or PrometheusSpec()
         self._asked = {alert.name: alert for alert in scenario.contract.alert} if scenario.fault else {}
         self._project = project
-        self._programs = {name: _program(name, names) for name, names in PROGRAMS.items()}
+        self._programs = {program.name: _path(program) for program in PROGRAMS}
         self._metrics = LiveMetrics(scenario.queue.adapter, scenario.queue.workers)
         self._inbox = Inbox()
         self._port, self._pager_port = free_port(), free_port()
@@ -61,6 +54,7 @@ class PrometheusWatch:
         self._struck_ns: dict[str, int] = {}
         self._rang: set[str] = set()
         self._rules = 0
+        self._over_ns = 0  # When all else was done.
 
     def places(self) -> Mapping[str, str]:
         """The address of the run's own Prometheus."""
@@ -92,6 +86,7 @@ class PrometheusWatch:
             f"--config.file={folder / 'prometheus.yml'}",
             f"--storage.tsdb.path={folder / 'data'}",
             f"--web.listen-address=127.0.0.1:{self._port}",
+            "--rules.alert.resend-delay=2s",
         ]
         self._processes = [site.start("alertmanager", pager), site.start("prometheus", prometheus)]
         wait_for(lambda: self._ended() or self._scraping(), READY_WITHIN_S)
@@ -131,10 +126,12 @@ class PrometheusWatch:
                 raise InvalidRequest(f"contract.alert: no rule defines {name!r}{hint} (known: {', '.join(known) or 'none'})")
 
     def _scraping(self) -> bool:
-        """Whether the run's metrics are scraped, and the rules evaluated, and Alertmanager answers."""
+        """Whether the run's metrics are scraped, and Alertmanager is told of what rings."""
         try:
             up = self._ask("/api/v1/query?query=" + quote('up{job="jobharness"}'))["data"]["result"]
             ready = _get(self._pager_port, "/-/ready")[0] == 200
+            # Until it has found Alertmanager, seconds after its start, Prometheus drops what rings.
+            ready = ready and bool(self._ask("/api/v1/alertmanagers")["data"]["activeAlertmanagers"])
         except (OSError, http.client.HTTPException, ValueError, KeyError):
             return False
         return ready and bool(up) and all(one["value"][1] == "1" for one in up)
@@ -169,10 +166,17 @@ class PrometheusWatch:
 
     @property
     def waiting(self) -> bool:
-        """Whether an alarm that was promised may yet ring in time."""
+        """Whether an alarm that was promised may yet ring in time, or one may be on its way that nobody asked for."""
+        self._over_ns = self._over_ns or now_ns()
+        if now_ns() < self._over_ns + round(SETTLE_S * NS_PER_S):
+            return True
         for name, alert in self._asked.items():
             struck_ns = self._struck_ns.get(alert.fault)
-            if name not in self._rang and struck_ns is not None and now_ns() < struck_ns + round((alert.within + SETTLE_S) * 1e9):
+            if (
+                name not in self._rang
+                and struck_ns is not None
+                and now_ns() < struck_ns + round((alert.within + SETTLE_S) * NS_PER_S)
+            ):
                 return True
         return False
 
@@ -194,12 +198,10 @@ class PrometheusWatch:
         self._inbox.close()
 
 
-def _program(name: str, known: Sequence[str]) -> str:
-    found = next(filter(None, map(shutil.which, known)), None)
-    if found is None:
-        package = "prometheus-alertmanager" if name == "alertmanager" else "prometheus"
-        raise EnvironmentFailed(f"{name} is not on this machine; install it (Debian: apt-get install {package})")
-    return found
+def _path(program: Program) -> str:
+    if program.path is None:
+        raise EnvironmentFailed(f"{program.name} is not on this machine; install it (Debian: {program.install})")
+    return program.path
 
 
 def _filled(address: str, places: Mapping[str, str]) -> str:

@@ -1,0 +1,7 @@
+"""The conformance app, with error reports as its users switch them on: SENTRY_DSN names where they go."""
+
+import sentry_sdk
+
+sentry_sdk.init()
+
+from scenarios.apps.conformance.celery import *  # noqa: E402, F403  # after the init, as Sentry's documentation has it
