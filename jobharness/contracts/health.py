@@ -98,7 +98,10 @@ def _idle(history: History) -> Iterator[tuple[int, int]]:
     end_ns = history.phase_ns("stop") or history.end_ns
     moments, deltas = (np.concatenate(parts) for parts in zip(*_changes(history), strict=True))
     order = np.argsort(moments, kind="stable")
-    moments, (ready, waiting, busy) = moments[order], np.cumsum(deltas[order], axis=0).T
+    moments, states = moments[order], np.cumsum(deltas[order], axis=0)
+    # What is over at the moment at which it began was nothing: only the last state of each moment lasts.
+    lasts = np.append(moments[1:] != moments[:-1], True)
+    moments, (ready, waiting, busy) = moments[lasts], states[lasts].T
     idle = (ready <= 0) | ((waiting > 0) & (busy <= 0))
     edges = [*np.flatnonzero(np.diff(idle.astype(np.int8), prepend=0)).tolist(), len(idle)]
     for here, after in pairwise(edges):
