@@ -3,7 +3,8 @@
 Started as `python -m jobharness_agent.producer PLAN` with the agent's environment. The plan is JSON lines, each with
 `at_ns` (from the start), `task` with `args`, `kwargs` and `options`, or `http` with `method`, `url`, `body` and `job_id` (the
 field of the answer that holds the job's id); `group`, the key that order and limits go by; `in_flight`, where the job is due
-as soon as fewer are not done. The first line is a header with `app`, `library` and `jobs`.
+as soon as fewer are not done; `at_once`, where it has no moment to be late for. The first line is a header with `app` and
+`library`.
 
 It says PRODUCER_READY, waits for the file PLAN.go, which holds the start in ns, sends, and says PRODUCER_DONE. An enqueue that
 raises is *refused* only where the exception proves that nothing was sent; otherwise nobody knows.
@@ -18,9 +19,8 @@ import time
 import urllib.parse
 from time import monotonic_ns
 
-from . import boot, events, intent, record
+from . import boot, events, intent, pace, record
 
-SPIN_NS = 300_000  # The last stretch before a moment is not slept: a sleep may overrun by about that much.
 LATE_NS = 1_000_000  # A send that begins this long after its moment is recorded as late.
 
 
@@ -29,6 +29,7 @@ def main(plan_path):
     with open(plan_path, encoding="utf-8") as plan:
         header = json.loads(plan.readline())
         recorder = boot.recorder
+        pace.go_first()  # Before the app is imported: threads that it starts inherit it.
         sender = boot.library_module(header["library"]).Sender(header["app"])
         service = Service(recorder)
         # What the app has imported stays: the collector need not look through it in the middle of the schedule.
@@ -44,9 +45,9 @@ def main(plan_path):
             if "in_flight" in job:
                 due_ns = done.await_room(sent, job["in_flight"])
             else:
-                _sleep_until(due_ns)
+                pace.sleep_until(due_ns)
             late_ns = monotonic_ns() - due_ns
-            if late_ns > LATE_NS:
+            if late_ns > LATE_NS and not job.get("at_once"):
                 recorder.record(events.PRODUCER_LATE, value=late_ns)
             intent.intend(due_ns, job.get("group", ""))
             if "http" in job:
@@ -142,15 +143,6 @@ def _await_start(path):
                 return int(go.read())
         except (FileNotFoundError, ValueError):
             time.sleep(0.002)
-
-
-def _sleep_until(due_ns):
-    while True:
-        left_ns = due_ns - monotonic_ns()
-        if left_ns <= 0:
-            return
-        if left_ns > SPIN_NS:
-            time.sleep((left_ns - SPIN_NS) / 1e9)
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from jobharness.metrics.metric import Metric
+from jobharness.metrics.schedule import off_schedule
 
 __all__ = ["COUNTED", "Change", "Comparison", "Difference", "Side", "compare"]
 
@@ -107,7 +108,8 @@ def compare(before: Side, after: Side) -> Comparison:
     changes = tuple(Change(before.metrics[name], metric) for name, metric in after.metrics.items() if name in before.metrics)
     differences = tuple(_differences(before.variables, after.variables))
     work = [one.name for one in differences if one.name == "seed" or one.name.startswith("workload.")]
-    return Comparison(before.name, after.name, changes, differences, not work, tuple(_warnings(differences, work)))
+    off = [f"{side.name}: {why}." for side in (before, after) if (why := off_schedule(side.metrics))]
+    return Comparison(before.name, after.name, changes, differences, not work, (*off, *_warnings(differences, work)))
 
 
 def _differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[Difference]:

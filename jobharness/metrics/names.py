@@ -59,6 +59,12 @@ DEFINITIONS = (
     Definition("producer.late", "jobharness_producer_late", "jobs", "sends that began more than 1 ms after their moment"),
     Definition("producer.lateness.max", "jobharness_producer_lateness_seconds", "s", "the latest of them"),
     Definition(
+        "producer.off_schedule",
+        "jobharness_producer_off_schedule_ratio",
+        "1",
+        "sends that began more than 50 ms after their moment, of all; above 1% the run is marked and not averaged",
+    ),
+    Definition(
         "worker.cpu_per_job",
         "jobharness_worker_cpu_seconds_per_job",
         "s",

@@ -19,6 +19,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from jobharness.contracts.contract import Finding
+from jobharness.metrics.schedule import off_schedule
 from jobharness.report import words
 from jobharness.report.account import Account
 from jobharness.report.charts import Tick, time_ticks
@@ -64,6 +65,7 @@ def page(account: Account) -> str:
         offending=offending,
         comparison=_comparison(account),
         environment=_environment(account.about),
+        off_schedule=off_schedule(account.metrics),
         repeat=without_secrets(account.repeat),
         logs=_logs(account),
     )

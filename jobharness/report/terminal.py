@@ -18,6 +18,7 @@ from rich.text import Text
 from jobharness.contracts.contract import Finding, Word
 from jobharness.metrics.before_after import Change, Comparison
 from jobharness.metrics.metric import Metric
+from jobharness.metrics.schedule import off_schedule
 from jobharness.report.digest import Digest, digest
 from jobharness.runner.result import Result, story
 
@@ -176,6 +177,8 @@ def _metrics(run: Digest) -> Table:
     if late.value:
         sentence = f"{late} of {late.count} sends began more than 1 ms late, at most {run.metric('producer.lateness.max')}"
         grid.add_row(Text("producer"), Text(sentence))
+    if off := off_schedule(run.side().metrics):
+        grid.add_row(Text("marked", "bold"), Text(off))
     return grid
 
 

@@ -40,8 +40,9 @@ class Arguments:
         self, templates: list[Any], locale: str, random: Random, rows: Iterator[Mapping[str, Any]] | None = None
     ) -> None:
         try:
-            # One locale has one generator; without the proxy around it a value costs half.
-            self._faker = Faker(locale).factories[0]
+            # One locale has one generator; without the proxy around it a value costs half. Names and places as often as in
+            # the census would cost ten times as much, and no queue can tell.
+            self._faker = Faker(locale, use_weighting=False).factories[0]
         except AttributeError as error:
             raise ScenarioInvalid("workload", "locale", f"Faker has no locale {locale!r}") from error
         self._known = {name for provider in self._faker.get_providers() for name in dir(provider) if not name.startswith("_")}

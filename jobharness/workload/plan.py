@@ -100,12 +100,13 @@ def planned_jobs(workload: Workload, seed: int, service_url: str = "", project: 
     choice = Random(f"{seed}:mix")
     weights = [job.weight for job in workload.job]
     kinds = list(zip(workload.job, makers, strict=True))
-    in_flight = workload.arrivals.in_flight if workload.arrivals.process == "closed" else 0
+    process = workload.arrivals.process
+    due = {"in_flight": workload.arrivals.in_flight} if process == "closed" else {"at_once": True} if process == "backlog" else {}
     duration_s = workload.duration or float("inf")
     for at_ns in arrivals_ns(workload.arrivals, duration_s, Random(f"{seed}:arrivals")):
         ((job, maker),) = choice.choices(kinds, weights) if len(kinds) > 1 else kinds
         for _ in range(job.burst):
-            yield {"at_ns": at_ns, **({"in_flight": in_flight} if in_flight else {}), **maker.make(service_url)}
+            yield {"at_ns": at_ns, **due, **maker.make(service_url)}
 
 
 def _replay(

@@ -89,6 +89,14 @@ def test_job_of_weight_zero_is_never_sent():
     assert set(column(planned_jobs(jobs, 7), "task")) == {"b"}
 
 
+def test_a_backlog_has_no_moment_to_be_late_for_and_a_closed_loop_has_its_room():
+    backlog = workload(arrivals={"process": "backlog", "jobs": 3}, duration="1s")
+    closed = workload(arrivals={"process": "closed", "jobs": 3, "in_flight": 2}, duration="1s")
+    assert column(planned_jobs(backlog, 7), "at_once") == [True] * 3
+    assert column(planned_jobs(closed, 7), "in_flight") == [2] * 3
+    assert not any("at_once" in job or "in_flight" in job for job in planned_jobs(workload(), 7))
+
+
 def test_job_by_post_becomes_a_request_to_the_service():
     spec = workload(job=[{"post": "/orders", "kwargs": {"amount": 5}, "job_id": "id"}])
     first = next(planned_jobs(spec, 7, "http://127.0.0.1:5000"))
