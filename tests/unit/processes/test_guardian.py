@@ -37,8 +37,9 @@ def start():
 
 def test_only_processes_with_this_mark_are_marked(start):
     mine, other = start(f"{RUN}-1"), start(f"{RUN}-11")
-    assert [process.pid for process in marked(f"{RUN}-1")] == [mine.pid]
-    assert [process.pid for process in marked(f"{RUN}-11")] == [other.pid]
+    # Between its fork and its exec a process has no environment to read.
+    assert wait_for(lambda: [process.pid for process in marked(f"{RUN}-1")] == [mine.pid], 5)
+    assert wait_for(lambda: [process.pid for process in marked(f"{RUN}-11")] == [other.pid], 5)
     assert marked(RUN) == []
 
 
@@ -155,6 +156,7 @@ with Guardian(sys.argv[1]):
 def test_guardian_cleans_up_when_the_harness_is_killed():
     harness = subprocess.Popen([sys.executable, "-c", HARNESS, f"{RUN}-8"], stdout=subprocess.PIPE, text=True)
     assert harness.stdout.readline() == "up\n"
+    assert wait_for(lambda: len(marked(f"{RUN}-8")) == 1, 5)
     (left,) = marked(f"{RUN}-8")
     harness.kill()
     harness.wait()
