@@ -1,18 +1,16 @@
-"""The entry point: the subcommands, and how every error ends in one clear message and an exit code."""
+"""The entry point: the subcommands."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.text import Text
 
 import jobharness
-from jobharness.errors import JobharnessBug, JobharnessError, message_of
+from jobharness.cli.ending import ended
+from jobharness.cli.record import record
 
 __all__ = ["app", "main"]
 
@@ -33,8 +31,7 @@ class Document(StrEnum):
     VERDICT = "verdict"
 
 
-EXIT_INTERRUPTED = 130
-EXIT_BUG = 3
+app.add_typer(record, name="record")
 
 Reports = Annotated[Path | None, typer.Option("--reports", metavar="DIR", help="Where run folders go (default: ./reports).")]
 
@@ -74,8 +71,8 @@ def run(
     from jobharness.cli.run import rehearse_scenarios, run_scenarios
 
     if dry_run:
-        _end(lambda: rehearse_scenarios(scenarios, seed))
-    _end(lambda: run_scenarios(scenarios, seed, json_file, reports), reports)
+        ended(lambda: rehearse_scenarios(scenarios, seed))
+    ended(lambda: run_scenarios(scenarios, seed, json_file, reports), reports)
 
 
 @app.command()
@@ -87,7 +84,7 @@ def scenarios(
     """List scenarios: title, queue, broker, faults, known gap."""
     from jobharness.cli.scenarios import list_scenarios
 
-    _end(lambda: list_scenarios(paths or [Path("scenarios")]))
+    ended(lambda: list_scenarios(paths or [Path("scenarios")]))
 
 
 @app.command()
@@ -97,7 +94,7 @@ def init(
     """Find the queue of a project by reading its source, write a first scenario, and say what to do next."""
     from jobharness.cli.init import begin
 
-    _end(lambda: begin(project))
+    ended(lambda: begin(project))
 
 
 @app.command()
@@ -105,7 +102,7 @@ def doctor() -> None:
     """Say what is on this machine, and the exact command that installs what is missing."""
     from jobharness.cli.doctor import examine
 
-    _end(examine)
+    ended(examine)
 
 
 @app.command()
@@ -117,7 +114,7 @@ def report(
     """Make the HTML page of a run anew from its history, and print where it is."""
     from jobharness.cli.report import show_report
 
-    _end(lambda: show_report(run, reports or Path("reports"), open_it))
+    ended(lambda: show_report(run, reports or Path("reports"), open_it))
 
 
 @app.command()
@@ -154,33 +151,7 @@ def schema(
     """Print a JSON schema: of a scenario, for editors, or of a verdict, for programs that read it."""
     from jobharness.cli.schema import print_schema
 
-    _end(lambda: print_schema(of.value))
-
-
-def _end(command: Callable[[], int], reports: Path | None = None) -> None:
-    """Call the command and exit with its code, whatever happens."""
-    errors = Console(stderr=True)
-    try:
-        code = command()
-    except KeyboardInterrupt:
-        code = EXIT_INTERRUPTED
-    except JobharnessBug as error:
-        code = _report_bug(errors, error, reports)
-    except JobharnessError as error:
-        errors.print(Text.assemble(("error: ", "bold red"), message_of(error)), soft_wrap=True)
-        code = error.exit_code
-    except BrokenPipeError:
-        raise  # The reader of a pipe went away; typer ends quietly.
-    except Exception as error:
-        code = _report_bug(errors, error, reports)
-    raise typer.Exit(code)
-
-
-def _report_bug(errors: Console, error: Exception, reports: Path | None) -> int:
-    from jobharness.report.bug import bug_note
-
-    errors.print(Text(bug_note(error, reports if reports is not None else Path("reports"))), soft_wrap=True)
-    return EXIT_BUG
+    ended(lambda: print_schema(of.value))
 
 
 if __name__ == "__main__":

@@ -177,6 +177,8 @@ class WorkloadSpec(Part):
     """With a trace: how many jobs are sent for each that was recorded."""
     run_time: str | None = None
     """With a trace: the keyword argument that tells a task its recorded run time, s."""
+    size: str | None = None
+    """With a trace: the keyword argument that tells a task its recorded size, bytes."""
 
     @model_validator(mode="after")
     def _one_source(self) -> WorkloadSpec:

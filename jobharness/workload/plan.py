@@ -60,6 +60,8 @@ class Workload(Protocol):
     def scale(self) -> float: ...
     @property
     def run_time(self) -> str | None: ...
+    @property
+    def size(self) -> str | None: ...
 
 
 class _Maker:
@@ -120,17 +122,22 @@ def _replay(
         maker = known.get(one.task)
         recorded: dict[str, Any] = {"task": one.task, "args": list(one.args), "kwargs": dict(one.kwargs), "options": {}}
         call = maker.make(service_url) if maker else recorded
-        if workload.run_time is not None and one.run_time_s is not None:
-            call["kwargs"] = dict(call["kwargs"], **{workload.run_time: one.run_time_s})
+        told = {workload.run_time: one.run_time_s, workload.size: one.size_bytes}
+        call["kwargs"] = {**call["kwargs"], **{name: value for name, value in told.items() if name and value is not None}}
         yield {"at_ns": one.at_ns, **call}
 
 
 def write_plan(jobs: Iterable[Mapping[str, Any]], path: Path, *, app: str, library: str) -> int:
-    """Write a plan for the producer and return the number of jobs in it."""
+    """Write a plan for the producer and return the number of jobs in it. All or nothing: the file is there once it is whole."""
     count = 0
-    with path.open("w", encoding="utf-8") as out:
-        out.write(json.dumps({"app": app, "library": library}) + "\n")
-        for job in jobs:
-            out.write(json.dumps(job, ensure_ascii=False) + "\n")
-            count += 1
+    partial = path.with_name(path.name + ".partial")
+    try:
+        with partial.open("w", encoding="utf-8") as out:
+            out.write(json.dumps({"app": app, "library": library}) + "\n")
+            for job in jobs:
+                out.write(json.dumps(job, ensure_ascii=False) + "\n")
+                count += 1
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
     return count

@@ -42,13 +42,16 @@ def endless_rows(path: Path) -> Iterator[Mapping[str, Any]]:
 def _csv(path: Path) -> Iterator[Mapping[str, Any]]:
     with path.open(newline="", encoding="utf-8") as file:
         try:
-            yield from csv.DictReader(file, strict=True)
+            for number, row in enumerate(csv.DictReader(file, strict=True), start=1):
+                if None in row:
+                    raise ScenarioInvalid(str(path), f"row {number}", "has more values than there are columns")
+                yield row
         except (csv.Error, UnicodeDecodeError) as error:
             raise ScenarioInvalid(str(path), "", f"is not CSV: {error}") from error
 
 
 def _jsonl(path: Path) -> Iterator[Mapping[str, Any]]:
-    with path.open(encoding="utf-8") as file:
+    with path.open("rb") as file:
         for number, line in enumerate(file, start=1):
             if not line.strip():
                 continue

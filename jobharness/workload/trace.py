@@ -1,15 +1,16 @@
 """A trace: what arrived at a running system, to be replayed.
 
-One row a job: `at_s` (from the first arrival), `task`, and where known `size_bytes`, `run_time_s`, `outcome`
-("finished", "failed", "dead" or "unknown"), `args` and `kwargs` (JSON). Kept as CSV, JSONL or Parquet, by the ending
-of its name.
+One row a job: `at_s` (seconds, or a moment as ISO 8601; what counts is the time since the first), `task`, and where known
+`size_bytes`, `run_time_s`, `outcome` ("finished", "failed", "dead" or "unknown"), `args` and `kwargs` (JSON). Kept as CSV, JSONL
+or Parquet, by the ending of its name.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -24,11 +25,11 @@ from jobharness.history.event import Kind
 from jobharness.history.frame import History
 from jobharness.workload.rows import read_rows
 
-__all__ = ["Arrival", "read_trace", "replayed", "spans_trace", "trace_of", "write_trace"]
+__all__ = ["COLUMNS", "OUTCOMES", "Arrival", "arrivals_in", "read_trace", "replayed", "trace_of", "write_trace"]
 
 COLUMNS = ("at_s", "task", "size_bytes", "run_time_s", "outcome", "args", "kwargs")
-PRODUCER, CONSUMER = (4, "SPAN_KIND_PRODUCER"), (5, "SPAN_KIND_CONSUMER")
-ERROR = (2, "STATUS_CODE_ERROR")
+NOTHING = (None, "")
+OUTCOMES = ("finished", "failed", "dead", "unknown")
 
 
 @dataclass(frozen=True)
@@ -45,24 +46,30 @@ class Arrival:
 
 
 def read_trace(path: Path) -> list[Arrival]:
-    """The arrivals of a trace, in order of time.
+    """The arrivals of a trace, in order of time, the first at 0.
 
     Raises: ScenarioInvalid in one line: unknown or missing columns, a value that is none.
     """
-    found = []
-    for number, row in enumerate(read_rows(path), start=1):
-        if number == 1:
-            _check_columns(path, row)
-        found.append(_arrival(path, number, row))
+    found = sorted(arrivals_in(path, read_rows(path)), key=lambda one: one.at_ns)
     if not found:
         raise ScenarioInvalid(str(path), "", "is a trace without a job")
-    return sorted(found, key=lambda one: one.at_ns)
+    return [replace(one, at_ns=one.at_ns - found[0].at_ns) for one in found]
+
+
+def arrivals_in(path: Path, rows: Iterable[Mapping[str, Any]]) -> Iterator[Arrival]:
+    """The rows of a trace as arrivals, in the rows' own order and time. `path`: what mistakes are reported against."""
+    known: set[str] = set()
+    for number, row in enumerate(rows, start=1):
+        if row.keys() != known:
+            _check_columns(path, row)
+            known = set(row)
+        yield _arrival(path, number, row)
 
 
 def _check_columns(path: Path, row: Mapping[str, Any]) -> None:
     for name in row:
         if name not in COLUMNS:
-            guess = nearest(name, COLUMNS)
+            guess = nearest(str(name), COLUMNS)
             hint = f"; did you mean {guess!r}?" if guess else ""
             raise ScenarioInvalid(str(path), str(name), f"a trace has no such column{hint} (known: {', '.join(COLUMNS)})")
     for name in ("at_s", "task"):
@@ -73,26 +80,65 @@ def _check_columns(path: Path, row: Mapping[str, Any]) -> None:
 def _arrival(path: Path, number: int, row: Mapping[str, Any]) -> Arrival:
     try:
         return Arrival(
-            at_ns=round(float(row["at_s"]) * NS_PER_S),
-            task=str(row["task"]),
-            run_time_s=float(row["run_time_s"]) if row.get("run_time_s") not in (None, "") else None,
-            size_bytes=int(row["size_bytes"]) if row.get("size_bytes") not in (None, "") else None,
-            outcome=str(row.get("outcome") or "unknown"),
+            at_ns=_moment_ns(row["at_s"]),
+            task=_task(row["task"]),
+            run_time_s=None if row.get("run_time_s") in NOTHING else _not_negative(float(row["run_time_s"])),
+            size_bytes=None if row.get("size_bytes") in NOTHING else int(_not_negative(int(row["size_bytes"]))),
+            outcome=_outcome(row.get("outcome") or "unknown"),
             args=_json(row.get("args"), []),
             kwargs=_json(row.get("kwargs"), {}),
         )
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise ScenarioInvalid(str(path), f"row {number}", f"is no row of a trace: {error}") from error
 
 
+def _moment_ns(value: Any) -> int:
+    """Seconds, or a moment: ISO 8601 (of no zone: UTC), or a column of such."""
+    moment = value
+    if isinstance(value, str):
+        try:
+            return round(float(value) * NS_PER_S)
+        except ValueError:
+            moment = datetime.fromisoformat(value)
+    if isinstance(moment, datetime):
+        return round((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * NS_PER_S)
+    return round(float(value) * NS_PER_S)
+
+
+def _task(value: Any) -> str:
+    if not isinstance(value, str) or not value:
+        raise ValueError(f"its task is {value!r}, not a name")
+    return value
+
+
+def _not_negative(value: float) -> float:
+    if not value >= 0:
+        raise ValueError(f"{value} is less than 0")
+    return value
+
+
+def _outcome(value: Any) -> str:
+    if value not in OUTCOMES:
+        raise ValueError(f"its outcome is {value!r}; known: {', '.join(OUTCOMES)}")
+    return str(value)
+
+
 def _json(value: Any, nothing: Any) -> Any:
-    return json.loads(value) if isinstance(value, str) and value else value or nothing
+    found = json.loads(value) if isinstance(value, str) and value else value or nothing
+    if not isinstance(found, type(nothing)):
+        raise ValueError(f"{value!r} is not a JSON {'list' if nothing == [] else 'object'}")
+    return found
 
 
 def write_trace(arrivals: Iterable[Arrival], path: Path, *, arguments: bool = False) -> int:
     """Write a trace, its first arrival at 0; returns the number of jobs. All or nothing. `arguments`: with them,
-    else stripped."""
+    else stripped.
+
+    Raises: ScenarioInvalid for a name with another ending, or for no job at all.
+    """
     ordered = sorted(arrivals, key=lambda one: one.at_ns)
+    if not ordered:
+        raise ScenarioInvalid(str(path), "", "there is no job to write into it")
     rows = [_row(one, ordered[0].at_ns, arguments) for one in ordered]
     partial = path.with_name(path.name + ".partial")
     if path.suffix == ".parquet":
@@ -149,52 +195,3 @@ def trace_of(history: History) -> list[Arrival]:
         )
         for job in np.flatnonzero((seen_ns != NEVER) & (task > 0))
     ]
-
-
-def spans_trace(path: Path) -> list[Arrival]:
-    """The arrivals in OpenTelemetry spans as OTLP JSON: a file of one document, or of one a line.
-
-    A producer span is an arrival; the consumer span that has it as its parent, or links to it, gives run time and
-    outcome. A consumer span without a producer is an arrival of its own. Raises: ScenarioInvalid.
-    """
-    try:
-        text = path.read_text(encoding="utf-8")
-        lines = [line for line in text.splitlines() if line.strip()]
-        one_each = len(lines) > 1 and all(line.startswith("{") and line.rstrip().endswith("}") for line in lines)
-        documents = [json.loads(line) for line in lines] if one_each else [json.loads(text)]
-        spans = [span for document in documents for span in _spans(document)]
-    except (OSError, ValueError, AttributeError, TypeError) as error:
-        raise ScenarioInvalid(str(path), "", f"is not OTLP JSON: {error}") from error
-    sent = {span["spanId"]: span for span in spans if span.get("kind") in PRODUCER}
-    consumed = {_cause(span): span for span in spans if span.get("kind") in CONSUMER}
-    found = [_of_span(span, consumed.get(number)) for number, span in sent.items()]
-    found += [_of_span(span, span) for cause, span in consumed.items() if cause not in sent]
-    if not found:
-        raise ScenarioInvalid(str(path), "", "has no producer or consumer span")
-    return sorted(found, key=lambda one: one.at_ns)
-
-
-def _spans(document: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    for resource in document.get("resourceSpans", ()):
-        for scope in resource.get("scopeSpans", ()):
-            yield from scope.get("spans", ())
-
-
-def _cause(span: Mapping[str, Any]) -> str:
-    links = [link["spanId"] for link in span.get("links", ())]
-    return str(links[0] if links else span.get("parentSpanId") or span["spanId"])
-
-
-def _of_span(span: Mapping[str, Any], work: Mapping[str, Any] | None) -> Arrival:
-    attributes = {one["key"]: next(iter(one["value"].values()), None) for one in span.get("attributes", ())}
-    named = (attributes.get(key) for key in ("celery.task_name", "messaging.message.task", "messaging.destination.name"))
-    size = attributes.get("messaging.message.body.size")
-    run_ns = int(work["endTimeUnixNano"]) - int(work["startTimeUnixNano"]) if work else None
-    outcome = "unknown" if work is None else "failed" if work.get("status", {}).get("code") in ERROR else "finished"
-    return Arrival(
-        at_ns=int(span["startTimeUnixNano"]),
-        task=str(next((name for name in named if name), span["name"])),
-        run_time_s=run_ns / NS_PER_S if run_ns is not None else None,
-        size_bytes=int(size) if size is not None else None,
-        outcome=outcome,
-    )

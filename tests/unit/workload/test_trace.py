@@ -8,7 +8,8 @@ import pytest
 from jobharness.errors import ScenarioInvalid
 from jobharness.scenario.model import WorkloadSpec
 from jobharness.workload.plan import planned_jobs
-from jobharness.workload.trace import Arrival, read_trace, replayed, spans_trace, trace_of, write_trace
+from jobharness.workload.spans import spans_trace
+from jobharness.workload.trace import Arrival, read_trace, replayed, trace_of, write_trace
 from tests.histories import history
 
 ARRIVALS = [
