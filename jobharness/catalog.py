@@ -93,6 +93,7 @@ CONTRACTS: dict[str, tuple[str, Callable[[Any], dict[str, Any]]]] = {
     "not_before": ("not_before:NotBefore", lambda s: {"tolerance_s": s}),
     "deadline": ("deadline:Deadline", lambda s: {"within_s": s}),
     "schedule_lateness": ("schedule_lateness:ScheduleLateness", lambda s: {"within_s": s}),
+    "links": ("no_link_lost:NoLinkLost", lambda s: {}),
     "one_run_per_tick": ("one_run_per_tick:OneRunPerTick", lambda s: {}),
     "fifo_per_key": ("fifo_per_key:FifoPerKey", lambda s: {}),
     "priority": ("priority:Priority", lambda s: {"allowed": s}),
@@ -166,6 +167,7 @@ def assemble(scenario: Scenario, project: Path, source: Path | None = None) -> P
             guess = nearest(name, METRICS)
             hint = f"; did you mean {guess!r}?" if guess else ""
             raise ScenarioInvalid(where, f"gate.{name}", f"there is no such metric{hint} (known: {', '.join(METRICS)})")
+    _check_shapes(scenario, adapter, where)
     faults = _arm_all(scenario, where)
     broker = broker_kind(scenario.broker.kind)(scenario.broker)
     return Parts(
@@ -179,6 +181,16 @@ def assemble(scenario: Scenario, project: Path, source: Path | None = None) -> P
         wire=_wire(scenario, broker, adapter, faults, where),
         watches=_watches(scenario, project),
     )
+
+
+def _check_shapes(scenario: Scenario, adapter: type[Queue], where: str) -> None:
+    """Refuse a chain, group or chord that the library has no means of its own for. Raises: ScenarioInvalid."""
+    for index, job in enumerate(scenario.workload.job):
+        if job.shape == "single" or job.shape in getattr(adapter, "shapes", ()):
+            continue
+        able = [name for name in names("queues", QUEUES) if job.shape in getattr(queue_kind(name), "shapes", ())]
+        problem = f"{adapter.library} has no {job.shape} that the agent could send; these have one: {', '.join(able)}"
+        raise ScenarioInvalid(where, f"workload.job[{index}]", problem)
 
 
 def _arm_all(scenario: Scenario, where: str) -> tuple[ArmedFault, ...]:
@@ -285,14 +297,17 @@ def _contracts(scenario: Scenario, adapter: type[Queue], labels: list[str], wher
     from jobharness.contracts.observed import Observed
 
     found: list[Contract] = [Observed(), FaultsHit(tuple(labels)), NoPhantoms()]
-    for key, contract in _asked(scenario.contract, bool(labels)):
+    linked = any(job.shape in ("chain", "chord") for job in scenario.workload.job)
+    for key, contract in _asked(scenario.contract, bool(labels), linked):
         _check_needs(scenario, adapter, key, contract, where)
         found.append(contract)
     return tuple(found)
 
 
-def _asked(spec: ContractSpec, faulty: bool) -> Iterator[tuple[str, Contract]]:
+def _asked(spec: ContractSpec, faulty: bool, linked: bool) -> Iterator[tuple[str, Contract]]:
     """Each contract that is asked for, with its key."""
+    if linked and not spec.links and spec.delivery in ("at-least-once", "exactly-once"):
+        yield "links", _contract("no_link_lost:NoLinkLost", {})
     if spec.delivery is not None:
         yield "delivery", _contract(DELIVERIES[spec.delivery], {})
     for key, (name, arguments) in CONTRACTS.items():

@@ -1,10 +1,10 @@
 """The producer: sends the planned jobs at the planned moments, open loop, through the app's own tasks or its service.
 
 Started as `python -m jobharness_agent.producer PLAN` with the agent's environment. The plan is JSON lines, each with
-`at_ns` (from the start), `task` with `args`, `kwargs` and `options`, or `http` with `method`, `url`, `body` and `job_id` (the
-field of the answer that holds the job's id); `group`, the key that order and limits go by; `in_flight`, where the job is due
-as soon as fewer are not done; `at_once`, where it has no moment to be late for. The first line is a header with `app` and
-`library`.
+`at_ns` (from the start), `task` with `args`, `kwargs` and `options`, or `shape` (chain, group, chord) with `links`, calls of that
+form (of a chord the last one waits for the others), or `http` with `method`, `url`, `body` and `job_id` (the field of the answer
+that holds the job's id); `group`, the key that order and limits go by; `in_flight`, where the job is due as soon as fewer are not
+done; `at_once`, where it has no moment to be late for. The first line is a header with `app` and `library`.
 
 It says PRODUCER_READY, waits for the file PLAN.go, which holds the start in ns, sends, and says PRODUCER_DONE. An enqueue that
 raises is *refused* only where the exception proves that nothing was sent; otherwise nobody knows.
@@ -38,12 +38,12 @@ def main(plan_path):
         recorder.record(events.PRODUCER_READY)
         start_ns = _await_start(plan_path + ".go")
         done = Done(plan_path + ".done")
-        sent = 0
+        sent = jobs = 0
         for line in plan:
             job = json.loads(line)
             due_ns = start_ns + job["at_ns"]
             if "in_flight" in job:
-                due_ns = done.await_room(sent, job["in_flight"])
+                due_ns = done.await_room(jobs, job["in_flight"])
             else:
                 pace.sleep_until(due_ns)
             late_ns = monotonic_ns() - due_ns
@@ -52,9 +52,12 @@ def main(plan_path):
             intent.intend(due_ns, job.get("group", ""))
             if "http" in job:
                 service.send(job["http"], due_ns)
+            elif "shape" in job:
+                _send_linked(recorder, sender, job)
             else:
                 _send(recorder, sender, job)
             sent += 1
+            jobs += len(job.get("links", "1"))
         recorder.record(events.PRODUCER_DONE, value=sent)
         sender.close()
     return 0
@@ -64,10 +67,32 @@ def _send(recorder, sender, job):
     try:
         sender.send(job["task"], job.get("args", []), job.get("kwargs", {}), job.get("options", {}))
     except Exception as error:
-        kind = events.ENQUEUE_REFUSED if isinstance(error, sender.not_sent) else events.ENQUEUE_UNKNOWN
-        words = "%s: %s" % (type(error).__name__, error)
-        key = intent.key() or record.NO_JOB
-        recorder.record(kind, key, task=recorder.text(job["task"]), text=recorder.text(words[:500]))
+        _not_acknowledged(recorder, job["task"], error, isinstance(error, sender.not_sent))
+
+
+def _send_linked(recorder, sender, job):
+    """A chain, group or chord: that each of its jobs is to come is on record before any of them is sent."""
+    shape, links = job["shape"], job["links"]
+    try:
+        ids, send = sender.compose(shape, links)
+    except Exception as error:
+        _not_acknowledged(recorder, links[0]["task"], error, True)
+        return
+    name = recorder.text(str(ids[0]))
+    for number, link in enumerate(links):
+        step = number if shape == "chain" else int(shape == "chord" and number == len(links) - 1)
+        recorder.record(events.ENQUEUE_LINKED, recorder.job(ids[number])[0], step, 0, recorder.text(link["task"]), name)
+    try:
+        send()
+    except Exception as error:
+        _not_acknowledged(recorder, links[0]["task"], error, isinstance(error, sender.not_sent))
+
+
+def _not_acknowledged(recorder, task, error, refused):
+    kind = events.ENQUEUE_REFUSED if refused else events.ENQUEUE_UNKNOWN
+    words = "%s: %s" % (type(error).__name__, error)
+    key = intent.key() or record.NO_JOB
+    recorder.record(kind, key, task=recorder.text(task), text=recorder.text(words[:500]))
 
 
 class Service:

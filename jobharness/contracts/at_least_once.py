@@ -3,7 +3,8 @@
 A job is completed when its task's code returned, or ended for good by its own exception or time limit (then it is
 *dead*, counted apart, and the promise of dead letters takes over). It is not completed when only its worker died.
 Decided at the end of the drain: what is not completed by then was not delivered within the recovery bound. Where the
-broker still holds the job it is *stuck*, else *lost*.
+broker still holds the job it is *stuck*, else *lost*. A job that waits for others of its chain need not run where they failed:
+`no_link_lost` judges it.
 """
 
 from __future__ import annotations
@@ -11,10 +12,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from jobharness.contracts.promise import Evidence, Promise, blind_spot, offences
-from jobharness.history.columns import NEVER
+from jobharness.history.columns import NEVER, Tally
 from jobharness.history.event import Dead, Kind
 from jobharness.history.frame import History
 
@@ -32,7 +34,7 @@ class AtLeastOnce(Promise):
     def evidence(self, history: History) -> Evidence:
         """The lost and the stuck jobs, those that were enqueued first before the others."""
         tally = history.tally
-        acknowledged = tally.count(Kind.ENQUEUE_ACKNOWLEDGED) > 0
+        acknowledged = (tally.count(Kind.ENQUEUE_ACKNOWLEDGED) > 0) & ~_waiting(tally)
         uncompleted = tally.completed_ns == NEVER
         missing = np.flatnonzero(acknowledged & uncompleted)
         held = tally.count(Kind.JOB_HELD)[missing] > 0
@@ -63,6 +65,13 @@ class AtLeastOnce(Promise):
         """How many were completed, and how many of them died."""
         dead = f" ({figures['dead']} of them dead by their own exception)" if figures["dead"] else ""
         return f"all {figures['acknowledged']} acknowledged jobs were completed{dead}"
+
+
+def _waiting(tally: Tally) -> npt.NDArray[np.bool_]:
+    """The jobs that wait for others of their chain or chord."""
+    step = tally.first_value(Kind.ENQUEUE_LINKED)
+    waiting: npt.NDArray[np.bool_] = (step > 0) & (step != NEVER)
+    return waiting
 
 
 def _why() -> pl.Expr:

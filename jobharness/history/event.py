@@ -23,6 +23,7 @@ class Kind(IntEnum):
     ENQUEUE_NOT_BEFORE = events.ENQUEUE_NOT_BEFORE
     ENQUEUE_PRIORITY = events.ENQUEUE_PRIORITY
     SCHEDULE_TICK = events.SCHEDULE_TICK
+    ENQUEUE_LINKED = events.ENQUEUE_LINKED
     JOB_RECEIVED = events.JOB_RECEIVED
     JOB_RUNNING = events.JOB_RUNNING
     JOB_FINISHED = events.JOB_FINISHED
@@ -110,6 +111,7 @@ HARNESS_KINDS = frozenset(kind for kind in Kind if kind.name.startswith(_HARNESS
     Kind.ENQUEUE_REFUSED,
     Kind.ENQUEUE_UNKNOWN,
     Kind.ENQUEUE_INTENDED,
+    Kind.ENQUEUE_LINKED,
     Kind.JOB_HELD,
     Kind.WORKER_STARTED,
     Kind.WORKER_EXITED,
@@ -125,6 +127,7 @@ DESCRIPTIONS: dict[Kind, str] = {
     Kind.ENQUEUE_NOT_BEFORE: "any enqueuing process: sent with a countdown or eta; value: the moment it may run, ns",
     Kind.ENQUEUE_PRIORITY: "any enqueuing process: sent with a priority; value: its rank, the smaller the more urgent",
     Kind.SCHEDULE_TICK: "scheduler: an entry came due, key: its job; value: its period, ns; text: its name; group: the tick's",
+    Kind.ENQUEUE_LINKED: "producer: the job is of a chain, group or chord; value: its step, from 0; text: the first one's id",
     Kind.JOB_RECEIVED: "worker: the library took the job from the broker",
     Kind.JOB_RUNNING: "worker: an execution of the task's code begins",
     Kind.JOB_FINISHED: "worker: the task's code returned",

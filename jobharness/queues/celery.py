@@ -27,6 +27,7 @@ class CeleryQueue:
     library = "celery"
     mishaps = True
     brokers = ("redis", "rabbitmq", "sqlite")
+    shapes = frozenset(("chain", "group", "chord"))
     # What its messages look like on the wire (kombu/transport/redis.py: BRPOP, then a transaction to note and one to forget).
     steps = {
         "redis": {"take": "reply BRPOP", "note": "EXEC has=HSET", "ack": "EXEC has=HDEL"},

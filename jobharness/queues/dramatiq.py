@@ -34,6 +34,7 @@ class DramatiqQueue:
 
     library = "dramatiq"
     brokers = ("redis", "rabbitmq")
+    shapes = frozenset(("chain", "group", "chord"))
     reports = frozenset(
         (
             Kind.ENQUEUE_BEGIN, Kind.ENQUEUE_ACKNOWLEDGED, Kind.ENQUEUE_NOT_BEFORE, Kind.ENQUEUE_PRIORITY, Kind.JOB_RECEIVED,

@@ -36,6 +36,7 @@ class HueyQueue:
 
     library = "huey"
     brokers = ("redis", "sqlite")
+    shapes = frozenset(("chain", "group", "chord"))
     reports = frozenset(
         (
             Kind.ENQUEUE_BEGIN, Kind.ENQUEUE_ACKNOWLEDGED, Kind.ENQUEUE_NOT_BEFORE, Kind.ENQUEUE_PRIORITY, Kind.SCHEDULE_TICK,

@@ -1,10 +1,11 @@
 """The seam: what a queue library is to a run.
 
-Four abilities are asked for and not required of everyone:
+Five abilities are asked for and not required of everyone:
 
 - `reports`, a class attribute (`TellsKinds`): the kinds of event that the adapter's agent records, beside those that
   the harness writes itself. An adapter that does not say is taken to record `LEAST_REPORTS`. A contract which needs
   a kind that is not among them is refused when the scenario is loaded: a promise that cannot be seen is not judged.
+- `shapes`, a class attribute: which of chain, group and chord its agent's `Sender` composes by the library's own means.
 - `setup_command(python, broker)` (`NeedsSetup`): what makes the library's own tables; run once in a broker that the run started.
 - `inspected_with_broker = True`: the app connects when it is loaded, so it can be asked only once its broker runs.
 - `dead(broker, app)` (`ListsDead`): the jobs in the place where the library keeps failed ones. With it, the history

@@ -31,6 +31,7 @@ class RqQueue:
 
     library = "rq"
     brokers = ("redis",)
+    shapes = frozenset(("chain", "group", "chord"))
     reports = frozenset(
         (
             Kind.ENQUEUE_BEGIN, Kind.ENQUEUE_ACKNOWLEDGED, Kind.ENQUEUE_NOT_BEFORE, Kind.JOB_RECEIVED, Kind.JOB_RUNNING,

@@ -49,6 +49,9 @@ class Board:
             self.acknowledged += 1
             self._mark(one.key, _ACKNOWLEDGED)
             self.last_progress_ns = max(self.last_progress_ns, one.time_ns)
+        elif kind is Kind.ENQUEUE_LINKED:
+            # It is to come, though nobody has enqueued it yet: the run is not over before.
+            self._mark(one.key, _ACKNOWLEDGED)
         elif kind is Kind.JOB_RECEIVED:
             self._name(one)
             self._flight[one.name].setdefault(one.key, 0)

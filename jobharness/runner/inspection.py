@@ -39,11 +39,13 @@ def inspect_app(parts: Parts, surroundings: Surroundings, folder: RunFolder, mar
     app = App(answer["version"], answer["python"], answer["settings"], answer["tasks"], answer.get("missing", {}))
     _check_tasks(parts, app)
     _check_settings(queue.settings, app)
+    for shape in {job.shape for job in parts.scenario.workload.job} & app.missing.keys():
+        raise InvalidRequest(f"workload.job: this app cannot send a {shape}: {app.missing[shape]}")
     return app
 
 
 def _check_tasks(parts: Parts, app: App) -> None:
-    wanted = [job.task for job in parts.scenario.workload.job] + [fault.task for fault in parts.scenario.fault]
+    wanted = [task for job in parts.scenario.workload.job for task in job.tasks] + [fault.task for fault in parts.scenario.fault]
     for task in wanted:
         if task is not None and task not in app.tasks:
             raise UnknownName(f"task of {parts.scenario.queue.app}", task, app.tasks)

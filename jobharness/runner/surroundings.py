@@ -108,7 +108,7 @@ class Surroundings:
             "JOBHARNESS_LIBRARY": library,
             "JOBHARNESS_APP": self._parts.scenario.queue.app,
             "JOBHARNESS_COMMAND": json.dumps(self.worker_command("worker")),
-            "JOBHARNESS_TASKS": json.dumps([job.task for job in self._parts.scenario.workload.job if job.task is not None]),
+            "JOBHARNESS_TASKS": json.dumps([task for job in self._parts.scenario.workload.job for task in job.tasks]),
             "JOBHARNESS_METHODS": json.dumps(self._parts.scenario.queue.methods),
             "JOBHARNESS_MISHAPS": str(self._folder.mishaps) if self._mishaps else "",
             "JOBHARNESS_POOL": self._parts.scenario.queue.pool or "",

@@ -127,13 +127,30 @@ class ServiceSpec(Part):
     """How long it may take until then."""
 
 
+class LinkSpec(Part):
+    """One job of a chain, a group or a chord. Its arguments are filled in as a job's are."""
+
+    task: str
+    """Name of the task, as the library knows it."""
+    args: tuple[Any, ...] = ()
+    kwargs: dict[str, Any] = {}
+    options: dict[str, Any] = {}
+    """What the library's own signature, message or call takes besides, such as immutable (Celery) or pipe_ignore (Dramatiq)."""
+
+
 class JobSpec(Part):
-    """One kind of job in the mix: sent by calling its task, or by a request to the app's service."""
+    """One kind of job in the mix: sent by calling its task, by a request to the app's service, or as a chain or group."""
 
     task: str | None = None
     """Name of the task, as the library knows it."""
     post: str | None = None
     """Path of the service's endpoint that enqueues, instead of `task`; the arguments are its JSON body."""
+    chain: tuple[LinkSpec, ...] = ()
+    """Instead of `task`: jobs of which each begins when the one before has finished, by the library's own means."""
+    group: tuple[LinkSpec, ...] = ()
+    """Instead of `task`: jobs that are sent together, by the library's own means."""
+    then: LinkSpec | None = None
+    """With `group`: what begins when all of the group have finished; together they are a chord."""
     job_id: str = "job_id"
     """With `post`: the field of the answer that holds the job's id."""
     weight: float = Field(default=1.0, ge=0)
@@ -153,11 +170,30 @@ class JobSpec(Part):
 
     @model_validator(mode="after")
     def _one_way_in(self) -> JobSpec:
-        if (self.task is None) == (self.post is None):
-            raise ValueError("a job has either `task` or `post`")
+        given = [name for name in ("task", "post", "chain", "group") if getattr(self, name)]
+        if len(given) != 1:
+            seen = f", not {' and '.join(given)}" if given else ""
+            raise ValueError(f"a job has one of `task`, `post`, `chain` and `group`{seen}")
+        if (self.chain or self.group) and (self.args or self.kwargs or self.options):
+            raise ValueError("the arguments of a chain or group stand with each of its jobs")
+        if len(self.chain) == 1:
+            raise ValueError("a chain has at least two jobs")
+        if self.then is not None and not self.group:
+            raise ValueError("`then` goes with `group`")
         if self.post is not None and self.args:
             raise ValueError("a job sent by `post` takes `kwargs` (its JSON body), not `args`")
         return self
+
+    @property
+    def shape(self) -> Literal["single", "chain", "group", "chord"]:
+        """What it is sent as."""
+        return "chain" if self.chain else "chord" if self.then is not None else "group" if self.group else "single"
+
+    @property
+    def tasks(self) -> tuple[str, ...]:
+        """The tasks that it calls, by name."""
+        links = [*self.chain, *self.group, *([self.then] if self.then is not None else [])]
+        return tuple(dict.fromkeys([self.task] if self.task is not None else [link.task for link in links]))
 
 
 class WorkloadSpec(Part):

@@ -167,6 +167,8 @@ class ContractSpec(Part):
     """Every job is completed within this time of its arrival."""
     schedule_lateness: Duration | None = None
     """Every delayed job begins within this time of its own."""
+    links: bool = False
+    """Each job of a chain or chord runs once those before it have finished; with delivery at least once it always is asked."""
     one_run_per_tick: bool = False
     """Each tick of a schedule runs its job once."""
     fifo_per_key: bool = False

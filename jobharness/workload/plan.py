@@ -13,7 +13,20 @@ from jobharness.workload.arrivals import ArrivalProcess, arrivals_ns
 from jobharness.workload.rows import endless_rows
 from jobharness.workload.trace import replayed
 
-__all__ = ["JobKind", "Workload", "planned_jobs", "write_plan"]
+__all__ = ["JobKind", "Link", "Workload", "planned_jobs", "write_plan"]
+
+
+class Link(Protocol):
+    """One job of a chain, a group or a chord (see `scenario.model.LinkSpec`)."""
+
+    @property
+    def task(self) -> str: ...
+    @property
+    def args(self) -> Sequence[Any]: ...
+    @property
+    def kwargs(self) -> Mapping[str, Any]: ...
+    @property
+    def options(self) -> Mapping[str, Any]: ...
 
 
 class JobKind(Protocol):
@@ -23,6 +36,14 @@ class JobKind(Protocol):
     def task(self) -> str | None: ...
     @property
     def post(self) -> str | None: ...
+    @property
+    def chain(self) -> Sequence[Link]: ...
+    @property
+    def group(self) -> Sequence[Link]: ...
+    @property
+    def then(self) -> Link | None: ...
+    @property
+    def shape(self) -> str: ...
     @property
     def job_id(self) -> str: ...
     @property
@@ -70,20 +91,29 @@ class _Maker:
     def __init__(self, job: JobKind, locale: str, random: Random, project: Path) -> None:
         rows = endless_rows(project / job.rows) if job.rows is not None else None
         self._job = job
-        self._arguments = Arguments([job.args, job.kwargs, job.options, job.key], locale, random, rows)
+        self._links = [*job.chain, *job.group, *([job.then] if job.then is not None else [])]
+        calls: list[JobKind | Link] = [job, *self._links]
+        templates = [part for call in calls for part in (call.args, call.kwargs, call.options)]
+        self._arguments = Arguments([*templates, job.key], locale, random, rows)
 
     def make(self, service_url: str) -> dict[str, Any]:
         """The next one, in the producer's form."""
         job, fill = self._job, self._arguments.fill
-        if job.post is not None:
+        if self._links:
+            made: dict[str, Any] = {"shape": job.shape, "links": [self._call(link) for link in self._links]}
+        elif job.post is not None:
             request = {"method": "POST", "url": service_url + job.post, "body": fill(job.kwargs), "job_id": job.job_id}
-            made: dict[str, Any] = {"http": request}
+            made = {"http": request}
         else:
-            made = {"task": job.task, "args": fill(job.args), "kwargs": fill(job.kwargs), "options": fill(job.options)}
+            made = self._call(job)
         if job.key:
             made["group"] = str(fill(job.key))
         self._arguments.turn()
         return made
+
+    def _call(self, call: JobKind | Link) -> dict[str, Any]:
+        fill = self._arguments.fill
+        return {"task": call.task, "args": fill(call.args), "kwargs": fill(call.kwargs), "options": fill(call.options)}
 
 
 def planned_jobs(workload: Workload, seed: int, service_url: str = "", project: Path = Path()) -> Iterator[dict[str, Any]]:

@@ -220,11 +220,25 @@ class Sender:
         self.app = _find_app(app)
         self.app.finalize()
         self.app.loader.import_default_modules()
-        self.not_sent = (EncodeError, TypeError, KeyError)
+        self.not_sent = (EncodeError, TypeError, KeyError, NotImplementedError)  # The last: no result backend for a chord.
 
     def send(self, task, args, kwargs, options):
         """Enqueue one job and return its id; `options` go to `apply_async` (countdown, eta, priority, queue …)."""
         return self.app.tasks[task].apply_async(args, kwargs, **options).id
+
+    def compose(self, shape, links):
+        """A chain, group or chord of Celery's canvas. `immutable` of a link's options: it is not given what came before it."""
+        from celery import chain, chord, group, uuid
+
+        ids = [uuid() for _ in links]
+        parts = [self._signature(link, job_id) for link, job_id in zip(links, ids)]  # noqa: B905  # Python 3.8
+        whole = chord(parts[:-1], parts[-1]) if shape == "chord" else {"chain": chain, "group": group}[shape](parts)
+        return ids, whole.apply_async
+
+    def _signature(self, link, job_id):
+        options = dict(link["options"], task_id=job_id)
+        immutable = options.pop("immutable", False)
+        return self.app.tasks[link["task"]].signature(link["args"], link["kwargs"], options=options, immutable=immutable)
 
     def close(self):
         self.app.close()
@@ -246,6 +260,7 @@ def inspect(app):
     )  # fmt: skip
     settings = {key: live.conf.get(key) for key in keys}
     settings["queues"] = sorted(live.amqp.queues)
+    missing = {} if live.conf.result_backend else {"chord": "Celery keeps count of one in its result backend, and it has none"}
     tasks = {
         name: {
             "acks_late": task.acks_late,
@@ -256,7 +271,7 @@ def inspect(app):
         for name, task in live.tasks.items()
         if not name.startswith("celery.")
     }
-    return {"version": celery.__version__, "settings": settings, "tasks": tasks}
+    return {"version": celery.__version__, "settings": settings, "tasks": tasks, "missing": missing}
 
 
 def _find_app(name):

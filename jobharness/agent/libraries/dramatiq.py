@@ -316,6 +316,24 @@ class Sender:
         """Enqueue one job and return its id."""
         return self.broker.actors[task].send_with_options(args=tuple(args), kwargs=kwargs, **options).message_id
 
+    def compose(self, shape, links):
+        """A pipeline, or a group, with a completion callback where it is a chord (that needs the middleware GroupCallbacks)."""
+        from dramatiq import group, pipeline
+
+        messages = [
+            self.broker.actors[link["task"]].message_with_options(
+                args=tuple(link["args"]), kwargs=link["kwargs"], **link["options"]
+            )
+            for link in links
+        ]
+        if shape == "chain":
+            whole = pipeline(messages, broker=self.broker)
+        else:
+            whole = group(messages[:-1] if shape == "chord" else messages, broker=self.broker)
+            if shape == "chord":
+                whole.add_completion_callback(messages[-1])
+        return [message.message_id for message in messages], whole.run
+
     def close(self):
         self.broker.close()
 
@@ -343,7 +361,8 @@ def inspect(app):
         if kind in middleware:
             settings[name] = getattr(middleware[kind], name)
     tasks = {name: dict(actor.options, queue=actor.queue_name, priority=actor.priority) for name, actor in broker.actors.items()}
-    return {"version": dramatiq.__version__, "settings": settings, "tasks": tasks}
+    missing = {} if "GroupCallbacks" in middleware else {"chord": "its broker has no middleware GroupCallbacks"}
+    return {"version": dramatiq.__version__, "settings": settings, "tasks": tasks, "missing": missing}
 
 
 def find_broker(app):

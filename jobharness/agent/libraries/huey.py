@@ -239,15 +239,32 @@ class Sender:
 
     def send(self, task, args, kwargs, options):
         """Enqueue one job and return its id."""
+        made = self._made(task, args, kwargs, options)
+        self.huey.enqueue(made)
+        return made.id
+
+    def _made(self, task, args, kwargs, options):
         from huey.utils import normalize_time
 
         options = dict(options)
         delay_s = options.pop("delay", None)
         if delay_s is not None:
             options["eta"] = normalize_time(None, delay_s, self.huey.utc)
-        made = self.huey._registry.string_to_task(task)(tuple(args), dict(kwargs), **options)
-        self.huey.enqueue(made)
-        return made.id
+        return self.huey._registry.string_to_task(task)(tuple(args), dict(kwargs), **options)
+
+    def compose(self, shape, links):
+        """A pipeline (`then`), or Huey 3's group or chord."""
+        made = [self._made(link["task"], link["args"], link["kwargs"], link["options"]) for link in links]
+        ids = [one.id for one in made]
+        if shape == "chain":
+            for number, after in enumerate(made[1:]):
+                made[number].on_complete = after
+            whole = made[0]
+        else:
+            from huey.api import chord, group
+
+            whole = chord(made[:-1], made[-1]) if shape == "chord" else group(made)
+        return ids, lambda: self.huey.enqueue(whole)
 
     def close(self):
         close = getattr(self.huey.storage, "close", None)
@@ -296,6 +313,8 @@ def inspect(app):
         missing["job.timed_out"] = "this version of Huey has no time limit"
     elif settings["worker_type"] == "thread":
         missing["job.timed_out"] = "Huey's time limits work with worker_type process or greenlet, not with threads"
+    if not hasattr(api, "chord"):
+        missing.update(dict.fromkeys(("group", "chord"), "this version of Huey has pipelines alone"))
     return {"version": huey.__version__, "settings": settings, "tasks": tasks, "missing": missing}
 
 

@@ -14,7 +14,7 @@ import contextlib
 import threading
 import time
 
-from .. import apps, boot, events, sending
+from .. import apps, boot, enqueue, events, sending
 from ..wrapping import wrap
 
 WORKER_SETTINGS = ("worker_ttl", "default_result_ttl", "maintenance_interval", "job_monitoring_interval")
@@ -63,6 +63,16 @@ def _enqueuing(recorder, within):
         # RQ keeps whole seconds (rq/registry.py): a job may run up to a second before the moment that was asked for.
         not_before_s = datetime.timestamp()
         return first_send(job, pipeline, lambda: original(self, job, datetime, pipeline, *args, **kwargs), not_before_s)
+
+    @wrap(Queue, "setup_dependencies")
+    def setup_dependencies(original, self, job, pipeline=None, *args, **kwargs):
+        began_ns = time.monotonic_ns()
+        answer = original(self, job, pipeline, *args, **kwargs)
+        # A job that waits for another is kept by Redis from here on; RQ itself moves it into its queue later.
+        if pipeline is None and answer.get_status(refresh=False) == "deferred" and not within.sending_again:
+            enqueue.begin(recorder, job.id, job.func_name, began_ns=began_ns)
+            enqueue.acknowledged(recorder, job.id, job.func_name)
+        return answer
 
     @wrap(Queue, "create_job")
     def create_job(original, *args, **kwargs):
@@ -325,11 +335,7 @@ class Sender:
         _, function = apps.load(task)
         if not options and hasattr(function, "delay"):
             return function.delay(*args, **kwargs).id
-        options = dict(options)
-        if isinstance(options.get("retry"), dict):
-            from rq import Retry
-
-            options["retry"] = Retry(**options["retry"])
+        options = _with_retry(dict(options))
         delay_s = options.pop("enqueue_in", None)
         if delay_s is None:
             return self.queue.enqueue_call(function, args=tuple(args), kwargs=kwargs, **options).id
@@ -338,8 +344,33 @@ class Sender:
         options = {"job_timeout" if name == "timeout" else name: value for name, value in options.items()}
         return self.queue.enqueue_in(timedelta(seconds=delay_s), function, args=tuple(args), kwargs=kwargs, **options).id
 
+    def compose(self, shape, links):
+        """Jobs that depend on each other (`depends_on`): of a chain each on the one before, of a chord the last on all."""
+        import uuid
+
+        ids = [str(uuid.uuid4()) for _ in links]
+
+        def send():
+            made = []
+            for number, link in enumerate(links):
+                options = dict(link["options"], job_id=ids[number])
+                if made and (shape == "chain" or (shape == "chord" and number == len(links) - 1)):
+                    options["depends_on"] = made[-1] if shape == "chain" else made
+                _, function = apps.load(link["task"])
+                made.append(self.queue.enqueue_call(function, tuple(link["args"]), link["kwargs"], **_with_retry(options)))
+
+        return ids, send
+
     def close(self):
         self.queue.connection.close()
+
+
+def _with_retry(options):
+    if isinstance(options.get("retry"), dict):
+        from rq import Retry
+
+        options["retry"] = Retry(**options["retry"])
+    return options
 
 
 def inspect(app):

@@ -118,7 +118,7 @@ MISTAKES = [
     ('rate = "5/s"', 'rate = "fast"', ["workload.arrivals.rate: 'fast' is not a rate", '"50/s"']),
     ('rate = "5/s"', 'rate = "5/s", process = "possion"', ["workload.arrivals.process: must be 'constant', 'poisson',", "not 'possion'; did you mean 'poisson'?"]),
     ('task = "shop.charge"', 'task = "shop.charge"\nkwarg = {}', ["workload.job[0].kwarg: unknown key; did you mean 'kwargs'?"]),
-    ('task = "shop.charge"', 'weight = 2', ["workload.job[0]: a job has either `task` or `post`"]),
+    ('task = "shop.charge"', 'weight = 2', ["workload.job[0]: a job has one of `task`, `post`, `chain` and `group`"]),
     ('task = "shop.charge"', 'task = "shop.charge"\nweight = 0', ["workload: every job has weight 0"]),
     ('task = "shop.charge"', 'post = "/orders"', ["a job is sent by `post`, but the scenario has no [service]"]),
     ('task = "shop.charge"', 'task = "shop.charge"\n[[fault]]\nkind = "kill"', ["fault[0]: a fault needs a trigger", 'on = "job.running"']),
