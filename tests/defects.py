@@ -100,6 +100,16 @@ def _lost(base: Base, random: Random) -> Plant:
     return Plant([base.row(Kind.JOB_FINISHED, job)], job=job)
 
 
+def _link_lost(base: Base, random: Random) -> Plant:
+    """The second job of a chain is gone, its enqueue and all; the first has finished."""
+    finished = np.zeros(JOBS, np.int64)
+    np.add.at(finished, base.jobs[base.rows(Kind.JOB_FINISHED)], 1)
+    chains = np.arange(500)
+    job = int(random.choice(chains[finished[2 * chains] > 0])) * 2 + 1
+    kept = (Kind.ENQUEUE_LINKED, Kind.ENQUEUE_BEGIN)
+    return Plant([int(row) for row in np.flatnonzero(base.jobs == job) if base.kinds[row] not in kept], job=job)
+
+
 def _run_again(base: Base, random: Random) -> Plant:
     job = int(random.choice(base.plain))
     at = base.at(Kind.JOB_FINISHED, job) + int(random.integers(1, S))
@@ -282,6 +292,7 @@ PLANTS: dict[str, tuple[Contract, Callable[[Base, Random], Plant], Word]] = {
         name: (CLEAN[name], plant, Word.BROKEN)
         for name, plant in {
             "at_least_once": _lost,
+            "no_link_lost": _link_lost,
             "exactly_once_effect": _effect_again,
             "no_phantoms": _phantom,
             "attempts_bounded": _four_runs,

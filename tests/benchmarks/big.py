@@ -25,6 +25,7 @@ from jobharness.contracts.faults_hit import FaultsHit
 from jobharness.contracts.fifo_per_key import FifoPerKey
 from jobharness.contracts.graceful_stop import GracefulStop
 from jobharness.contracts.lease import Lease
+from jobharness.contracts.no_link_lost import NoLinkLost
 from jobharness.contracts.no_phantoms import NoPhantoms
 from jobharness.contracts.not_before import NotBefore
 from jobharness.contracts.observed import Observed
@@ -60,6 +61,7 @@ CLEAN: dict[str, Contract] = {
     "faults_hit": FaultsHit(("kill#1",)),
     "no_phantoms": NoPhantoms(),
     "at_least_once": AtLeastOnce(),
+    "no_link_lost": NoLinkLost(),
     "exactly_once_effect": ExactlyOnceEffect(("shop.receipt",)),
     "attempts_bounded": AttemptsBounded(3),
     "backoff": Backoff(1.0, factor=2.0, cap_s=60.0),
@@ -123,6 +125,11 @@ def clean_history(n_jobs: int, seed: int = 1, crashes: bool = True) -> History:
     group = (len(TEXTS) + job % KEYS).astype(np.uint32)
     table.add(Kind.ENQUEUE_BEGIN, begun, job, process=PRODUCER, task=task, group=group, value=intended)
     table.add(Kind.ENQUEUE_ACKNOWLEDGED, acknowledged, job, process=PRODUCER, task=task)
+
+    # Chains of two among the first thousand jobs, named by the keys, of which there are that many.
+    linked = job[: min(1000, n_jobs) // 2 * 2]
+    names = len(TEXTS) + linked // 2
+    table.add(Kind.ENQUEUE_LINKED, intended[linked], linked, process=PRODUCER, text=names, value=(linked % 2).astype(np.int64))
 
     delayed = job % 25 == 3
     due = intended + 2 * S

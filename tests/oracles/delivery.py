@@ -9,9 +9,25 @@ from tests.oracles.plain import Answer, Plain
 
 
 def at_least_once(run: Plain) -> Answer:
-    acknowledged = [job for job in run.jobs() if run.acknowledged(job)]
+    acknowledged = [job for job in run.jobs() if run.acknowledged(job) and not _step(run, job)]
     missing = [job for job in acknowledged if run.completed(job) is None]
     return Answer([(job, None) for job in missing], len(acknowledged), len(missing))
+
+
+def _step(run: Plain, job: int) -> int:
+    """The job's step in its chain; 0 for the first, and for a job of no chain."""
+    return max(0, next((event.value for event in run.of(Kind.ENQUEUE_LINKED, job)), 0))
+
+
+def no_link_lost(run: Plain) -> Answer:
+    due = []
+    links = run.of(Kind.ENQUEUE_LINKED)
+    for link in links:
+        before = [other.job for other in links if other.text == link.text and other.value == link.value - 1]
+        if before and all(run.of(Kind.JOB_FINISHED, job) for job in before):
+            due.append(link.job)
+    missing = [job for job in due if run.completed(job) is None]
+    return Answer([(job, None) for job in missing], len(due), len(missing))
 
 
 def at_most_once(run: Plain) -> Answer:

@@ -159,6 +159,21 @@ def ticks(draw: st.DrawFn) -> list[Line]:
 
 
 @st.composite
+def chains(draw: st.DrawFn) -> list[Line]:
+    """Chains of up to three steps of one or two jobs, of which most finish and most are enqueued."""
+    lines = []
+    for chain in ("p", "q"):
+        for step in range(draw(st.integers(1, 3))):
+            for number in range(draw(st.integers(1, 2))):
+                job, at = f"{chain}{step}{number}", step * 10 * TICK
+                lines.append(Line(0, "producer", Kind.ENQUEUE_LINKED, job, text=chain, value=step))
+                kinds = [Kind.ENQUEUE_BEGIN, Kind.ENQUEUE_ACKNOWLEDGED, Kind.JOB_RUNNING, Kind.JOB_FINISHED]
+                seen = draw(st.sampled_from((4, 4, 4, 3, 2, 1, 0)))
+                lines += [Line(at + later * TICK, "worker-1/11", kind, job) for later, kind in enumerate(kinds[:seen])]
+    return lines
+
+
+@st.composite
 def stops(draw: st.DrawFn) -> list[Line]:
     """A worker that runs two jobs, is asked to stop, and exits."""
     asked = draw(st.integers(0, 10)) * TICK
