@@ -297,21 +297,26 @@ def _contracts(scenario: Scenario, adapter: type[Queue], labels: list[str], wher
     from jobharness.contracts.observed import Observed
 
     found: list[Contract] = [Observed(), FaultsHit(tuple(labels)), NoPhantoms()]
+    crons = tuple((cron.entry, cron.every) for cron in scenario.workload.cron)
     linked = any(job.shape in ("chain", "chord") for job in scenario.workload.job)
-    for key, contract in _asked(scenario.contract, bool(labels), linked):
+    for key, contract in _asked(scenario.contract, bool(labels), linked, crons):
         _check_needs(scenario, adapter, key, contract, where)
         found.append(contract)
     return tuple(found)
 
 
-def _asked(spec: ContractSpec, faulty: bool, linked: bool) -> Iterator[tuple[str, Contract]]:
+def _asked(
+    spec: ContractSpec, faulty: bool, linked: bool, crons: tuple[tuple[str, float], ...]
+) -> Iterator[tuple[str, Contract]]:
     """Each contract that is asked for, with its key."""
     if linked and not spec.links and spec.delivery in ("at-least-once", "exactly-once"):
         yield "links", _contract("no_link_lost:NoLinkLost", {})
     if spec.delivery is not None:
         yield "delivery", _contract(DELIVERIES[spec.delivery], {})
+    if crons:
+        yield "one_run_per_tick", _contract("one_run_per_tick:OneRunPerTick", {"expected": crons})
     for key, (name, arguments) in CONTRACTS.items():
-        asked = getattr(spec, key)
+        asked = getattr(spec, key) if key != "one_run_per_tick" or not crons else None
         if key == "alert" and asked and not faulty:
             # Where nothing goes wrong there is nothing to ring for: neither these nor any other.
             yield key, _contract("alarm:AlarmsQuiet", {})

@@ -34,7 +34,7 @@ class AtLeastOnce(Promise):
     def evidence(self, history: History) -> Evidence:
         """The lost and the stuck jobs, those that were enqueued first before the others."""
         tally = history.tally
-        acknowledged = (tally.count(Kind.ENQUEUE_ACKNOWLEDGED) > 0) & ~_waiting(tally)
+        acknowledged = (tally.count(Kind.ENQUEUE_ACKNOWLEDGED) > 0) & ~_waiting(tally) & ~_too_late(history)
         uncompleted = tally.completed_ns == NEVER
         missing = np.flatnonzero(acknowledged & uncompleted)
         held = tally.count(Kind.JOB_HELD)[missing] > 0
@@ -72,6 +72,13 @@ def _waiting(tally: Tally) -> npt.NDArray[np.bool_]:
     step = tally.first_value(Kind.ENQUEUE_LINKED)
     waiting: npt.NDArray[np.bool_] = (step > 0) & (step != NEVER)
     return waiting
+
+
+def _too_late(history: History) -> npt.NDArray[np.bool_]:
+    """The jobs that a schedule enqueued when the run was already being stopped: nobody was left to run them."""
+    stop_ns = history.phase_ns("stop")
+    late: npt.NDArray[np.bool_] = history.tally.first_ns(Kind.ENQUEUE_ACKNOWLEDGED) > (NEVER if stop_ns is None else stop_ns)
+    return late
 
 
 def _why() -> pl.Expr:

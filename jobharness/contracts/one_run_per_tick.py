@@ -2,16 +2,20 @@
 alive.
 
 A tick that has a name (a minute of the wall clock) comes once. Of a plain period, two ticks lie at least half of it
-apart; more than one and a half of it without a tick is a tick missed.
+apart; more than one and a half of it without a tick is a tick missed. Where the scenario says how often an entry comes due, that
+is asked of the whole workload: also of a scheduler that never began, or never came back. What comes due while the run is being
+stopped is not judged.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
 
+from jobharness.clock import NS_PER_S
 from jobharness.contracts.evidence import is_first
 from jobharness.contracts.promise import Evidence, RunPromise, offences
 from jobharness.history.event import Kind
@@ -20,10 +24,12 @@ from jobharness.history.frame import History
 __all__ = ["OneRunPerTick"]
 
 
+@dataclass(frozen=True)
 class OneRunPerTick(RunPromise):
     """No tick enqueues twice, none is missed, and each tick's job runs. Needs: recorders of schedulers and workers
-    alive, the queue drained."""
+    alive, the queue drained. `expected`: (entry, period in s) of each entry that must come due all along."""
 
+    expected: tuple[tuple[str, float], ...] = ()
     name = "one_run_per_tick"
     promise = "each tick of a schedule runs its job once"
     needs = frozenset((Kind.SCHEDULE_TICK, Kind.JOB_RUNNING))
@@ -48,14 +54,20 @@ class OneRunPerTick(RunPromise):
     def weigh(self, observed: pl.DataFrame, history: History) -> Evidence:
         """Ticks that came twice first, then those that were missed, then jobs that never ran."""
         ticks = observed.sort("entry", "time_ns", "row")
+        stop_ns = history.phase_ns("stop")
+        if stop_ns is not None:
+            ticks = ticks.filter(pl.col("time_ns") <= stop_ns)
         again = pl.concat([self._named_again(ticks), self._too_soon(ticks)])
-        missed = self._missed(ticks)
+        entries = [history.number_of(entry) for entry, _ in self.expected]
+        missed = self._missed(ticks.filter(~pl.col("entry").is_in([entry for entry in entries if entry is not None])))
+        missed = pl.concat([missed, *(self._absent(ticks, history, entry, every_s) for entry, every_s in self.expected)])
         idle = ticks.filter(pl.col("ran") == 0)
         never = offences(
             "its job never ran", job=idle["job"].to_numpy(), row=idle["row"].to_numpy(), weight=np.zeros(idle.height)
         )
         counts = {"ticks": ticks.height, "twice": again.height, "missed": missed.height, "never_ran": never.height}
-        return Evidence(ticks.height, pl.concat([again, missed, never]), missed.height + never.height, counts)
+        judged = ticks.height + len(self.expected)
+        return Evidence(judged, pl.concat([again, missed, never]), missed.height + never.height, counts)
 
     def _named_again(self, ticks: pl.DataFrame) -> pl.DataFrame:
         named = ticks.filter(pl.col("tick") > 0)
@@ -94,6 +106,25 @@ class OneRunPerTick(RunPromise):
             weight=np.full(wide.height, 1.0),
             gap=wide["gap_ns"] // 1_000_000,
             period=wide["period_ns"] // 1_000_000,
+        )
+
+    def _absent(self, ticks: pl.DataFrame, history: History, entry: str, every_s: float) -> pl.DataFrame:
+        """The times within the workload in which an expected entry did not come due, though more than one and a half of
+        its periods passed."""
+        number, every_ns = history.number_of(entry), round(every_s * NS_PER_S)
+        start_ns, end_ns = history.phase_ns("workload"), history.phase_ns("heal")
+        moments = ticks.filter(pl.col("entry") == number)["time_ns"] if number is not None else ticks["time_ns"].head(0)
+        start_ns = start_ns if start_ns is not None else int(moments.min() or 0)  # type: ignore[arg-type]
+        end_ns = end_ns if end_ns is not None else history.end_ns
+        within = moments.filter((moments > start_ns) & (moments < end_ns)).to_numpy()
+        gap = np.diff(np.concatenate([[start_ns], within, [end_ns]]))
+        wide = gap[2 * gap > 3 * every_ns]
+        return offences(
+            pl.format(f"{entry} did not come due for {{}} ms, with a period of {{}} ms", "gap", "period"),
+            job=None,
+            weight=np.full(len(wide), 1.0),
+            gap=wide // 1_000_000,
+            period=np.full(len(wide), every_ns // 1_000_000),
         )
 
     def broken(self, figures: Mapping[str, int]) -> str:

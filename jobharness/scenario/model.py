@@ -196,6 +196,15 @@ class JobSpec(Part):
         return tuple(dict.fromkeys([self.task] if self.task is not None else [link.task for link in links]))
 
 
+class CronSpec(Part):
+    """An entry of the app's own schedule, which its scheduler is to enqueue all along."""
+
+    entry: str = Field(min_length=1)
+    """What the library calls it: the key of Celery's beat_schedule; the task's name with Huey, arq and SAQ."""
+    every: Duration = Field(gt=0)
+    """How often it comes due."""
+
+
 class WorkloadSpec(Part):
     """Which jobs arrive, when, with what arguments: `arrivals` with a `duration`, or a `trace` that is replayed."""
 
@@ -203,6 +212,8 @@ class WorkloadSpec(Part):
     duration: Duration = Field(default=0.0, gt=0)
     """How long jobs arrive; with a trace, what of it is replayed, and all of it where it is left out."""
     job: tuple[JobSpec, ...] = ()
+    cron: tuple[CronSpec, ...] = ()
+    """What the app's scheduler enqueues by itself meanwhile; judged by `one_run_per_tick`, which is asked for with it."""
     locale: str = "en_US"
     """Locale of Faker's arguments."""
     trace: str | None = None
@@ -218,6 +229,9 @@ class WorkloadSpec(Part):
 
     @model_validator(mode="after")
     def _one_source(self) -> WorkloadSpec:
+        alone = self.cron and self.arrivals is None and self.trace is None
+        if alone and self.duration > 0 and not self.job:
+            return self
         if (self.arrivals is None) == (self.trace is None):
             raise ValueError("a workload has either `arrivals` or `trace`")
         if self.arrivals is not None:

@@ -126,6 +126,8 @@ def planned_jobs(workload: Workload, seed: int, service_url: str = "", project: 
     makers = [
         _Maker(job, workload.locale, Random(f"{seed}:arguments:{number}"), project) for number, job in enumerate(workload.job)
     ]
+    if workload.arrivals is None and workload.trace is None:
+        return  # The app's own schedule is all there is.
     if workload.arrivals is None:
         yield from _replay(workload, makers, Random(f"{seed}:scale"), service_url, project)
         return

@@ -9,7 +9,10 @@ from tests.oracles.plain import Answer, Plain
 
 
 def at_least_once(run: Plain) -> Answer:
+    stops = [event.time for event in run.any_of(Kind.RUN_PHASE) if event.text == "stop"]
     acknowledged = [job for job in run.jobs() if run.acknowledged(job) and not _step(run, job)]
+    if stops:
+        acknowledged = [job for job in acknowledged if run.of(Kind.ENQUEUE_ACKNOWLEDGED, job)[0].time <= stops[0]]
     missing = [job for job in acknowledged if run.completed(job) is None]
     return Answer([(job, None) for job in missing], len(acknowledged), len(missing))
 

@@ -108,7 +108,8 @@ def schedule_lateness(run: Plain, within_ns: int) -> Answer:
 
 
 def one_run_per_tick(run: Plain) -> Answer:
-    ticks = run.of(Kind.SCHEDULE_TICK)
+    stops = [event.time for event in run.any_of(Kind.RUN_PHASE) if event.text == "stop"]
+    ticks = [tick for tick in run.of(Kind.SCHEDULE_TICK) if not stops or tick.time <= stops[0]]
     offences: list[tuple[int | None, int | None]] = []
     unseen = 0
     for entry in {tick.text for tick in ticks}:
