@@ -15,6 +15,8 @@ from jobharness.agent import record
 from jobharness.catalog import CONTRACTS, DELIVERIES
 from jobharness.history.event import DESCRIPTIONS
 from jobharness.metrics.names import markdown
+from jobharness.scenario.arrivals import NEEDS
+from jobharness.workload.arrivals import PROCESSES
 
 ROOT = Path(__file__).parents[1]
 
@@ -48,6 +50,15 @@ def contracts() -> str:
     return "\n".join(rows)
 
 
+def arrivals() -> str:
+    """Every arrival process with the keys that it takes and what it does."""
+    rows = ["| process | needs | may have | arrivals |", "| --- | --- | --- | --- |"]
+    for name, (must, may) in NEEDS.items():
+        keys = [", ".join(f"`{key}`" for key in keys) for keys in (must, may)]
+        rows.append(f"| `{name}` | {keys[0]} | {keys[1]} | {' '.join((PROCESSES[name].__doc__ or '').split())} |")
+    return "\n".join(rows)
+
+
 def sample() -> str:
     """The summary of the sample run, as its command printed it."""
     path = ROOT / "reports" / "sample" / "summary.txt"
@@ -57,6 +68,7 @@ def sample() -> str:
 PAGES: dict[str, dict[str, Callable[[], str]]] = {
     "README.md": {"sample": sample},
     "docs/contracts.md": {"contracts": contracts},
+    "docs/workloads.md": {"arrivals": arrivals},
     "docs/metrics.md": {"metrics": metrics},
     "docs/agent.md": {"record": record_layout, "events": events},
 }
