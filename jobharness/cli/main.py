@@ -127,7 +127,7 @@ def alarms(
     """Print the rules of the seven usual alarms, for a Prometheus of your own."""
     from jobharness.cli.alarms import print_alarms
 
-    _end(lambda: print_alarms(scenario, interval))
+    ended(lambda: print_alarms(scenario, interval))
 
 
 @app.command()
@@ -141,7 +141,7 @@ def spans(
     """Send the life of each job of a run as spans to OpenTelemetry, so that it can be looked at in a tracing UI."""
     from jobharness.cli.spans import export_spans
 
-    _end(lambda: export_spans(run, reports or Path("reports"), otlp))
+    ended(lambda: export_spans(run, reports or Path("reports"), otlp))
 
 
 @app.command()
