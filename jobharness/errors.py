@@ -12,12 +12,13 @@ A broken contract is a verdict and not an exception.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 __all__ = [
     "AppFailed",
     "BrokerFailed",
     "EnvironmentFailed",
+    "EnvironmentNotBuilt",
     "ExtraMissing",
     "HistoryUnreadable",
     "InvalidRequest",
@@ -141,6 +142,14 @@ class ProcessFailed(EnvironmentFailed):
     def __init__(self, name: str, problem: str, log_tail: str = "") -> None:
         self.name, self.log_tail = name, log_tail
         super().__init__(f"{name} {problem}" + (f"\nIts last lines:\n{log_tail}" if log_tail else ""))
+
+
+class EnvironmentNotBuilt(EnvironmentFailed):
+    """pip could not install what a side of a comparison needs. Attributes: `requirements`, `last_lines` (pip's)."""
+
+    def __init__(self, requirements: Sequence[str], last_lines: str) -> None:
+        self.requirements, self.last_lines = tuple(requirements), last_lines
+        super().__init__(f"no environment could be made with {', '.join(requirements)}. The last lines of pip:\n{last_lines}")
 
 
 class PortTaken(EnvironmentFailed):

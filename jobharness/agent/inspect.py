@@ -1,14 +1,16 @@
 """Asks the live app what it is: `python -m jobharness_agent.inspect APP ANSWER` writes JSON to the file ANSWER.
 
-`{"ok": true, "version", "settings", "tasks", "missing"}`, or `{"ok": false, "traceback"}` with the app's own traceback, once.
+`{"ok": true, "version", "settings", "tasks", "missing", "home", "packages"}`, or `{"ok": false, "traceback"}` with the app's own
+traceback, once. `home` is the file of the app's module; `packages` are the installed ones with their versions.
 """
 
 import json
 import os
 import sys
 import traceback
+from importlib.metadata import distributions
 
-from . import boot
+from . import apps, boot
 
 
 def main(app, answer_path):
@@ -16,12 +18,22 @@ def main(app, answer_path):
     library = boot.library_module(os.environ["JOBHARNESS_LIBRARY"])
     try:
         answer = dict(library.inspect(app), ok=True)
+        answer["home"] = _home(app)
+        answer["packages"] = {one.metadata["Name"]: one.version for one in distributions()}
     except BaseException as error:
         answer = {"ok": False, "traceback": _own_traceback(error)}
     answer["python"] = "%d.%d.%d" % sys.version_info[:3]
     with open(answer_path, "w", encoding="utf-8") as out:
         json.dump(answer, out, default=str)
     return 0
+
+
+def _home(app):
+    """The file of the app's module, which is imported by now; None where the name is no module's."""
+    try:
+        return getattr(apps.load(app)[0], "__file__", None)
+    except Exception:
+        return None
 
 
 def _own_traceback(error):

@@ -35,6 +35,13 @@ app.add_typer(record, name="record")
 
 Reports = Annotated[Path | None, typer.Option("--reports", metavar="DIR", help="Where run folders go (default: ./reports).")]
 
+Fail = Annotated[
+    list[str] | None,
+    typer.Option("--fail", metavar="METRIC:SHARE", help="A gate beside the scenario's, such as 'latency.p95:10%'."),
+]
+Markdown = Annotated[Path | None, typer.Option("--markdown", metavar="FILE", help="Write the change record as Markdown.")]
+JsonFile = Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write everything as JSON.")]
+
 
 def main() -> None:
     """Run the command line; ends the process with its exit code."""
@@ -73,6 +80,39 @@ def run(
     if dry_run:
         ended(lambda: rehearse_scenarios(scenarios, seed))
     ended(lambda: run_scenarios(scenarios, seed, json_file, reports), reports)
+
+
+@app.command()
+def ab(
+    scenario: Annotated[Path, typer.Argument(metavar="SCENARIO", help="The scenario file; both sides run it.")],
+    before: Annotated[
+        list[str],
+        typer.Option("--before", metavar="SIDE", help="A git ref, a change (queue.workers=2), a version (celery==5.4)."),
+    ],
+    after: Annotated[
+        list[str] | None, typer.Option("--after", metavar="SIDE", help="The same; the project as it lies there if left out.")
+    ] = None,
+    runs: Annotated[str, typer.Option("--runs", metavar="N|auto", help="Pairs of runs; auto: as many as it takes.")] = "auto",
+    budget: Annotated[str, typer.Option("--budget", metavar="TIME", help="No further pair is begun after it.")] = "10m",
+    fail: Fail = None,
+    reason: Annotated[str, typer.Option("--reason", help="Why the change is made; for the record.")] = "",
+    further: Annotated[
+        list[str] | None, typer.Option("--with", metavar="PACKAGE", help="What both sides' own environments need besides.")
+    ] = None,
+    markdown: Markdown = None,
+    json_file: JsonFile = None,
+    reports: Reports = None,
+) -> None:
+    """Compare two versions honestly: run both in pairs, in an order that a coin decides, and judge the difference.
+
+    Options --before, --after, --fail and --with can be given several times. Exit codes: 0 passed; 1 a promise is broken
+    after; 2 bad usage; 3 no verdict; 4 the gate is crossed; 130 interrupted.
+    """
+    from jobharness.cli.ab import Outlets, Wish, compare_sides
+
+    outlets = Outlets(markdown, json_file)
+    wish = Wish(scenario, before, after or ["."], runs, budget, fail or (), reason, further or (), outlets)
+    _end(lambda: compare_sides(wish, reports), reports)
 
 
 @app.command()

@@ -7,15 +7,15 @@ better or worse.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from jobharness.metrics.differences import Difference, differences
 from jobharness.metrics.metric import Metric
 from jobharness.metrics.schedule import off_schedule
 
-__all__ = ["COUNTED", "Change", "Comparison", "Difference", "Side", "compare"]
+__all__ = ["COUNTED", "Change", "Comparison", "Side", "compare"]
 
 COUNTED = (
     "jobs.acknowledged",
@@ -32,9 +32,6 @@ ONE_RUN = (
     "One run a side is no evidence of a difference in speed: two runs of the same version differ too. "
     "Read the measured rows as what these two runs did; the counted rows are facts."
 )
-
-# Where a run's server listened is chance and not a variable.
-_LOOPBACK_PORT = re.compile(r"(127\.0\.0\.1|localhost):\d+")
 
 
 @dataclass(frozen=True)
@@ -82,15 +79,6 @@ class Change:
 
 
 @dataclass(frozen=True)
-class Difference:
-    """A variable that the two runs do not share. None: it was not set on that side."""
-
-    name: str
-    before: Any
-    after: Any
-
-
-@dataclass(frozen=True)
 class Comparison:
     """Two runs side by side. `same_work`: both had the same seed and workload, without which no row means anything. `warnings`:
     what keeps a reader from concluding more than the runs allow, the gravest first."""
@@ -106,30 +94,10 @@ class Comparison:
 def compare(before: Side, after: Side) -> Comparison:
     """Lay two runs side by side. Metrics that only one side has are left out; the order is that of `after`."""
     changes = tuple(Change(before.metrics[name], metric) for name, metric in after.metrics.items() if name in before.metrics)
-    differences = tuple(_differences(before.variables, after.variables))
-    work = [one.name for one in differences if one.name == "seed" or one.name.startswith("workload.")]
+    found = tuple(differences(before.variables, after.variables))
+    work = [one.name for one in found if one.name == "seed" or one.name.startswith("workload.")]
     off = [f"{side.name}: {why}." for side in (before, after) if (why := off_schedule(side.metrics))]
-    return Comparison(before.name, after.name, changes, differences, not work, (*off, *_warnings(differences, work)))
-
-
-def _differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[Difference]:
-    left, right = dict(_flat(before)), dict(_flat(after))
-    for name in [*left, *(name for name in right if name not in left)]:
-        if left.get(name) != right.get(name):
-            yield Difference(name, left.get(name), right.get(name))
-
-
-def _flat(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:
-    """Every leaf with its dotted name. A list of plain values is one leaf: its order has a meaning of its own."""
-    if isinstance(value, Mapping):
-        for key, inner in value.items():
-            yield from _flat(inner, f"{name}.{key}" if name else str(key))
-    elif isinstance(value, list | tuple) and any(isinstance(inner, Mapping) for inner in value):
-        for index, inner in enumerate(value):
-            yield from _flat(inner, f"{name}[{index}]")
-    else:
-        leaf = list(value) if isinstance(value, tuple) else value
-        yield name, _LOOPBACK_PORT.sub(r"\1:*", leaf) if isinstance(leaf, str) else leaf
+    return Comparison(before.name, after.name, changes, found, not work, (*off, *_warnings(found, work)))
 
 
 def _warnings(differences: tuple[Difference, ...], work: list[str]) -> Iterator[str]:

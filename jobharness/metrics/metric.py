@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 __all__ = ["Better", "Metric"]
 
@@ -20,6 +21,11 @@ class Metric:
     unit: str
     count: int
     better: Better = "lower"
+
+    @classmethod
+    def of(cls, name: str, plain: Mapping[str, Any]) -> Metric:
+        """A metric as metrics.json has it."""
+        return cls(name, plain["value"], plain["unit"], plain["count"], plain["better"])
 
     def __str__(self) -> str:
         if self.value is None:

@@ -35,7 +35,8 @@ LEAST_REPORTS = frozenset(
 class App:
     """What the live app says of itself: library version, settings that matter, tasks by name with their own settings.
 
-    `missing`: what this version of the library cannot report though others can, such as {"job.retried": why}.
+    `missing`: what this version of the library cannot report though others can, such as {"job.retried": why}. `home`: the
+    file that it was imported from. `packages`: what is installed beside it, with versions.
     """
 
     version: str
@@ -43,6 +44,8 @@ class App:
     settings: Mapping[str, Any]
     tasks: Mapping[str, Mapping[str, Any]]
     missing: Mapping[str, str] = field(default_factory=dict)
+    home: str | None = None
+    packages: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from jobharness.metrics.metric import Metric
 from jobharness.runner.about import SCHEMA
 from jobharness.runner.result import Result
 
-__all__ = ["Account", "of_folder", "of_result", "read_json"]
+__all__ = ["Account", "about_of", "of_folder", "of_result", "read_json"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,9 +57,7 @@ def of_folder(folder: Path) -> Account:
 
     Raises: RunUnreadable, HistoryUnreadable: the folder holds no run, or one of a newer version.
     """
-    about = read_json(folder / "run.json")
-    if about.get("schema", 0) > SCHEMA:
-        raise RunUnreadable(str(folder), f"has schema {about['schema']}; this version reads up to {SCHEMA}. Update jobharness.")
+    about = about_of(folder)
     judged = read_json(folder / "verdict.json")
     history = load(folder / "history.parquet")
     return Account(
@@ -71,6 +69,14 @@ def of_folder(folder: Path) -> Account:
         crossings=[Crossing(one["metric"], one["word"], one["sentence"]) for one in judged.get("gate", [])],
         repeat=judged.get("repeat", ""),
     )
+
+
+def about_of(folder: Path) -> dict[str, Any]:
+    """What run.json says. Raises: RunUnreadable: the folder holds no run, or one of a newer version."""
+    about = read_json(folder / "run.json")
+    if about.get("schema", 0) > SCHEMA:
+        raise RunUnreadable(str(folder), f"has schema {about['schema']}; this version reads up to {SCHEMA}. Update jobharness.")
+    return about
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -124,5 +130,4 @@ def _metrics(folder: Path, history: History) -> Mapping[str, Metric]:
     """As they were measured then; anew where the file is missing."""
     if not (folder / "metrics.json").exists():
         return measure(history)
-    plain = read_json(folder / "metrics.json")
-    return {name: Metric(name, one["value"], one["unit"], one["count"], one["better"]) for name, one in plain.items()}
+    return {name: Metric.of(name, one) for name, one in read_json(folder / "metrics.json").items()}

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any
 
 from jobharness.errors import RunUnreadable
 from jobharness.metrics.before_after import Change, Comparison, Side, compare
 from jobharness.metrics.metric import Metric
 from jobharness.report.account import Account, read_json
-from jobharness.report.digest import variables_of
+from jobharness.report.variables import variables_of
 from jobharness.report.words import figure
 
 __all__ = ["Before", "Row", "comparison_with", "find_before", "rows_of"]
@@ -67,7 +66,8 @@ def find_before(account: Account) -> Before | None:
         try:
             about = read_json(folder / "run.json")
             if about.get("source") == wanted:
-                side = Side(named, _metrics(read_json(folder / "metrics.json")), variables_of(about))
+                plain = read_json(folder / "metrics.json")
+                side = Side(named, {name: Metric.of(name, one) for name, one in plain.items()}, variables_of(about))
                 return Before(f"../{folder.name}/report.html", read_json(folder / "verdict.json")["verdict"], side)
         except (RunUnreadable, KeyError):
             # A folder that was not finished, or that another version wrote, is no run to compare with.
@@ -79,10 +79,6 @@ def _others(folder: Path) -> Iterator[Path]:
     found = (place for place in folder.parent.iterdir() if place != folder and (place / "run.json").is_file())
     # Folders are named by their moment.
     yield from sorted(found, key=lambda place: place.name, reverse=True)[:RECENT]
-
-
-def _metrics(plain: Mapping[str, Any]) -> dict[str, Metric]:
-    return {name: Metric(name, one["value"], one["unit"], one["count"], one["better"]) for name, one in plain.items()}
 
 
 def comparison_with(before: Before, account: Account) -> Comparison:

@@ -12,18 +12,18 @@ from typing import Any
 
 from jobharness.metrics.before_after import Side
 from jobharness.metrics.metric import Metric
+from jobharness.report.account import about_of, read_json
 from jobharness.report.data import metrics_json
+from jobharness.report.variables import variables_of
 from jobharness.runner.result import Result, story
 
-__all__ = ["Digest", "digest", "variables_of"]
-
-LABELS = ("title", "owner", "expected", "rollback", "known_gap", "before", "tags")
+__all__ = ["Digest", "digest", "digest_of"]
 
 
 @dataclass(frozen=True)
 class Digest:
     """One run. `source` and `before`: whole paths of the scenario and of its counterpart, "" where there is none; `folder`: the
-    run's."""
+    run's; `promises`: each contract with its word."""
 
     title: str
     source: str
@@ -38,6 +38,8 @@ class Digest:
     story: Sequence[str]
     metrics: Mapping[str, Mapping[str, Any]]
     variables: Mapping[str, Any]
+    promises: Mapping[str, str]
+    finished_at: str
 
     @property
     def name(self) -> str:
@@ -49,11 +51,16 @@ class Digest:
         plain = self.metrics.get(name)
         if plain is None:
             return Metric(name, None, "1", 0)
-        return Metric(name, plain["value"], plain["unit"], plain["count"], plain["better"])
+        return Metric.of(name, plain)
+
+    @property
+    def measured(self) -> dict[str, Metric]:
+        """Every metric by name."""
+        return {name: Metric.of(name, plain) for name, plain in self.metrics.items()}
 
     def side(self) -> Side:
         """This run as one side of a comparison."""
-        return Side(self.name, {name: self.metric(name) for name in self.metrics}, self.variables)
+        return Side(self.name, self.measured, self.variables)
 
     def plain(self) -> dict[str, Any]:
         """As JSON; `Digest(**plain)` is the way back."""
@@ -78,6 +85,34 @@ def digest(result: Result) -> Digest:
         story=_story(result),
         metrics=metrics_json(result),
         variables=variables_of(result.about),
+        promises={finding.contract: str(finding.word) for finding in result.verdict.findings},
+        finished_at=result.about.get("finished_at", ""),
+    )
+
+
+def digest_of(folder: Path) -> Digest:
+    """The digest of a run from its folder, without its history and so without a story.
+
+    Raises: RunUnreadable: the folder holds no run, or one of a newer version.
+    """
+    about, judged, metrics = about_of(folder), read_json(folder / "verdict.json"), read_json(folder / "metrics.json")
+    scenario, findings = about["scenario"], judged["findings"]
+    return Digest(
+        title=scenario["title"],
+        source=about.get("source") or "",
+        before="",
+        seed=about["seed"],
+        verdict=judged["verdict"],
+        sentence=findings[0]["sentence"] if findings else "nothing was promised",
+        known_gap=scenario.get("known_gap") or "",
+        exit_code=judged["exit_code"],
+        folder=str(folder),
+        repeat=judged["repeat"],
+        story=(),
+        metrics=metrics,
+        variables=variables_of(about),
+        promises={finding["contract"]: finding["word"] for finding in findings},
+        finished_at=about["finished_at"],
     )
 
 
@@ -95,19 +130,3 @@ def _story(result: Result) -> list[str]:
             job, why = finding.jobs[0], finding.offenders.filter(finding.offenders["job"] == finding.jobs[0])["why"][0]
             return [str(why), *story(result.history, job)]
     return []
-
-
-def variables_of(about: Mapping[str, Any]) -> dict[str, Any]:
-    """What could explain a difference. A setting's live value, as the app has it, goes before what the scenario asked for."""
-    scenario = {name: value for name, value in about["scenario"].items() if name not in LABELS}
-    queue = dict(scenario.pop("queue"))
-    asked = queue.pop("settings", {})
-    live = about["app"]["settings"] if about.get("app") else {}
-    return {
-        "setting": {**asked, **live},
-        "queue": queue,
-        **scenario,
-        "version": {**about["versions"], "broker": about["broker"], "app's python": (about.get("app") or {}).get("python")},
-        "commit": (about.get("git") or {}).get("commit"),
-        "machine": about["machine"],
-    }

@@ -71,6 +71,8 @@ def _app(app: App) -> dict[str, Any]:
         "python": app.python,
         "settings": dict(app.settings),
         "missing": dict(app.missing),
+        "home": app.home,
+        "packages": dict(app.packages),
     }
 
 

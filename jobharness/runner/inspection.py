@@ -36,7 +36,8 @@ def inspect_app(parts: Parts, surroundings: Surroundings, folder: RunFolder, mar
     answer = json.loads(answer_path.read_text(encoding="utf-8"))
     if not answer["ok"]:
         raise AppFailed(queue.app, f"could not be imported from {surroundings.cwd}:", answer["traceback"])
-    app = App(answer["version"], answer["python"], answer["settings"], answer["tasks"], answer.get("missing", {}))
+    told = {name: answer[name] for name in ("missing", "home", "packages") if answer.get(name)}
+    app = App(answer["version"], answer["python"], answer["settings"], answer["tasks"], **told)
     _check_tasks(parts, app)
     _check_settings(queue.settings, app)
     for shape in {job.shape for job in parts.scenario.workload.job} & app.missing.keys():

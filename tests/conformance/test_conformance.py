@@ -2,7 +2,6 @@
 every check is a test of its own."""
 
 import importlib.util
-import subprocess
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import pytest
 
 from jobharness.catalog import QUEUES, broker_kind, queue_kind
 from jobharness.conformance import CHECKS, observe
+from jobharness.errors import EnvironmentNotBuilt
 from tests.support.require import missing
 from tests.support.subjects import NEWEST, OLDEST
 
@@ -40,8 +40,8 @@ def _in_environment(case):
         return case.subject_there()
     except FileNotFoundError as error:
         missing(str(error))
-    except subprocess.CalledProcessError as error:
-        missing(f"the environment of {case.wanted[1][0]} could not be built: {error.stdout[-500:]!r}")
+    except EnvironmentNotBuilt as error:
+        missing(str(error))
 
 
 def _need_library(library):

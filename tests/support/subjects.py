@@ -27,7 +27,7 @@ class Case:
     def subject_there(self) -> Subject:
         """The subject in its environment, which is built when there is none yet.
 
-        Raises: FileNotFoundError without such a Python; subprocess.CalledProcessError with pip's output.
+        Raises: FileNotFoundError without such a Python; EnvironmentNotBuilt with pip's last lines.
         """
         if self.wanted is None:
             return self.subject

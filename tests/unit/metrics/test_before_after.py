@@ -2,7 +2,8 @@
 
 import pytest
 
-from jobharness.metrics.before_after import ONE_RUN, Change, Difference, Side, compare
+from jobharness.metrics.before_after import ONE_RUN, Change, Side, compare
+from jobharness.metrics.differences import Difference
 from jobharness.metrics.metric import Metric
 
 
