@@ -112,7 +112,7 @@ def ab(
 
     outlets = Outlets(markdown, json_file)
     wish = Wish(scenario, before, after or ["."], runs, budget, fail or (), reason, further or (), outlets)
-    _end(lambda: compare_sides(wish, reports), reports)
+    ended(lambda: compare_sides(wish, reports), reports)
 
 
 @app.command()
