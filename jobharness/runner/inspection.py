@@ -11,6 +11,7 @@ from jobharness.queues.queue import App
 from jobharness.runner.folder import RunFolder
 from jobharness.runner.parts import Parts
 from jobharness.runner.surroundings import Surroundings
+from jobharness.workload.trace import read_trace
 
 __all__ = ["inspect_app"]
 
@@ -46,7 +47,10 @@ def inspect_app(parts: Parts, surroundings: Surroundings, folder: RunFolder, mar
 
 
 def _check_tasks(parts: Parts, app: App) -> None:
-    wanted = [task for job in parts.scenario.workload.job for task in job.tasks] + [fault.task for fault in parts.scenario.fault]
+    workload = parts.scenario.workload
+    wanted = [task for job in workload.job for task in job.tasks] + [fault.task for fault in parts.scenario.fault]
+    if workload.trace is not None:
+        wanted += sorted({one.task for one in read_trace(parts.project / workload.trace)})
     for task in wanted:
         if task is not None and task not in app.tasks:
             raise UnknownName(f"task of {parts.scenario.queue.app}", task, app.tasks)

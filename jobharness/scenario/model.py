@@ -226,6 +226,8 @@ class WorkloadSpec(Part):
     """With a trace: the keyword argument that tells a task its recorded run time, s."""
     size: str | None = None
     """With a trace: the keyword argument that tells a task its recorded size, bytes."""
+    payload: str | None = None
+    """With a trace: the keyword argument that is given a text of the recorded size."""
 
     @model_validator(mode="after")
     def _one_source(self) -> WorkloadSpec:

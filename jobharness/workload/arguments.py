@@ -4,7 +4,8 @@
 - `{row.amount}`: a column of the job's file (CSV, JSONL, Parquet), a row a job, again from the top at its end;
 - `{hypothesis.integers:min_value=0}`: a strategy by name;
 - `{lognormal:median=2.0,sigma=1.0}`, `{pareto:low=1,alpha=1.5}`, `{empirical:values=1|2|2|9}`: numbers by
-  distribution, `fixed` by writing them.
+  distribution, `fixed` by writing them;
+- `{payload:of=lognormal,median=2000,sigma=1.0}`, `{payload:value=500}`: a text of so many characters, by any of them.
 
 A string that is one placeholder becomes the value itself (a number stays a number); inside longer text it is written
 out.
@@ -20,7 +21,7 @@ from typing import Any
 from faker import Faker
 
 from jobharness.errors import ScenarioInvalid, nearest
-from jobharness.workload.distributions import DISTRIBUTIONS, sampler
+from jobharness.workload.distributions import DISTRIBUTIONS, payload, sampler
 from jobharness.workload.strategies import examples
 
 __all__ = ["Arguments"]
@@ -56,7 +57,7 @@ class Arguments:
 
     def _try(self, match: re.Match[str]) -> None:
         source, name, parameters = match.groups()
-        if source is None and name not in DISTRIBUTIONS:
+        if source is None and name not in (*DISTRIBUTIONS, "payload"):
             return  # Braces that are none of ours, such as those of the service's own templates.
         try:
             value = self._source(source, name, _parameters(parameters or ""))
@@ -73,6 +74,12 @@ class Arguments:
             return self._column(name)
         if source == "hypothesis":
             return examples(name, parameters, self._random.getrandbits(64))
+        if source is None and name == "payload":
+            of = parameters.pop("of", "fixed")
+            if of not in DISTRIBUTIONS:
+                raise ValueError(f"there is no distribution {of!r} (known: {', '.join(DISTRIBUTIONS)})")
+            size = sampler(of, parameters, self._random)
+            return lambda: payload(int(size()))
         if source is None:
             return sampler(name, parameters, self._random)
         if name not in self._known:
@@ -88,7 +95,13 @@ class Arguments:
         if name not in self._row:
             known = ", ".join(self._row)
             raise ScenarioInvalid("workload.job", f"{{row.{name}}}", f"its file has no column {name!r} (known: {known})")
-        return lambda: _plain(self._row[name])
+        return lambda: _plain(self._of_row(name))
+
+    def _of_row(self, name: str) -> Any:
+        if name not in self._row:
+            known = ", ".join(self._row)
+            raise ScenarioInvalid("workload.job", f"{{row.{name}}}", f"a row of its file has no such column (it has: {known})")
+        return self._row[name]
 
     def turn(self) -> None:
         """Go to the next row of the file: the next job begins."""

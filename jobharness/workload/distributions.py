@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import math
+from base64 import b64encode
 from collections.abc import Callable
 from random import Random
 from typing import Any
 
-__all__ = ["DISTRIBUTIONS", "sampler"]
+__all__ = ["DISTRIBUTIONS", "payload", "sampler"]
+
+# As hard to compress as what people write in base64: a broker or library that compresses must not win by our choice of letters.
+_LETTERS = b64encode(Random(0).randbytes(48 * 1024)).decode("ascii")
 
 
 def fixed(random: Random, value: float) -> float:
@@ -36,6 +40,12 @@ DISTRIBUTIONS: dict[str, Callable[..., float]] = {
     "pareto": pareto,
     "empirical": empirical,
 }
+
+
+def payload(characters: int) -> str:
+    """A text of so many characters, the same for the same number; of a length below 0, and of 0, an empty one."""
+    whole, rest = divmod(max(0, characters), len(_LETTERS))
+    return _LETTERS * whole + _LETTERS[:rest]
 
 
 def sampler(name: str, parameters: dict[str, Any], random: Random) -> Callable[[], float]:

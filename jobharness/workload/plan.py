@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 from jobharness.workload.arguments import Arguments
 from jobharness.workload.arrivals import ArrivalProcess, arrivals_ns
+from jobharness.workload.distributions import payload
 from jobharness.workload.rows import endless_rows
 from jobharness.workload.trace import replayed
 
@@ -83,6 +84,8 @@ class Workload(Protocol):
     def run_time(self) -> str | None: ...
     @property
     def size(self) -> str | None: ...
+    @property
+    def payload(self) -> str | None: ...
 
 
 class _Maker:
@@ -154,7 +157,9 @@ def _replay(
         maker = known.get(one.task)
         recorded: dict[str, Any] = {"task": one.task, "args": list(one.args), "kwargs": dict(one.kwargs), "options": {}}
         call = maker.make(service_url) if maker else recorded
-        told = {workload.run_time: one.run_time_s, workload.size: one.size_bytes}
+        told: dict[str | None, Any] = {workload.run_time: one.run_time_s, workload.size: one.size_bytes}
+        if workload.payload is not None and one.size_bytes is not None:
+            told[workload.payload] = payload(one.size_bytes)
         call["kwargs"] = {**call["kwargs"], **{name: value for name, value in told.items() if name and value is not None}}
         yield {"at_ns": one.at_ns, **call}
 

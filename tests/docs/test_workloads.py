@@ -48,9 +48,8 @@ def test_a_scenario_of_the_page_is_assembled_and_planned(name, folder):
 def test_the_replay_of_the_page_sends_twice_as_much_with_run_time_and_size(folder):
     workload = scenario_from(tomllib.loads(SCENARIOS["replay.toml"]), "page").workload
     jobs = list(planned_jobs(workload, 1, project=folder))
-    assert [(job["task"], job["kwargs"]["seconds"], job["kwargs"]["size_bytes"]) for job in jobs] == [
-        ("shop.charge", 0.5, 70)
-    ] * 2
+    told = [(job["task"], job["kwargs"]["seconds"], job["kwargs"]["size_bytes"], len(job["kwargs"]["body"])) for job in jobs]
+    assert told == [("shop.charge", 0.5, 70, 70)] * 2
 
 
 def test_every_command_of_the_page_does_what_it_says(folder, tmp_path_factory):

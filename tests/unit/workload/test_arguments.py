@@ -3,6 +3,7 @@
 import statistics
 from random import Random
 
+import polars as pl
 import pytest
 
 from jobharness.errors import ScenarioInvalid
@@ -76,6 +77,30 @@ def test_distributions_have_their_shape():
     seen = _filled("{empirical:values=1|1|1|9}", 4000)
     assert abs(seen.count(9.0) - 1000) < 150
     assert set(_filled("{fixed:value=7}", 3)) == {7}
+
+
+def test_a_payload_is_as_long_as_the_distribution_says():
+    assert [len(one) for one in _filled("{payload:value=70000}", 2)] == [70000, 70000]
+    sizes = [len(one) for one in _filled("{payload:of=lognormal,median=1000,sigma=1}", 2000)]
+    assert abs(statistics.median(sizes) - 1000) < 100
+    assert max(sizes) > 5000
+    with pytest.raises(ScenarioInvalid, match="there is no distribution 'normal'"):
+        _filled("{payload:of=normal,value=1}")
+
+
+@pytest.mark.parametrize("name", ["rows.csv", "rows.jsonl", "rows.parquet"])
+def test_rows_come_from_any_kind_of_file(tmp_path, name):
+    table = pl.DataFrame({"order": ["a", "b"], "amount": [1, 2]})
+    write = {".csv": table.write_csv, ".jsonl": table.write_ndjson, ".parquet": table.write_parquet}
+    write[name[4:]](tmp_path / name)
+    filled = _filled(["{row.order}", "{row.amount}"], 3, rows=endless_rows(tmp_path / name))
+    assert [(order, int(amount)) for order, amount in filled] == [("a", 1), ("b", 2), ("a", 1)]
+
+
+def test_a_row_without_the_column_of_the_others_is_refused_in_one_line(tmp_path):
+    (tmp_path / "rows.jsonl").write_text('{"a": 1}\n{"b": 2}\n')
+    with pytest.raises(ScenarioInvalid, match=r"\{row.a\}: a row of its file has no such column \(it has: b\)"):
+        _filled("{row.a}", 3, rows=endless_rows(tmp_path / "rows.jsonl"))
 
 
 def test_braces_of_others_are_left_alone():
