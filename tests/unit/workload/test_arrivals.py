@@ -1,6 +1,7 @@
 """Every arrival process keeps its promise about when jobs come."""
 
 import itertools
+from collections.abc import Callable
 from random import Random
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 from jobharness.errors import ScenarioInvalid
 from jobharness.scenario.arrivals import Arrivals
 from jobharness.scenario.load import scenario_from
-from jobharness.workload.arrivals import PROCESSES, arrivals_ns
+from jobharness.workload.arrivals import DAILY_CURVE, PROCESSES, arrivals_ns
 
 SPECS = {
     "constant": {"rate": "100/s"},
@@ -49,6 +50,60 @@ def test_poisson_gaps_are_exponential():
     gaps = np.diff(_moments("poisson", 100))
     assert abs(gaps.mean() - 0.01) < 0.001
     assert abs(gaps.std() / gaps.mean() - 1) < 0.1
+
+
+def _distance(sample: np.ndarray, cumulative: Callable[[np.ndarray], np.ndarray]) -> float:
+    """Kolmogorov's distance between a sample and a distribution, times the root of its size: beyond 1.95 once in a thousand."""
+    ordered, n = np.sort(sample), len(sample)
+    expected = cumulative(ordered)
+    return float(np.sqrt(n) * max(np.max(np.arange(1, n + 1) / n - expected), np.max(expected - np.arange(n) / n)))
+
+
+def test_poisson_gaps_follow_the_exponential_distribution():
+    gaps = np.diff(_moments("poisson", 200))
+    assert _distance(gaps, lambda gap: 1 - np.exp(-gap * 100)) < 1.95
+    assert _distance(gaps, lambda gap: 1 - np.exp(-gap * 95)) > 1.95  # The test can fail.
+
+
+@pytest.mark.parametrize(
+    ("process", "share"),
+    [
+        # Which share of the arrivals has come by a moment, of those of 20 s.
+        ("poisson", lambda at: at / 20),
+        ("ramp", lambda at: (10 * at + 4.5 * at**2) / 2000),
+        ("step", lambda at: (50 * at + 100 * np.clip(at - 10, 0, None)) / 2000),
+    ],
+)
+def test_arrivals_are_spread_over_time_as_the_rate_says(process, share):
+    moments = np.concatenate([_moments(process, 20, seed) for seed in range(10)])
+    assert _distance(moments, share) < 1.95
+    assert _distance(moments, lambda at: (at / 20) ** 1.2) > 1.95
+
+
+def test_a_day_follows_its_curve_hour_by_hour():
+    moments = np.concatenate([_moments("daily", 20, seed) for seed in range(10)]) % 10
+    counts = np.histogram(moments, bins=24, range=(0, 10))[0]
+    expected = len(moments) * np.array(DAILY_CURVE) / sum(DAILY_CURVE)
+    assert ((counts - expected) ** 2 / expected).sum() < 49.7  # Chi squared with 23 degrees of freedom: once in a thousand.
+
+
+def test_a_bursty_process_has_both_its_rates_for_as_long_as_it_says():
+    """Two states: 20/s for 2 s, 400/s for 500 ms on average, so 96/s in the mean and a fifth of the time loud."""
+    counts = np.concatenate([np.bincount((_moments("bursty", 400, seed) * 10).astype(int), minlength=4000) for seed in range(5)])
+    assert abs(counts.mean() * 10 - 96) < 8
+    loud = counts > 15  # In a tenth of a second: 2 when it is quiet, 40 when it is loud.
+    assert abs(loud.mean() - 0.2) < 0.05
+    assert abs(counts[counts <= 5].mean() - 2) < 0.2
+
+
+def test_a_spike_is_spread_over_its_window():
+    top = np.concatenate([_moments("spike", 20, seed) for seed in range(10)])
+    within = (top % 5)[top % 5 < 0.2]
+    assert _distance(within, lambda at: at / 0.2) < 1.95
+
+
+def test_constant_arrivals_are_exact():
+    assert _moments("constant", 1).tolist() == [round(number * 0.01, 9) for number in range(100)]
 
 
 def test_a_burst_is_bursty():
