@@ -31,6 +31,7 @@ def scenario():
                 "adapter": "celery",
                 "app": "naps:app",
                 "pool": "solo",
+                "arguments": ["--without-gossip", "--without-mingle", "--without-heartbeat"],  # Seconds of each start.
                 "env": {"CELERY_BROKER_URL": "{broker.url}"},
                 "restart_delay": "10ms",
             },

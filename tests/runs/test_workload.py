@@ -40,6 +40,28 @@ def test_run_times_and_sizes_by_distribution_reach_the_tasks(run, scenario, proj
     assert len(rows) == len(plan) == 40
 
 
+def test_a_closed_loop_never_has_more_in_flight_than_it_may(run, scenario):
+    closed = {"arrivals": {"process": "closed", "jobs": 30, "in_flight": 3}}
+    result = run(scenario("closed", queue={"pool": "threads", "concurrency": 8}, workload=closed))
+    columns, tally = result.history.columns, result.history.tally
+    assert tally.count(Kind.JOB_FINISHED).tolist() == [1] * 30
+    sent_ns, done_ns = tally.first_ns(Kind.ENQUEUE_BEGIN), tally.first_ns(Kind.JOB_FINISHED)
+    open_jobs = [int(((sent_ns <= at) & (done_ns > at)).sum()) for at in sent_ns]
+    assert max(open_jobs) == 3
+    assert len(columns.rows(Kind.PRODUCER_LATE)) == 0
+
+
+def test_a_run_whose_producer_is_held_up_by_its_broker_is_marked(run, scenario):
+    slow = {"kind": "latency", "at": "0s", "by": "100ms", "target": "producer"}
+    result = run(scenario("held up", fault=[slow], gate={"latency.p95": {"max": "10ms"}}))
+    assert result.metrics["producer.off_schedule"].value > 0.5
+    (crossing,) = result.crossings
+    assert crossing.word == "unknown"
+    assert "the producer did not keep its schedule" in crossing.sentence
+    page = (result.folder / "report.html").read_text(encoding="utf-8")
+    assert "<b>Marked.</b> The producer did not keep its schedule" in page
+
+
 @pytest.mark.parametrize(
     ("name", "text", "workload", "words"),
     [
