@@ -141,6 +141,7 @@ def _call(line: bytes, mask: Sequence[str]) -> str:
     job = without_secrets(json.loads(line), also=mask)
     if "http" in job:
         return f"{job['http'].get('method', 'POST')} {_compact(job['http'].get('body', {}))}"
+    job = job["links"][0] if "links" in job else job  # The moment is that of the first of a chain or group.
     words = [_compact(argument) for argument in job.get("args", [])]
     words += [f"{name}={_compact(value)}" for name, value in job.get("kwargs", {}).items()]
     return ", ".join(words)

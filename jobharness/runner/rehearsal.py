@@ -21,9 +21,12 @@ def rehearse(parts: Parts) -> Iterator[str]:
         f"given by URL {parts.broker.url}" if broker.url else "started for the run on loopback"
     )
     yield f"  workers    {queue.workers} x {queue.adapter} ({queue.app}), restarted: {queue.restart}"
-    jobs = sum(1 for _ in planned_jobs(scenario.workload, scenario.seed, project=parts.project))
+    planned = planned_jobs(scenario.workload, scenario.seed, project=parts.project)
+    jobs = sum(len(one.get("links", "1")) for one in planned)
     lasting = f" within {scenario.workload.duration:g} s" if scenario.workload.duration else ""
     yield f"  workload   {jobs} jobs{lasting}"
+    for cron in scenario.workload.cron:
+        yield f"  schedule   {cron.entry}, every {cron.every:g} s, by the app's own scheduler"
     for armed, spec in zip(parts.faults, scenario.fault, strict=True):
         yield f"  fault      {_fault(armed, spec)}"
     for contract in parts.contracts:

@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator, Mapping
 from random import Random
 from typing import Any
 
-from faker import Faker
+from faker import Factory, Generator
 
 from jobharness.errors import ScenarioInvalid, nearest
 from jobharness.workload.distributions import DISTRIBUTIONS, payload, sampler
@@ -42,8 +42,11 @@ class Arguments:
     ) -> None:
         try:
             # One locale has one generator; without the proxy around it a value costs half. Names and places as often as in
-            # the census would cost ten times as much, and no queue can tell.
-            self._faker = Faker(locale, use_weighting=False).factories[0]
+            # the census would cost ten times as much, and no queue can tell. Seeded before it has its providers: that of
+            # colors keeps the source of chance that it finds.
+            generator = Generator()
+            generator.seed_instance(0)
+            self._faker = Factory.create(locale, generator=generator, use_weighting=False)
         except AttributeError as error:
             raise ScenarioInvalid("workload", "locale", f"Faker has no locale {locale!r}") from error
         self._known = {name for provider in self._faker.get_providers() for name in dir(provider) if not name.startswith("_")}
