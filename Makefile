@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 
-.PHONY: demo test check bench contracts-proof sample clean docs outcomes setup
+.PHONY: demo test check bench contracts-proof sample clean docs maps outcomes setup
 
 demo: $(VENV)/.demo
 	$(BIN)/pytest --jobharness scenarios/*.toml
@@ -39,6 +39,10 @@ sample: $(VENV)/.demo
 # A worker killed mid-job on every pair, or on those of PAIRS="celery on redis": docs/outcomes.md. Takes minutes a pair.
 outcomes: $(VENV)/.dev
 	$(BIN)/python docs/outcomes.py $(if $(PAIRS),"$(PAIRS)")
+
+# The crash map of every pair, or of those of PAIRS="celery on redis": docs/maps.md. Takes about a minute a pair.
+maps: $(VENV)/.dev
+	$(BIN)/python docs/maps.py $(if $(PAIRS),"$(PAIRS)")
 
 # A thousand violations planted for each contract, and every contract against its oracle on a thousand histories. Takes half an hour.
 contracts-proof: $(VENV)/.dev

@@ -22,6 +22,7 @@ __all__ = [
     "ExtraMissing",
     "HistoryUnreadable",
     "InvalidRequest",
+    "JobNeverSettled",
     "JobharnessBug",
     "JobharnessError",
     "PortTaken",
@@ -29,6 +30,7 @@ __all__ = [
     "ReportsNotWritable",
     "RunUnreadable",
     "ScenarioInvalid",
+    "TrafficUnreadable",
     "UnknownName",
     "message_of",
     "nearest",
@@ -173,3 +175,15 @@ class ReportsNotWritable(EnvironmentFailed):
             f"cannot write reports to {folder}: {reason}. "
             "Choose another folder with --jobharness-reports (pytest) or --reports (jobharness run)."
         )
+
+
+class JobNeverSettled(EnvironmentFailed):
+    """A job on its own, with nothing going wrong, did not come to its end, so there is nothing to compare with."""
+
+    def __init__(self, problem: str, story: Iterable[str]) -> None:
+        self.story = tuple(story)
+        super().__init__("\n".join([problem, *self.story]))
+
+
+class TrafficUnreadable(EnvironmentFailed):
+    """What passes between worker and broker cannot be cut into messages."""

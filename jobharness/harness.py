@@ -5,13 +5,17 @@ from __future__ import annotations
 import shlex
 import shutil
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from jobharness.catalog import assemble
 from jobharness.errors import EnvironmentFailed, InvalidRequest
+from jobharness.explore.chart import CrashMap
+from jobharness.explore.crash_map import Explorer
+from jobharness.explore.replay import Kept, Replayed, Replayer
+from jobharness.report.crash_page import publish_map
 from jobharness.report.digest import digest
 from jobharness.report.publish import publish
 from jobharness.runner.about import about
@@ -74,6 +78,50 @@ class Harness:
             raise
         return self._publish(run, folder, control)
 
+    def crash_map(
+        self, scenario: Scenario | Path | str, task: str | None = None, tell: Callable[[str], None] | None = None, **changes: Any
+    ) -> CrashMap:
+        """Make the crash map of one job of a scenario, and write its report. `task`: the job's; `tell`: is told where it is.
+
+        Blocks for half a minute or so. Raises: InvalidRequest before a worker is started; JobNeverSettled, TrafficUnreadable and
+        other EnvironmentFailed when there can be no map; KeyboardInterrupt.
+        """
+        parts = self._parts(scenario, changes)
+        explorer = self._explorer(parts, task, tell)
+        try:
+            chart = explorer.explore()
+        except InvalidRequest:
+            shutil.rmtree(explorer.folder.path)
+            raise
+        except EnvironmentFailed as error:
+            error.add_note(f"What was seen until then, with the log of every process: {_as_typed(explorer.folder.path)}")
+            raise
+        publish_map(chart)
+        return chart
+
+    def _explorer(self, parts: Parts, task: str | None, tell: Callable[[str], None] | None) -> Explorer:
+        name = f"{parts.source.stem if parts.source is not None else parts.scenario.title} crash map"
+
+        def assembled(scenario: Scenario) -> Parts:
+            return assemble(scenario, self.project, parts.source)
+
+        made = Explorer(parts.scenario, task, assembled, lambda: new_folder(self.reports, name), tell or _silent)
+        return made
+
+    def replay(self, trial: Path, tell: Callable[[str], None] | None = None) -> Replayed:
+        """Repeat one trial of a map, with the scenario and the app as they are now.
+
+        Raises: RunUnreadable for what is no trial; else as `crash_map`.
+        """
+        kept = Kept.load(trial)
+        chart = CrashMap.load(kept.folder)
+        source = chart.about.get("source")
+        file = self.project / str(source)
+        scenario = file if source is not None and file.exists() else Scenario.model_validate(chart.about["made_of"])
+        parts = self._parts(scenario, {})
+        replayer = Replayer(self._explorer(parts, kept.task, tell))
+        return replayer.replay(kept, chart.about, chart.allowed)
+
     def rehearse(self, scenario: Scenario | Path | str, **changes: Any) -> list[str]:
         """What a run would do, in words, a line each. Nothing is touched. Raises: InvalidRequest, PortTaken."""
         return list(rehearse(self._parts(scenario, changes)))
@@ -125,6 +173,10 @@ def _told(result: Result) -> list[str]:
     from jobharness.integrations.webhook import deliver
 
     return [deliver(webhook, digest(result)) for webhook in result.scenario.webhook]
+
+
+def _silent(words: str) -> None:
+    """Nobody wants to know."""
 
 
 def _as_typed(path: Path) -> Path:

@@ -52,7 +52,8 @@ def _text(path, number):
     if not number:
         return None
     with open(path.rsplit(".", 2)[0] + ".texts", encoding="ascii") as texts:
-        for at, line in enumerate(texts, start=1):
+        for line in texts:
+            at, words = json.loads(line)
             if at == number:
-                return json.loads(line)
+                return words
     return None

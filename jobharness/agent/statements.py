@@ -3,8 +3,9 @@
 
 Variables, set by the harness: `JOBHARNESS_STEPS`, a folder; `JOBHARNESS_STEPS_DATABASE`, the queue's database file. What
 is armed stands in the folder as `<file>.armed`, JSON with `label`, `file`, `act`, `times` (null: always), `by_s` and the
-match: `command`, `after`, `job`, `has`, `nth`, `by`. Who strikes next is settled among all processes by who makes the
-file `<file>.<n>` first.
+match: `command`, `after`, `job`, `has`, `nth`, `by`, and where they are known from another run `alike` (a signature), `since` (a
+job) and `reply`. Who strikes next is settled among all processes by who makes the file `<file>.<n>` first. While there is a file
+`transcribe`, every statement is recorded, and every reading of rows that name a job.
 
 A message is a statement (a COMMIT also of a context manager), its reply is what the call returns. `hold` records
 BROKER_STEP and waits for `<file>.<n>.go`, or for its end; `lose` and `lose_reply` raise sqlite3.OperationalError, before
@@ -13,6 +14,7 @@ or after it was carried out.
 
 import fnmatch
 import functools
+import itertools
 import json
 import os
 import re
@@ -29,6 +31,7 @@ POLL_S = 0.001
 COARSE_NS = 50_000_000
 LOOK_AT = 64 * 1024
 ENDING = ("COMMIT", "END", "ROLLBACK")
+_VARIES = re.compile(r"[^\s,'\"\[\](){}:;=|]*\d[^\s,'\"\[\](){}:;=|]*")
 _FIRST_WORD = re.compile(r"(?:\s|--[^\n]*\n|/\*.*?\*/|\()*([A-Za-z]+)", re.S)
 
 
@@ -70,43 +73,94 @@ class Steps:
     def __init__(self, recorder, folder, records):
         self.recorder, self.folder = recorder, folder
         self._enqueued = Enqueued(records)
-        self._armed, self._seen_ns = [], 0
+        self._armed, self._seen_ns, self._transcribes = [], 0, False
+        self._connections = itertools.count(1)
+
+    def connected(self, connection):
+        """A connection was made: it gets a number."""
+        connection.jobharness_number, connection.jobharness_count = next(self._connections), 0
 
     def around(self, sql, values, connection, run):
         """Carry out a statement by `run()`, and what is armed at it before, after or instead."""
         armed = self._read()
-        if not armed:
+        if not armed and not self._transcribes:
             return run()
         word = _FIRST_WORD.match(sql)
         command = word.group(1).upper() if word else ""
-        raw = (sql.encode("utf-8", "replace") + b" " + _bytes_of(values))[:LOOK_AT]
+        given = _bytes_of(values)
+        raw = (sql.encode("utf-8", "replace") + b" " + given)[:LOOK_AT]
         before, ends = connection.jobharness_before, command in ENDING
-        connection.jobharness_before = b"" if ends else (before + b" " + raw)[-LOOK_AT:]
+        connection.jobharness_before = (b"", b"") if ends else ((before[0] + b" " + raw)[-LOOK_AT:], before[1] + b" " + given)
+        connection.jobharness_count += 1
+        connection.jobharness_alike, connection.jobharness_command = _alike(command, sql), command
+        context = before if ends else (b"", b"")
+        if self._transcribes:
+            jobs = self._jobs((raw, given), context)
+            self._tell(connection, command, _shown(command, sql), jobs, len(raw), connection.jobharness_alike)
         for step in armed:
-            if not _fits(step, command, raw, self.recorder.name):
+            if step["reply"] or not _fits(step, command, raw, self.recorder.name) or not self._alike_since(step, connection):
                 continue
-            jobs = self._jobs(raw, before if ends else b"", connection.jobharness_rows)
-            if step["job"] is not None and not any(step["job"] in ("any", number, name) for number, _, name in jobs):
+            rows = (connection.jobharness_rows, connection.jobharness_rows)
+            # What is known by its signature names its job itself.
+            jobs = self._jobs((raw, given), context, *([] if step["alike"] else [rows]))
+            if not _wants(step, jobs):
                 continue
             place = self._claim(step)
             if place is not None:
-                return self._strike(step, place, "%s: %s" % (command, sql[:120]), jobs, run)
+                return self._strike(step, place, _shown(command, sql), jobs, run)
         return run()
+
+    def reading(self, connection):
+        """Rows were read and are about to be given to the app: what is armed at them."""
+        if not self._transcribes and not any(step["reply"] or step["since"] for step in self._armed):
+            return
+        rows = connection.jobharness_rows
+        jobs = self._jobs((rows, rows))
+        if not jobs:
+            return
+        command = connection.jobharness_command
+        if self._transcribes:
+            self._tell(connection, command, "reply to %s" % command, jobs, -len(rows), "reply %s" % command)
+        for step in self._armed:
+            if step["since"] and any(number == step["since"] for number, _, _ in jobs):
+                _touch(os.path.join(self.folder, step["file"] + ".begun"))
+            if not step["reply"] or not _fits(step, command, rows, self.recorder.name) or not _wants(step, jobs):
+                continue
+            place = self._claim(step)
+            if place is not None:
+                words = "reply to %s" % command
+                if step["act"] == "hold":
+                    self._hold(step, place, words, jobs)
+                else:
+                    self._strike(step, place, words, jobs, lambda: None)
+
+    def _alike_since(self, step, connection):
+        if step["alike"] and step["alike"] != connection.jobharness_alike:
+            return False
+        return not step["since"] or os.path.exists(os.path.join(self.folder, step["file"] + ".begun"))
+
+    def _tell(self, connection, command, words, jobs, size, alike):
+        text, count = self.recorder.text, connection.jobharness_count
+        arrow = "<-" if size < 0 else "->"
+        said = text("%s connection %d %s %s" % (self.recorder.name, connection.jobharness_number, arrow, words))
+        place = text("%d %d %s" % (count, count, alike))
+        for key in [key for _, key, _ in jobs] or [record.NO_JOB]:
+            self.recorder.record(events.BROKER_MESSAGE, key, size, connection.jobharness_number, text(command), said, place)
 
     def _read(self):
         changed_ns = os.stat(self.folder).st_mtime_ns
         # A folder's time of change is coarse: what appears in the same tick as the last look would be missed.
         if changed_ns != self._seen_ns or time.time_ns() - changed_ns < COARSE_NS:
-            armed = []
-            for name in sorted(os.listdir(self.folder)):
+            armed, names = [], sorted(os.listdir(self.folder))
+            for name in names:
                 if name.endswith(".armed"):
                     with open(os.path.join(self.folder, name), encoding="utf-8") as file:
                         armed.append(json.load(file))
-            self._armed, self._seen_ns = armed, changed_ns
+            self._armed, self._seen_ns, self._transcribes = armed, changed_ns, "transcribe" in names
         return self._armed
 
     def _jobs(self, *places):
-        """`[(number, key, id)]` that the statement names; else the transaction that it ends; else the rows read last."""
+        """`[(number, key, id)]` that the first of these names which names any; each is (all of it, its values)."""
         known = [(number, key, name) for number, (key, name) in enumerate(self._enqueued.jobs(), start=1)]
         found = ([job for job in known if _names(job, place)] for place in places)
         return next(filter(None, found), [])
@@ -133,6 +187,10 @@ class Steps:
                 return answer
             self._hold(step, place, words, jobs)
             return run()
+        if act == "hold_reply":
+            answer = run()
+            self._hold(step, place, words, jobs)
+            return answer
         answer = run() if act == "lose_reply" else None
         self._evidence(events.FAULT_BEGIN, step, [], words, place)
         self._evidence(events.FAULT_HIT, step, jobs, words)
@@ -166,10 +224,29 @@ def _fits(step, command, raw, name):
     return step["by"] in ("", name) or (step["by"] == "workers" and name.startswith("worker-"))
 
 
-def _names(job, raw):
+def _wants(step, jobs):
+    return step["job"] is None or any(step["job"] in ("any", number, name) for number, _, name in jobs)
+
+
+def _shown(command, sql):
+    return "%s: %s" % (command, sql[:120])
+
+
+def _alike(command, sql):
+    """The signature of a statement, as `jobharness.wire.signature` has it for messages."""
+    return ("%s %s" % (command, " ".join(_VARIES.sub("#", sql).split())))[:160]
+
+
+def _touch(path):
+    os.close(os.open(path, os.O_CREAT | os.O_WRONLY))
+
+
+def _names(job, place):
+    raw, values = place
     name = job[2].encode("utf-8")
     if len(name) < 6:
-        return re.search(rb"(?<![\w.-])" + re.escape(name) + rb"(?![\w.-])", raw) is not None
+        # A number that stands in the SQL itself is hardly ever an id.
+        return re.search(rb"(?<![\w.-])" + re.escape(name) + rb"(?![\w.-])", values) is not None
     return name in raw or name.replace(b"-", b"") in raw
 
 
@@ -193,7 +270,13 @@ def _watched_connection(given, steps):
 
     class Watched(given):
         jobharness_rows = b""  # Read last.
-        jobharness_before = b""  # Statements since the last COMMIT.
+        jobharness_before = (b"", b"")  # Statements since the last COMMIT, and their values.
+        jobharness_number, jobharness_count = 0, 0
+        jobharness_alike, jobharness_command = "", ""  # Of the last statement.
+
+        def __init__(self, *args, **kwargs):
+            super().__init__(*args, **kwargs)
+            steps.connected(self)
 
         def cursor(self, factory=None):
             return super().cursor(_watched_cursor(factory or sqlite3.Cursor, steps))
@@ -265,6 +348,7 @@ def _watched_cursor(given, steps):
         def _read(self, rows):
             if rows:
                 self.connection.jobharness_rows = _bytes_of(rows)[:LOOK_AT]
+                steps.reading(self.connection)
             return rows
 
     Watched.__name__, Watched.__qualname__ = given.__name__, given.__qualname__

@@ -13,7 +13,17 @@ from typing import Any, Protocol, runtime_checkable
 from jobharness.processes.site import Site
 from jobharness.scenario.model import BrokerSpec
 
-__all__ = ["Broker", "CanCrash", "CanPause", "LivesInFolder", "MessageQueues", "Provider", "QueueTotals", "QueuedMessage"]
+__all__ = [
+    "Broker",
+    "CanCrash",
+    "CanPause",
+    "HasRooms",
+    "LivesInFolder",
+    "MessageQueues",
+    "Provider",
+    "QueueTotals",
+    "QueuedMessage",
+]
 
 
 @dataclass(frozen=True)
@@ -101,6 +111,21 @@ class CanPause(Protocol):
 
     def resume(self) -> None:
         """Let it go on. Safe to call twice, and when it was never paused."""
+        ...
+
+
+@runtime_checkable
+class HasRooms(Protocol):
+    """A broker in which several parties can live apart: databases, virtual hosts. Starting it takes long, a room does not.
+
+    `copies_rooms = True`, a class attribute: a room can be a copy of another.
+    """
+
+    def room(self, name: str, like: str | None = None) -> Broker:
+        """A place of its own in this server, which runs: empty, or with all that the room called `like` has, where the kind can.
+
+        It counts as started; stopping it stops nothing. Raises: BrokerFailed.
+        """
         ...
 
 

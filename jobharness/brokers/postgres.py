@@ -30,6 +30,7 @@ class PostgresBroker(ServerBroker):
     """One PostgreSQL server on loopback, user and database `postgres`, no password, its data in the run's folder."""
 
     kind = "postgres"
+    copies_rooms = True
     package = "psycopg"
     offer = Offer(
         "postgres",
@@ -68,7 +69,13 @@ class PostgresBroker(ServerBroker):
 
     def _command(self, binary: str, folder: Path) -> Sequence[str]:
         # No socket file, and shared memory as files of the data folder: a killed server leaves nothing outside of it.
-        settings = ("listen_addresses=127.0.0.1", "unix_socket_directories=", "dynamic_shared_memory_type=mmap")
+        # Many workers, each with a pool of connections, share one server.
+        settings = (
+            "listen_addresses=127.0.0.1",
+            "unix_socket_directories=",
+            "dynamic_shared_memory_type=mmap",
+            "max_connections=600",
+        )
         options = [word for setting in settings for word in ("-c", setting)]
         return [*_as_other_user(), binary, "-D", str(folder), "-p", str(self._port), *options]
 
@@ -96,6 +103,18 @@ class PostgresBroker(ServerBroker):
         import psycopg
 
         return psycopg.connect(self.url, autocommit=True, connect_timeout=3)
+
+    def room(self, name: str, like: str | None = None) -> PostgresBroker:
+        """A database of its own, empty or a copy of the one called `like`. Raises: BrokerFailed."""
+        import psycopg
+
+        template = f' TEMPLATE "{like}"' if like is not None else ""
+        try:
+            with self.client() as client:
+                client.execute(f'CREATE DATABASE "{name}"{template}')
+        except psycopg.Error as error:
+            raise BrokerFailed(f"the database {name!r} could not be made ({str(error).strip()})") from error
+        return self._roommate(f"/{name}")
 
     def stop(self) -> None:
         """End the server that was started here. Safe to call twice."""

@@ -14,8 +14,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar, Protocol
-from urllib.parse import urlsplit
+from typing import Any, ClassVar, Protocol, Self
+from urllib.parse import urlsplit, urlunsplit
 
 import psutil
 
@@ -312,6 +312,12 @@ class ServerBroker(ABC):
             return bool(self._ask_version())
         except (NotReady, BrokerFailed):
             return False
+
+    def _roommate(self: Self, path: str) -> Self:
+        """A broker for another database of the same server: its address with another path."""
+        other = type(self)(self._spec.model_copy(update={"url": urlunsplit(urlsplit(self.url)._replace(path=path))}))
+        other._version, other._found = self._version, self._found
+        return other
 
     def kill(self) -> None:
         """SIGKILL all of it. Raises: InvalidRequest where it was given by URL."""

@@ -116,6 +116,48 @@ def ab(
 
 
 @app.command()
+def crashmap(
+    scenario: Annotated[Path, typer.Argument(metavar="SCENARIO", help="A scenario file.")],
+    job: Annotated[str | None, typer.Option("--job", metavar="TASK", help="The task of the job (default: the first's).")] = None,
+    json_file: Annotated[
+        Path | None, typer.Option("--json", metavar="FILE", help="Write the map as JSON; '-' is standard output.")
+    ] = None,
+    depth: Annotated[
+        int | None, typer.Option("--depth", min=1, max=2, help="2: the recovering worker is killed at each step, too.")
+    ] = None,
+    budget: Annotated[
+        str | None, typer.Option("--budget", metavar="TIME", help="Such as 60s: the most telling points first, then stop.")
+    ] = None,
+    lanes: Annotated[int | None, typer.Option("--lanes", min=1, max=64, help="How many trials at once.")] = None,
+    seed: Annotated[int | None, typer.Option("--seed", help="Instead of the scenario's own seed.")] = None,
+    reports: Reports = None,
+) -> None:
+    """Map what becomes of one job at every crash that its broker can tell apart: lost, stuck, twice, once.
+
+    Exit codes: 0 every outcome is allowed; 1 one is not; 2 bad usage or scenario; 3 no map, or one with gaps; 130 interrupted.
+    """
+    from jobharness.cli.crashmap import draw_map
+
+    given = {"crashmap__depth": depth, "crashmap__budget": budget, "crashmap__lanes": lanes, "seed": seed}
+    changes = {name: value for name, value in given.items() if value is not None}
+    ended(lambda: draw_map(scenario, job, json_file, reports, changes), reports)
+
+
+@app.command()
+def replay(
+    trial: Annotated[Path, typer.Argument(metavar="TRIAL", help="reports/<run>/trials/<k>.json of a crash map.")],
+    reports: Reports = None,
+) -> None:
+    """Repeat one trial of a crash map with the app as it is now: still broken, fixed, or not reproduced.
+
+    Exit codes: 0 fixed; 1 still broken; 2 bad usage; 3 not reproduced; 130 interrupted.
+    """
+    from jobharness.cli.crashmap import repeat_trial
+
+    ended(lambda: repeat_trial(trial, reports), reports)
+
+
+@app.command()
 def scenarios(
     paths: Annotated[
         list[Path] | None, typer.Argument(metavar="[PATH]...", help="Files or folders (default: scenarios).")

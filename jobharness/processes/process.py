@@ -7,6 +7,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -14,7 +15,7 @@ import psutil
 from jobharness.errors import ProcessFailed
 from jobharness.processes.guardian import MARK
 
-__all__ = ["Process", "is_alive", "runs_code", "wait_for"]
+__all__ = ["POLL_S", "Process", "is_alive", "runs_code", "wait_for"]
 
 POLL_S = 0.005
 
@@ -77,11 +78,7 @@ class Process:
 
     def children(self) -> list[psutil.Process]:
         """Its living descendants, in no order."""
-        try:
-            found = psutil.Process(self.pid).children(recursive=True)
-        except psutil.Error:
-            return []
-        return [child for child in found if is_alive(child)]
+        return [child for child in _descendants(self.pid) if is_alive(child)]
 
     def signal(self, number: int) -> None:
         """Send a signal to it alone. Nothing happens when it is gone."""
@@ -103,11 +100,12 @@ class Process:
             self.signal(signal.SIGKILL)
         code = self._popen.wait()
         for child in family:
-            try:
-                child.kill()
-            except psutil.Error:
-                continue
+            self._kill(child)
         return code
+
+    def _kill(self, child: psutil.Process) -> None:
+        with suppress(psutil.Error):
+            child.kill()
 
     def log_tail(self, lines: int = 12) -> str:
         """The last lines it wrote."""
@@ -115,6 +113,28 @@ class Process:
             log.seek(0, os.SEEK_END)
             log.seek(max(self._log_start, log.tell() - 16384))
             return "\n".join(log.read().decode("utf-8", "replace").splitlines()[-lines:])
+
+
+def _descendants(pid: int) -> list[psutil.Process]:
+    """All that descend from a process. Linux lists the children of each thread; elsewhere psutil looks through every process."""
+    found: list[psutil.Process] = []
+    try:
+        waiting = [pid]
+        while waiting:
+            here = waiting.pop()
+            for listed in Path(f"/proc/{here}/task").glob("*/children"):
+                for child in map(int, listed.read_text(encoding="ascii").split()):
+                    waiting.append(child)
+                    found.append(psutil.Process(child))
+    except (OSError, psutil.Error):
+        pass  # One ended while it was looked at.
+    else:
+        if found or Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children").exists():
+            return found
+    try:
+        return psutil.Process(pid).children(recursive=True)
+    except psutil.Error:
+        return []
 
 
 def runs_code(pid: int) -> bool:

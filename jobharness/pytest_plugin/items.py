@@ -15,23 +15,79 @@ from jobharness.errors import InvalidRequest, JobharnessBug, JobharnessError, me
 from jobharness.scenario.load import load_scenario
 from jobharness.scenario.model import Scenario
 
-__all__ = ["ScenarioFile", "ScenarioItem"]
+__all__ = ["CrashMapItem", "ScenarioFile", "ScenarioItem"]
 
 
 class ScenarioFile(pytest.File):
     """A scenario's file. It is read when it is collected, so that a mistake in it shows at once; nothing is started."""
 
-    def collect(self) -> Iterable[ScenarioItem]:
-        """Its one item."""
+    def collect(self) -> Iterable[pytest.Item]:
+        """Its run, and its crash map where it has the table [crashmap]."""
         try:
             scenario = load_scenario(Path(os.path.relpath(self.path)))
         except InvalidRequest as error:
             raise self.CollectError(str(error)) from None
         name = f"{self.path.stem}[{scenario.queue.adapter}-{scenario.broker.kind}]"
         yield ScenarioItem.from_parent(self, name=name, scenario=scenario)
+        if scenario.crashmap is not None:
+            yield CrashMapItem.from_parent(self, name=f"crash map of {name}", scenario=scenario)
 
 
-class ScenarioItem(pytest.Item):
+class _Item(pytest.Item):
+    """What the tests of a scenario have in common: how they fail, and where they stand."""
+
+    scenario: Scenario
+
+    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
+        """Our own words and no traceback: what failed is the jobs, not this code."""
+        error = excinfo.value
+        if isinstance(error, _Failure):
+            return self._in_our_words(str(error))
+        if isinstance(error, JobharnessError) and not isinstance(error, JobharnessBug):
+            place, message = os.path.relpath(self.path), message_of(error)
+            return self._in_our_words(message if place in message else f"{place}: {message}")
+        from jobharness.pytest_plugin.session import reports_folder
+        from jobharness.report.bug import bug_note
+
+        return self._in_our_words(bug_note(error, reports_folder(self.config) or self.config.rootpath / "reports"))
+
+    def _in_our_words(self, text: str) -> ReprExceptionInfo:
+        """A failure's text in pytest's own form, so that its first line alone is the summary, in JUnit XML too."""
+        headline, body = text.splitlines()[0], text + "\n"
+        return ReprExceptionInfo(
+            ReprTraceback([ReprEntryNative([body])], None, "native"), ReprFileLocation(str(self.path), 0, headline)
+        )
+
+    def reportinfo(self) -> tuple[Path, int | None, str]:
+        """The file, and the heading of a failure."""
+        return self.path, None, f"{self.scenario.title} ({os.path.relpath(self.path)})"
+
+
+class CrashMapItem(_Item):
+    """The crash map of a scenario as a test: it fails where an outcome is not allowed, or could not be seen."""
+
+    def __init__(self, *, scenario: Scenario, **rest: Any) -> None:
+        super().__init__(**rest)
+        self.scenario = scenario
+        self.add_marker("jobharness")
+        self.extra_keyword_matches.update((*scenario.tags, "crashmap"))
+        gap = scenario.crashmap.known_gap if scenario.crashmap is not None else None
+        if gap is not None:
+            self.add_marker(pytest.mark.xfail(reason=gap, raises=_Broken, strict=True))
+
+    def runtest(self) -> None:
+        """Make the map, and fail unless all of it is right."""
+        from jobharness.pytest_plugin.session import make_harness, map_story
+
+        seed = self.config.getoption("--jobharness-seed")
+        changes = {} if seed is None else {"seed": seed}
+        chart = make_harness(self.config, None, "").crash_map(self.path, **changes)
+        self.user_properties += [("jobharness.crashmap", chart.verdict), ("jobharness.report", str(chart.folder))]
+        if chart.verdict != "holds":
+            raise (_Broken if chart.verdict == "broken" else _NoVerdict)(map_story(self.config, chart))
+
+
+class ScenarioItem(_Item):
     """One scenario as a test. A known gap is a strict expected failure: only a broken contract counts as the failure expected."""
 
     def __init__(self, *, scenario: Scenario, **rest: Any) -> None:
@@ -72,30 +128,6 @@ class ScenarioItem(pytest.Item):
                 f"Take `known_gap` out of {os.path.relpath(self.path)}, so that it is noticed when it opens again.\n"
                 f"It said: {self.scenario.known_gap}\n\n{text}"
             )
-
-    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
-        """Our own words and no traceback: what failed is the jobs, not this code."""
-        error = excinfo.value
-        if isinstance(error, _Failure):
-            return self._in_our_words(str(error))
-        if isinstance(error, JobharnessError) and not isinstance(error, JobharnessBug):
-            place, message = os.path.relpath(self.path), message_of(error)
-            return self._in_our_words(message if place in message else f"{place}: {message}")
-        from jobharness.pytest_plugin.session import reports_folder
-        from jobharness.report.bug import bug_note
-
-        return self._in_our_words(bug_note(error, reports_folder(self.config) or self.config.rootpath / "reports"))
-
-    def _in_our_words(self, text: str) -> ReprExceptionInfo:
-        """A failure's text in pytest's own form, so that its first line alone is the summary, in JUnit XML too."""
-        headline, body = text.splitlines()[0], text + "\n"
-        return ReprExceptionInfo(
-            ReprTraceback([ReprEntryNative([body])], None, "native"), ReprFileLocation(str(self.path), 0, headline)
-        )
-
-    def reportinfo(self) -> tuple[Path, int | None, str]:
-        """The file, and the heading of a failure."""
-        return self.path, None, f"{self.scenario.title} ({os.path.relpath(self.path)})"
 
 
 class _Failure(Exception):

@@ -12,16 +12,18 @@ from typing import Any
 import pytest
 
 from jobharness.errors import JobharnessBug, JobharnessError
+from jobharness.explore.chart import CrashMap
 from jobharness.harness import Harness
 from jobharness.pytest_plugin import RUNS
 from jobharness.report.comparison import comparisons
+from jobharness.report.crash_table import crash_report
 from jobharness.report.digest import Digest, digest
 from jobharness.report.terminal import WIDE, as_text, before_after_table, run_report, summary_table
 from jobharness.runner.progress import Progress
 from jobharness.runner.result import Result
 from jobharness.scenario.model import Scenario
 
-__all__ = ["SessionHarness", "keep", "make_harness", "properties", "reports_folder", "story", "summary"]
+__all__ = ["SessionHarness", "keep", "make_harness", "map_story", "properties", "reports_folder", "story", "summary"]
 
 
 class SessionHarness:
@@ -75,6 +77,11 @@ def properties(result: Result) -> list[tuple[str, object]]:
 def story(config: pytest.Config, result: Result) -> str:
     """The whole run as a failing test shows it."""
     return as_text(run_report(result), _width(config))
+
+
+def map_story(config: pytest.Config, chart: CrashMap) -> str:
+    """A whole crash map as a failing test shows it."""
+    return as_text(crash_report(chart), _width(config))
 
 
 def _width(config: pytest.Config) -> int:

@@ -31,6 +31,7 @@ class ArqQueue:
     """arq workers by `arq module.WorkerSettings`."""
 
     library = "arq"
+    preload = ("arq", "arq.cli", "arq.worker", "arq.connections", "redis.asyncio", "pydantic")
     brokers = ("redis",)
     reports = frozenset(
         (

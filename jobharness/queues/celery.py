@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from jobharness.brokers.broker import Broker, MessageQueues
 from jobharness.errors import InvalidRequest
@@ -16,6 +17,8 @@ from jobharness.scenario.model import QueueSpec
 
 __all__ = ["CeleryQueue"]
 
+AT_ONCE_S = 3.0  # What is redelivered when a connection ends takes no sweep, only a moment.
+KOMBU_LEASE = {"visibility_timeout": 3600, "unacked_restore_interval": 10, "unacked_restore_throttle": 10}
 POOLS = ("prefork", "solo", "threads")
 PRIORITY_SEPARATOR = "\x06\x16"
 PRIORITY_STEPS = (0, 3, 6, 9)  # kombu's default priority_steps; the first has no suffix.
@@ -26,6 +29,12 @@ class CeleryQueue:
 
     library = "celery"
     mishaps = True
+    preload = (
+        "celery.bin.celery", "celery.bin.worker", "celery.apps.worker", "celery.worker.consumer", "celery.worker.strategy",
+        "celery.worker.control", "celery.concurrency.prefork", "celery.concurrency.solo", "celery.concurrency.thread",
+        "celery.app.trace", "celery.app.amqp", "celery.app.control", "celery.app.events", "celery.app.log", "celery.loaders.app",
+        "celery.backends.base", "kombu.transport.redis", "kombu.transport.pyamqp", "kombu.pools", "kombu.serialization",
+    )  # fmt: skip
     brokers = ("redis", "rabbitmq", "sqlite")
     shapes = frozenset(("chain", "group", "chord"))
     # What its messages look like on the wire (kombu/transport/redis.py: BRPOP, then a transaction to note and one to forget).
@@ -63,6 +72,25 @@ class CeleryQueue:
         """The module jobharness.agent.libraries.celery."""
         return "celery"
 
+    def recovers_within_s(self, broker: str, app: App) -> float:
+        """On Redis, a lease, and the sweep for those that ran out: kombu looks at every `unacked_restore_throttle`-th tick of
+        `unacked_restore_interval` seconds (kombu/transport/redis.py). RabbitMQ has the jobs of a closed connection back at once.
+        """
+        if broker == "rabbitmq":
+            return AT_ONCE_S
+        if broker != "redis":
+            return math.inf
+        options = _options(app)
+        interval_s, throttle = float(options["unacked_restore_interval"]), int(options["unacked_restore_throttle"])
+        return float(options["visibility_timeout"]) + interval_s * (throttle + 1)
+
+    def shortened(self, broker: str, app: App, lease_s: float) -> dict[str, Any]:
+        """A shorter visibility timeout, and a sweep every second."""
+        if broker != "redis" or float(_options(app)["visibility_timeout"]) <= lease_s:
+            return {}
+        options = {"visibility_timeout": math.ceil(lease_s), "unacked_restore_interval": 1, "unacked_restore_throttle": 1}
+        return {"broker_transport_options": options}
+
     def counts(self, broker: Broker, app: App) -> Counts:
         """Waiting: in its queues. Running: delivered and not acknowledged (prefetched and delayed jobs are among them)."""
         return _STORES[broker.kind].counts(broker, _queues(app))
@@ -70,6 +98,11 @@ class CeleryQueue:
     def held(self, broker: Broker, app: App) -> Iterable[Held]:
         """The messages in the app's queues, and those delivered and not acknowledged where the broker can list them."""
         return _STORES[broker.kind].held(broker, _queues(app))
+
+
+def _options(app: App) -> dict[str, Any]:
+    """Of the transport, kombu's own where the app has none."""
+    return {**KOMBU_LEASE, **(app.settings.get("broker_transport_options") or {})}
 
 
 def _queues(app: App) -> list[str]:

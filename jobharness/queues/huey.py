@@ -35,6 +35,7 @@ class HueyQueue:
     """Huey consumers by `huey_consumer APP`."""
 
     library = "huey"
+    preload = ("huey.api", "huey.consumer", "huey.consumer_options", "huey.storage", "redis", "sqlite3")
     brokers = ("redis", "sqlite")
     shapes = frozenset(("chain", "group", "chord"))
     reports = frozenset(

@@ -30,6 +30,7 @@ class PgqueuerQueue:
     """
 
     library = "pgqueuer"
+    preload = ("pgqueuer", "pgqueuer.cli", "pgqueuer.qm", "pgqueuer.db", "pgqueuer.supervisor", "asyncpg", "psycopg")
     brokers = ("postgres",)
     inspected_with_broker = True
     reports = frozenset(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -30,6 +31,7 @@ class ProcrastinateQueue:
     """procrastinate workers by `procrastinate --app APP worker`. Its schema is applied to a database that the run started."""
 
     library = "procrastinate"
+    preload = ("procrastinate.cli", "procrastinate.worker", "procrastinate.psycopg_connector", "psycopg", "psycopg_pool")
     brokers = ("postgres",)
     reports = frozenset(
         (
@@ -59,6 +61,15 @@ class ProcrastinateQueue:
     def setup_command(self, python: Path, broker: Broker) -> list[str]:
         """`procrastinate --app APP schema --apply`."""
         return [*self._command(python), "schema", "--apply"]
+
+    def number_from(self, broker: Broker, first: int) -> None:
+        """Restart the sequence of ids."""
+        ask_sql(broker, f"SELECT setval('procrastinate_jobs_id_seq', {first}, false)")
+
+    def recovers_within_s(self, broker: str, app: App) -> float:
+        """Nothing of its own brings a stalled job back: the app retries those that its heartbeat has left (JobManager's
+        `get_stalled_jobs`), by a task of its own, whose period only the scenario knows."""
+        return math.inf
 
     def agent_library(self) -> str:
         """The module jobharness.agent.libraries.procrastinate."""

@@ -1,6 +1,6 @@
 """The seam: what a queue library is to a run.
 
-Five abilities are asked for and not required of everyone:
+Further abilities are asked for and not required of everyone:
 
 - `reports`, a class attribute (`TellsKinds`): the kinds of event that the adapter's agent records, beside those that
   the harness writes itself. An adapter that does not say is taken to record `LEAST_REPORTS`. A contract which needs
@@ -8,6 +8,12 @@ Five abilities are asked for and not required of everyone:
 - `shapes`, a class attribute: which of chain, group and chord its agent's `Sender` composes by the library's own means.
 - `setup_command(python, broker)` (`NeedsSetup`): what makes the library's own tables; run once in a broker that the run started.
 - `inspected_with_broker = True`: the app connects when it is loaded, so it can be asked only once its broker runs.
+- `recovers_within_s(broker, app)` (`TellsRecovery`): how long the library's own recovery may take, from the live settings: from
+  its *sweep*, not from its timeout. Without it a crash map waits as long as the scenario says.
+- `shortened(broker, app, lease_s)` (`ShortensLeases`): settings with which that takes seconds, for a crash map.
+- `number_from(broker, first)` (`NumbersJobs`): where job ids are numbers, the next one is this.
+- `preload`, a class attribute (`CanBeWarm`): modules of the library that may be imported once and shared by forked workers: none
+  may open a connection, start a thread or read the environment when it is imported.
 - `dead(broker, app)` (`ListsDead`): the jobs in the place where the library keeps failed ones. With it, the history
   has `job.buried`, and the contract `dead_letters` can be asked for.
 """
@@ -23,7 +29,21 @@ from jobharness.brokers.broker import Broker
 from jobharness.history.event import HARNESS_KINDS, Kind
 from jobharness.scenario.model import QueueSpec
 
-__all__ = ["LEAST_REPORTS", "App", "Counts", "Held", "ListsDead", "NeedsSetup", "Queue", "TellsKinds", "reported_kinds"]
+__all__ = [
+    "LEAST_REPORTS",
+    "App",
+    "CanBeWarm",
+    "Counts",
+    "Held",
+    "ListsDead",
+    "NeedsSetup",
+    "NumbersJobs",
+    "Queue",
+    "ShortensLeases",
+    "TellsKinds",
+    "TellsRecovery",
+    "reported_kinds",
+]
 
 LEAST_REPORTS = frozenset(
     (Kind.ENQUEUE_BEGIN, Kind.ENQUEUE_ACKNOWLEDGED, Kind.JOB_RUNNING, Kind.JOB_FINISHED, Kind.JOB_FAILED, Kind.WORKER_READY)
@@ -109,6 +129,41 @@ class NeedsSetup(Protocol):
 
     def setup_command(self, python: Path, broker: Broker) -> list[str]:
         """That command. `python`: the interpreter of the app's environment; the broker runs already."""
+        ...
+
+
+@runtime_checkable
+class CanBeWarm(Protocol):
+    """A queue whose workers may be forked from a process that has imported the library."""
+
+    preload: tuple[str, ...]
+
+
+@runtime_checkable
+class TellsRecovery(Protocol):
+    """A queue that knows how long its own recovery may take."""
+
+    def recovers_within_s(self, broker: str, app: App) -> float:
+        """From the death of a worker, a healthy one being there, until its jobs are taken again, at most, with the settings that
+        the live app has; infinite where nothing ever brings them back. `broker`: its kind."""
+        ...
+
+
+@runtime_checkable
+class ShortensLeases(Protocol):
+    """A queue whose leases can be shortened by its settings, so that a map need not wait them out."""
+
+    def shortened(self, broker: str, app: App, lease_s: float) -> Mapping[str, Any]:
+        """Settings to be laid over the app's own, with which a lease lasts `lease_s`; empty where none need be shortened."""
+        ...
+
+
+@runtime_checkable
+class NumbersJobs(Protocol):
+    """A queue whose job ids are numbers that the broker counts."""
+
+    def number_from(self, broker: Broker, first: int) -> None:
+        """Let the next job have this number, so that it cannot be taken for another number. Raises: BrokerFailed."""
         ...
 
 

@@ -30,6 +30,7 @@ class RqQueue:
     """RQ workers by `rq worker`. The URL of Redis reaches it as RQ_REDIS_URL, in the scenario's queue.env."""
 
     library = "rq"
+    preload = ("rq", "rq.cli.cli", "rq.worker", "rq.scheduler", "redis", "redis.asyncio")
     brokers = ("redis",)
     shapes = frozenset(("chain", "group", "chord"))
     reports = frozenset(

@@ -30,6 +30,16 @@ class SaqQueue:
     """SAQ workers by `saq module.settings`."""
 
     library = "saq"
+    preload = (
+        "saq",
+        "saq.worker",
+        "saq.queue",
+        "saq.queue.redis",
+        "saq.queue.postgres",
+        "redis.asyncio",
+        "psycopg",
+        "psycopg_pool",
+    )
     brokers = ("redis", "postgres")
     reports = frozenset(
         (

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from jobharness.report.account import Account, of_folder, of_result
 from jobharness.report.bug import bug_note
+from jobharness.report.crash_page import rebuild_map
 from jobharness.report.data import write_json
 from jobharness.report.html import page
 from jobharness.report.index import write_index
@@ -38,7 +39,7 @@ def rebuild(folder: Path) -> Path:
 
     Raises: RunUnreadable, HistoryUnreadable.
     """
-    return _write_page(of_folder(folder.resolve()))
+    return rebuild_map(folder.resolve()) or _write_page(of_folder(folder.resolve()))
 
 
 def _write_page(account: Account) -> Path:

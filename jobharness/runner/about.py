@@ -7,22 +7,38 @@ import platform
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import psutil
 
 import jobharness
 from jobharness.clock import utc_now
 from jobharness.queues.queue import App
+from jobharness.runner.folder import RunFolder
 from jobharness.runner.masking import without_secrets
-from jobharness.runner.run import Run
+from jobharness.runner.parts import Parts
 
-__all__ = ["SCHEMA", "about"]
+__all__ = ["SCHEMA", "Undertaking", "about"]
 
 SCHEMA = 1
 
 
-def about(run: Run) -> dict[str, Any]:
+class Undertaking(Protocol):
+    """What there is to say something about: a run, or the making of a map."""
+
+    @property
+    def parts(self) -> Parts: ...
+    @property
+    def folder(self) -> RunFolder: ...
+    @property
+    def app(self) -> App | None: ...
+    @property
+    def provider(self) -> str: ...
+    @property
+    def cut_short(self) -> str: ...
+
+
+def about(run: Undertaking) -> dict[str, Any]:
     """A JSON-able account of the run. Secrets are masked, and paths within the project are relative to it."""
     scenario = run.parts.scenario
     app = run.app

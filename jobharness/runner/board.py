@@ -12,11 +12,12 @@ from uuid import UUID
 from jobharness.history.event import Dead, Kind
 from jobharness.history.follow import News
 
-__all__ = ["Board"]
+__all__ = ["PROGRESS", "Board"]
 
 _ACKNOWLEDGED, _SETTLED = 1, 2
 
 PROGRESS = frozenset((Kind.JOB_RECEIVED, Kind.JOB_RUNNING, Kind.JOB_FINISHED, Kind.JOB_FAILED, Kind.JOB_RETRIED, Kind.JOB_DEAD))
+"""What shows that a job is moving."""
 LEAVES_FLIGHT = frozenset((Kind.JOB_FINISHED, Kind.JOB_FAILED, Kind.JOB_TIMED_OUT, Kind.JOB_DEAD, Kind.JOB_REJECTED))
 
 

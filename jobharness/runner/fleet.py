@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
@@ -49,11 +49,19 @@ class Worker:
 
 
 class Fleet:
-    """Starts `queue.workers` workers and keeps them. Not for two threads at once."""
+    """Starts `queue.workers` workers and keeps them, each by `start`. Not for two threads at once."""
 
-    def __init__(self, spec: QueueSpec, surroundings: Surroundings, folder: RunFolder, recorder: Recorder, mark: str) -> None:
+    def __init__(
+        self,
+        spec: QueueSpec,
+        surroundings: Surroundings,
+        folder: RunFolder,
+        recorder: Recorder,
+        mark: str,
+        start: Callable[..., Process] = Process,
+    ) -> None:
         self._spec, self._surroundings = spec, surroundings
-        self._folder, self._recorder, self._mark = folder, recorder, mark
+        self._folder, self._recorder, self._mark, self._start = folder, recorder, mark, start
         self.workers = [Worker(f"worker-{number}") for number in range(1, spec.workers + 1)]
         self._stopping = False
         self._overlay: dict[str, str] = {}
@@ -67,7 +75,7 @@ class Fleet:
 
     def _launch(self, worker: Worker) -> None:
         worker.launched_ns, worker.ready_pids = now_ns(), set()
-        worker.process = Process(
+        worker.process = self._start(
             worker.name,
             self._surroundings.worker_command(worker.name),
             env={**self._surroundings.for_process("worker", worker.name), **self._overlay},

@@ -53,7 +53,7 @@ from jobharness.upstream.server import Upstream
 from jobharness.wire.control import Wire
 from jobharness.workload.plan import planned_jobs, write_plan
 
-__all__ = ["Run"]
+__all__ = ["Run", "manners_of"]
 
 TICK_S = 0.002
 SHOW_EVERY_S = 0.25
@@ -116,7 +116,7 @@ class Run:
         """Everything up to the first job: the app is asked first, then servers, service, workers and producer are
         started."""
         scenario = self.parts.scenario
-        upstream = Upstream(_manners(scenario.upstream)) if scenario.upstream is not None else None
+        upstream = Upstream(manners_of(scenario.upstream)) if scenario.upstream is not None else None
         service = Service(scenario.service) if scenario.service is not None else None
         for watch in self.parts.watches:
             stack.callback(watch.stop)
@@ -394,6 +394,7 @@ class Run:
         return judge(self.history, self.parts.contracts), metrics, judge_gate(metrics, self.parts.scenario.gate)
 
 
-def _manners(spec: UpstreamSpec) -> Manners:
+def manners_of(spec: UpstreamSpec) -> Manners:
+    """How the upstream of a scenario behaves."""
     quotas = tuple(QuotaRule(kind=q.kind, limit=q.limit, window_s=q.window, key=q.key) for q in spec.quota)
     return Manners(latency_s=spec.latency, quotas=quotas, retry_after=spec.retry_after, limit_headers=spec.limit_headers)

@@ -15,6 +15,7 @@ __all__ = [
     "Arrivals",
     "BrokerSpec",
     "ContractSpec",
+    "CrashmapSpec",
     "FaultSpec",
     "GateSpec",
     "JobSpec",
@@ -377,6 +378,41 @@ class ReportSpec(Part):
     keys always are."""
 
 
+class CrashmapSpec(Part):
+    """The crash map of this scenario: what becomes of one job at every crash that the broker can tell apart."""
+
+    job: str | None = None
+    """The task of the job; that of the first [[workload.job]] with a task where it is left out."""
+    within: Duration | None = None
+    """How soon after a crash the job must be back; `contract.recovery` where it is left out. Later is "late"."""
+    allow: tuple[Literal["once", "twice", "late", "once-pending", "dead-lettered", "stuck", "lost"], ...] | None = None
+    """The outcomes that are right; without it they follow from `contract.delivery` (at least once, where that is left out)."""
+    known_gap: str | None = None
+    """A reason why an outcome that is not allowed is expected: a strict expected failure of the map's test."""
+    depth: Literal[1, 2] = 1
+    """2: the recovering worker is killed too, at each step of the recovery."""
+    budget: Duration | None = None
+    """The most telling points first, and no more begun after this time; all of them where it is left out."""
+    lanes: int | None = Field(default=None, ge=1, le=64)
+    """How many trials at once; by the machine's cores where it is left out."""
+    tries: int = Field(default=2, ge=1, le=5)
+    """How often each point is tried. Where tries differ, it is tried up to five times."""
+    idle: Duration = Field(default=2.5, gt=0)
+    """How long a worker without jobs is listened to; what it says then is left out of the steps."""
+    ignore: tuple[str, ...] = ()
+    """Signatures of messages that are no steps, `*` for any letters, such as "publish celeryev*"."""
+    keep: tuple[str, ...] = ()
+    """Signatures of messages that are steps although an idle worker sends them too."""
+    recovery: Duration | None = None
+    """How long to wait for the library's own recovery; as the adapter computes it from the live settings where it is left out."""
+    shorten: bool = True
+    """Whether leases that last longer than the job needs are shortened by settings, so that a map takes seconds."""
+    settings: dict[str, Any] = {}
+    """Settings for the map alone, laid over those of [queue]."""
+    zygote: bool = True
+    """Whether workers are forked from a process that has imported the library, where the adapter knows how."""
+
+
 class DrainSpec(Part):
     """When a run is over."""
 
@@ -417,6 +453,7 @@ class Scenario(Part):
     gate: dict[str, GateSpec] = {}
     drain: DrainSpec = DrainSpec()
     prometheus: PrometheusSpec | None = None
+    crashmap: CrashmapSpec | None = None
     report: ReportSpec = ReportSpec()
     webhook: tuple[WebhookSpec, ...] = ()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import socket
 import sys
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
@@ -33,14 +34,16 @@ class Wire:
         self._ports: dict[str, int] = {}
         self._unread = b""
 
-    def start(self, site: Site) -> None:
+    def start(self, site: Site, start: Callable[..., Process] = Process) -> None:
         """Start the process. Raises: ProcessFailed when it does not come up."""
         ours, theirs = socket.socketpair()
         ours.settimeout(ANSWERS_WITHIN_S)
         config = json.dumps({**self._config, "records": str(site.records)})
         command = [sys.executable, "-m", "jobharness.wire.proxy", str(theirs.fileno()), config]
         with theirs:
-            self._process = site.start("wire", command, keep=[theirs.fileno()])
+            log = site.logs / "wire.log"
+            keep = [theirs.fileno()]
+            self._process = start("wire", command, env=site.env, folder=site.data, log=log, mark=site.mark, keep=keep)
         self._control = ours
 
     def listen(self, name: str) -> int:
@@ -60,17 +63,39 @@ class Wire:
         """Whose traffic passes through it."""
         return list(self._ports)
 
-    def arm(self, label: str, match: str, act: str, times: int | None = 1, by_s: float = 0.0, reset: bool = False) -> None:
-        """Arm a step fault, see `steps`."""
-        self.ask("arm", label=label, match=match, act=act, times=times, by_s=by_s, reset=reset)
+    def arm(
+        self,
+        label: str,
+        match: str | Mapping[str, Any],
+        act: str,
+        times: int | None = 1,
+        by_s: float = 0.0,
+        reset: bool = False,
+    ) -> None:
+        """Arm a step fault, see `steps`; `match`: as a scenario writes it, or the fields of a `match.Match`."""
+        self.ask(
+            "arm",
+            label=label,
+            match=match if isinstance(match, str) else dict(match),
+            act=act,
+            times=times,
+            by_s=by_s,
+            reset=reset,
+        )
 
     def disarm(self, label: str) -> int:
         """Take a step fault away; what it holds goes on. Returns how often it struck."""
         return int(self._ask_if_there("disarm", label=label).get("struck", 0))
 
-    def release(self, label: str, forward: bool) -> None:
-        """Let go on what a step holds (`forward`), or drop it with the connections of the process, which is dead."""
-        self._ask_if_there("release", label=label, forward=forward)
+    def release(self, label: str, forward: bool, dead: Sequence[int] | None = None) -> None:
+        """Let go on what a step holds (`forward`), or drop it with the connections of the process, which is dead; with `dead`,
+        with these connections alone."""
+        self._ask_if_there("release", label=label, forward=forward, dead=list(dead) if dead is not None else None)
+
+    def peers(self, name: str) -> dict[int, int]:
+        """The port of the app's end of each connection of a process, by the connection's number."""
+        ports: dict[str, int] = self.ask("peers", name=name)["ports"]
+        return {int(number): port for number, port in ports.items()}
 
     def lay(
         self,
@@ -94,6 +119,10 @@ class Wire:
     def transcribe(self, on: bool) -> None:
         """Record every message as an event, or no longer."""
         self.ask("transcribe", on=on)
+
+    def expect(self, job_id: str) -> None:
+        """The next job that is enqueued has this id, which its producer does not know beforehand."""
+        self.ask("expect", job=job_id)
 
     def check(self) -> None:
         """Raises: ProcessFailed if the proxy has ended by itself."""

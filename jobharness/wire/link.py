@@ -71,7 +71,8 @@ class Link:
         loop = asyncio.get_running_loop()
         self.pipes = tuple(Pipe(loop, self._unconnected, self._throttle_for(way)) for way in Direction)
         self.swallowed: set[int] = set()
-        self.lose_replies: dict[int, Step] = {}  # Number of a command -> the fault that its reply is lost to.
+        self.lose_replies: dict[int, Step] = {}  # Number of a command -> the fault that its reply is lost to, or held for.
+        self.pieces = 0  # Pieces of bytes received so far: what is in one was sent in one write.
         self.close_after_s = 0.0
         self._early: list[bytes] = []
         self._linked = False
@@ -190,6 +191,7 @@ class Link:
             return
         if not self.gated:
             self.emit(way, data)
+        self.pieces += 1
         messages = framing.feed(way, data)
         if not self.gated:
             if self.listener.attentive:
@@ -217,12 +219,25 @@ class Link:
         if message.of and message.of in self.swallowed:
             return
         if message.of and message.of in self.lose_replies:
+            step = self.lose_replies.pop(message.of)
+            if step.act == "hold_reply":
+                self.listener.hold_reply(self, message, step)
+                return
             # A reply in several parts is lost as a whole.
             self.swallowed.add(message.of)
-            self.listener.lost_reply(self, message, self.lose_replies.pop(message.of))
+            self.listener.lost_reply(self, message, step)
             return
         if not self.listener.strike(self, message):
             self.pass_on(message)
+
+    def await_reply(self, message: Message, step: Step) -> None:
+        """Do to the reply of this message what the step says."""
+        self.lose_replies[message.number] = step
+
+    def peer_port(self) -> int:
+        """The port of the app's end; 0 once it is closed."""
+        transport = self.sides[Direction.TO_BROKER].transport
+        return int(transport.get_extra_info("peername")[1]) if transport is not None else 0
 
     def pass_on(self, message: Message) -> None:
         """Let a message go, unless one before it in its channel is being delayed: then behind that."""

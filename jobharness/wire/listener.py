@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any
@@ -15,6 +16,7 @@ from jobharness.wire.jobs import Job, Jobs
 from jobharness.wire.link import Link
 from jobharness.wire.message import Direction, Message
 from jobharness.wire.pipe import Disturbance, Pipe
+from jobharness.wire.signature import signature
 from jobharness.wire.steps import Step
 
 __all__ = ["Laid", "Listener"]
@@ -132,19 +134,25 @@ class Listener:
         for step in self.steps:
             if jobs is None:
                 jobs = self._jobs(link, message)  # Also of a message that is not meant: a job may get a name in it.
-            if step.waits and step.match.fits(message, self.name) and step.counts(jobs):
+            step.notice(message.is_reply, jobs)
+            if step.waits and self._meant(step, link, message) and step.counts(jobs):
                 step.struck += 1
                 self._act(step, link, message, jobs)
                 return True
         return False
+
+    def _meant(self, step: Step, link: Link, message: Message) -> bool:
+        if not step.match.fits(message, self.name):
+            return False
+        return not step.match.alike or step.match.alike == signature(message, self._described(link, message))
 
     def _act(self, step: Step, link: Link, message: Message, jobs: list[Job]) -> None:
         words = self._words(link, message)
         if step.act == "hold":
             self._hold(step, link, message, jobs, words)
             return
-        if step.act == "lose_reply":
-            link.lose_replies[message.number] = step
+        if step.act in ("lose_reply", "hold_reply"):
+            link.await_reply(message, step)
             link.pass_on(message)
             return
         self._evidence(Kind.FAULT_BEGIN, step.label, [], words, step.struck)
@@ -167,13 +175,19 @@ class Listener:
         for key in [job.key for job in jobs] or [NO_JOB]:
             self.recorder.record(Kind.BROKER_STEP, key, link.number, text=self._text(step.label), group=self._text(words))
 
-    def release(self, label: str, forward: bool) -> None:
-        """Let go on what a step holds here; nothing happens when it holds nothing."""
+    def hold_reply(self, link: Link, message: Message, step: Step) -> None:
+        """The reply came that a step waits for: the message that it answers was carried out, and nobody is told."""
+        self._hold(step, link, message, self._jobs(link, message), self._words(link, message))
+
+    def release(self, label: str, forward: bool, dead: Sequence[int] | None = None) -> None:
+        """Let go on what a step holds here; nothing happens when it holds nothing. `dead`: the connections that died, by number,
+        where not all did.
+        """
         if self.hold is None or self.hold.label != label:
             return
         self.hold.holding, self.hold = False, None
         for link in sorted(self.links, key=lambda link: link.number):
-            link.release(forward)
+            link.release(forward if dead is None else link.number not in dead)
 
     def lost_reply(self, link: Link, message: Message, step: Step) -> None:
         """The reply to a command came whose reply is to be lost."""
@@ -192,8 +206,11 @@ class Listener:
         framing = link.framing
         return self.jobs.of(message, lambda: framing.values(message) if framing is not None else (), b"%d " % link.number)
 
+    def _described(self, link: Link, message: Message) -> str:
+        return link.framing.describe(message) if link.framing is not None else message.command
+
     def _words(self, link: Link, message: Message) -> str:
-        described = link.framing.describe(message) if link.framing is not None else message.command
+        described = self._described(link, message)
         arrow = "<-" if message.is_reply else "->"
         return f"{self.name} connection {link.number} {arrow} {described} ({len(message.raw)} bytes)"
 
@@ -203,7 +220,8 @@ class Listener:
 
     def _transcribe(self, link: Link, message: Message) -> None:
         size = -len(message.raw) if message.is_reply else len(message.raw)
+        words = self._text(self._words(link, message))
+        alike = signature(message, self._described(link, message))
+        place = self._text(f"{message.of if message.is_reply else message.number} {link.pieces} {alike}")
         for key in [job.key for job in self._jobs(link, message)] or [NO_JOB]:
-            self.recorder.record(
-                Kind.BROKER_MESSAGE, key, size, link.number, self._text(message.command), self._text(self._words(link, message))
-            )
+            self.recorder.record(Kind.BROKER_MESSAGE, key, size, link.number, self._text(message.command), words, place)

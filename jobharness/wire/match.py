@@ -14,8 +14,10 @@ worker, `workers`, `producer` or `service`; `nth=` the first that counts, of tho
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from typing import Any
 
 from jobharness.errors import InvalidRequest, nearest
 from jobharness.wire.message import Message
@@ -37,6 +39,17 @@ class Match:
     has: bytes = b""
     by: str = ""
     nth: int = 1
+    alike: str = ""
+    """The message's signature, where it is known from another run; see `wire.signature`."""
+    since: int = 0
+    """The number of a job: only messages count that come with or after the first reply that names it; 0: all."""
+
+    @classmethod
+    def of(cls, words: str | Mapping[str, Any]) -> Match:
+        """What a scenario says in words, or the fields themselves, as JSON has them. Raises: InvalidRequest."""
+        if isinstance(words, str):
+            return cls.parse(words)
+        return cls(**{**words, "has": str(words.get("has", "")).encode()})
 
     @classmethod
     def parse(cls, text: str) -> Match:

@@ -8,9 +8,11 @@ FD is one end of a socket pair; the harness has the other. It sends one JSON obj
 | listen | name | accept connections of a process of the app; answers `port` |
 | arm | label, match, act, times, by_s, reset | a step fault, see `steps` |
 | disarm | label | it strikes no more; what it holds goes on |
-| release | label, forward | what it holds goes on, or dies with its process; it may strike again |
+| release | label, forward, dead | what it holds goes on, or dies with its process (`dead`: of these connections alone) |
+| peers | name | answers `ports`: of each connection of a process, by number, the port of its own end |
 | lay | label, kind, names, ways, share, first, seed, details | a network disturbance, see `disturbances` |
 | lift | label | the disturbance is over |
+| expect | job | the next job that is enqueued has this id |
 | transcribe | on | record every message as an event |
 
 When the socket closes, by whatever death of the harness, the proxy ends.
@@ -28,6 +30,7 @@ from pathlib import Path
 from random import Random
 from typing import Any, cast
 
+from jobharness.agent.record import key_of
 from jobharness.agent.recorder import Recorder
 from jobharness.history.event import Kind
 from jobharness.history.follow import Follower
@@ -83,9 +86,9 @@ class Proxy:
             if link.closed:
                 link.abandon()
 
-    async def arm(self, label: str, match: str, **what: Any) -> dict[str, Any]:
+    async def arm(self, label: str, match: str | dict[str, Any], **what: Any) -> dict[str, Any]:
         """Arm a step fault."""
-        step = Step(label, Match.parse(match), **what)
+        step = Step(label, Match.of(match), **what)
         self._steps[label] = step
         for listener in self._listeners.values():
             if step.match.comes_from(listener.name):
@@ -100,11 +103,15 @@ class Proxy:
             listener.steps = [one for one in listener.steps if one is not step]
         return {"struck": step.struck if step is not None else 0}
 
-    async def release(self, label: str, forward: bool) -> dict[str, Any]:
+    async def release(self, label: str, forward: bool, dead: list[int] | None = None) -> dict[str, Any]:
         """Let go on, or drop, what a step holds."""
         for listener in self._listeners.values():
-            listener.release(label, forward)
+            listener.release(label, forward, dead)
         return {}
+
+    async def peers(self, name: str) -> dict[str, Any]:
+        """Whose connection is whose is told by their ports."""
+        return {"ports": {str(link.number): link.peer_port() for link in self._listeners[name].links}}
 
     async def lay(
         self,
@@ -129,6 +136,11 @@ class Proxy:
             listener.lift(label)
         return {}
 
+    async def expect(self, job: str) -> dict[str, Any]:
+        """Know a job by its id before it was enqueued."""
+        self._jobs.expect(key_of(job), job)
+        return {}
+
     async def transcribe(self, on: bool) -> dict[str, Any]:
         """Record every message, or no longer."""
         for listener in self._listeners.values():
@@ -137,7 +149,7 @@ class Proxy:
         return {}
 
 
-VERBS = ("listen", "arm", "disarm", "release", "lay", "lift", "transcribe")
+VERBS = ("listen", "arm", "disarm", "release", "lay", "lift", "transcribe", "peers", "expect")
 
 
 def _enqueued(records: Path) -> Callable[[], Iterable[tuple[bytes, str]]]:

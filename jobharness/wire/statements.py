@@ -7,7 +7,9 @@ The harness writes what is armed as files (see `jobharness.agent.statements`), w
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 from jobharness.wire.match import Match
@@ -29,9 +31,17 @@ class Statements:
         self.database, self.folder = database, folder
         folder.mkdir(parents=True, exist_ok=True)
 
-    def arm(self, label: str, match: str, act: str, times: int | None = 1, by_s: float = 0.0, reset: bool = False) -> None:
+    def arm(
+        self,
+        label: str,
+        match: str | Mapping[str, Any],
+        act: str,
+        times: int | None = 1,
+        by_s: float = 0.0,
+        reset: bool = False,
+    ) -> None:
         """Arm a step fault. A statement that is lost always fails: nobody could be silent here, so `reset` says nothing."""
-        meant = Match.parse(match)
+        meant = Match.of(match)
         what = {
             "label": label,
             "file": _file(label),
@@ -44,6 +54,9 @@ class Statements:
             "has": meant.has.decode(),
             "nth": meant.nth,
             "by": meant.by,
+            "alike": meant.alike,
+            "since": meant.since,
+            "reply": meant.reply,
         }
         whole = self.folder / f"{_file(label)}.new"
         whole.write_text(json.dumps(what), encoding="utf-8")
@@ -54,7 +67,12 @@ class Statements:
         (self.folder / f"{_file(label)}.armed").unlink(missing_ok=True)
         self.release(label, True)
 
-    def release(self, label: str, forward: bool) -> None:
+    def transcribe(self, on: bool) -> None:
+        """Record every statement as an event, or no longer."""
+        flag = self.folder / "transcribe"
+        flag.touch() if on else flag.unlink(missing_ok=True)
+
+    def release(self, label: str, forward: bool, dead: Sequence[int] | None = None) -> None:
         """Let what waits go on; who is dead does not wait."""
         for claim in self.folder.glob(f"{_file(label)}.*"):
             if claim.suffix[1:].isdigit():

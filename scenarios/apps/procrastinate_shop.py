@@ -42,3 +42,13 @@ def refuse_card(order_id):
 def remind(order_id):
     """Remind a customer of an order, later."""
     return order_id
+
+
+if os.environ.get("SHOP_RETRY_STALLED"):
+
+    @app.periodic(cron="* * * * * */2")  # The sixth field is seconds: every other one.
+    @app.task(name="retry_stalled", queueing_lock="retry_stalled")
+    async def retry_stalled(timestamp):
+        """Retry the jobs whose worker has sent no heartbeat for a while, as procrastinate's documentation has it."""
+        for job in await app.job_manager.get_stalled_jobs(seconds_since_heartbeat=3):
+            await app.job_manager.retry_job(job)

@@ -1,0 +1,119 @@
+"""Makes the crash map of every pair of queue and broker and writes docs/maps.md: run by `make maps`.
+
+What is mapped is the job `succeed` of the conformance kit's apps, with the library's defaults, and once more with the safest
+settings that its documentation names, where there are such. It takes about a minute a pair.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from jobharness.conformance import Subject
+from jobharness.errors import JobharnessError
+from jobharness.explore.chart import CrashMap
+from jobharness.explore.outcome import GRAVEST_FIRST
+from jobharness.explore.points import CONTROL
+from jobharness.harness import Harness
+from jobharness.scenario.model import Scenario
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from tests.support.subjects import NEWEST  # found by the line above
+
+ROOT = Path(__file__).parents[1]
+PAGE = ROOT / "docs" / "maps.md"
+SAFEST: Mapping[str, Mapping[str, Any]] = {
+    "celery": {"task_acks_late": True, "task_reject_on_worker_lost": True, "worker_prefetch_multiplier": 1},
+}
+"""By queue library; one that is not here has no setting that makes a job safer, or none that the map can lay over its app."""
+
+HEAD = """\
+# Crash maps of every pair
+
+One job at every crash that its broker can tell apart (see [the crash map](crash-map.md)): at how many points it is lost, stuck,
+given up, done twice, or done once and for all. The job returns at once. Written by `make maps`.
+
+"""
+COLUMNS = (
+    "queue", "broker", "pool", "settings", "points", "lost", "stuck", "dead-lettered", "twice", "late", "once-pending", "once",
+    "unknown", "worst at",
+)  # fmt: skip
+HEAD += f"| {' | '.join(COLUMNS)} |\n|{' --- |' * len(COLUMNS)}\n"
+
+
+def scenario_of(subject: Subject, settings: Mapping[str, Any]) -> Scenario:
+    """The subject's app, with one kind of job."""
+    plain = subject.scenario().model_dump(exclude_unset=True, by_alias=True)
+    queue = {**plain["queue"], "settings": {**plain["queue"].get("settings", {}), **settings}, "ready_within": "60s"}
+    # What an app of the kit counts its attempts in is made by the kit itself.
+    queue["env"] = {**queue["env"], "ATTEMPTS_FOLDER": "{run.folder}"}
+    job = subject.jobs["succeed"]
+    workload = {
+        "arrivals": {"rate": "1/s"},
+        "duration": "1s",
+        "job": [{"task": job.task, "args": [1], "options": dict(job.options)}],
+    }
+    return Scenario.model_validate({**plain, "queue": queue, "workload": workload, "crashmap": {}})
+
+
+def row_of(name: str, settings_name: str, scenario: Scenario, reports: Path) -> str:
+    """Make the map. A pair that cannot be mapped here says why."""
+    queue, broker = scenario.queue, scenario.broker.kind
+    try:
+        chart = Harness(ROOT, reports).crash_map(scenario)
+    except JobharnessError as error:
+        reason = str(error).splitlines()[0].replace(str(ROOT), ".").replace("|", "/")
+        return f"| {queue.adapter} | {broker} | {queue.pool or 'default'} | {settings_name} | {'| ' * 8}not mapped: {reason} |"
+    return _row(chart, settings_name)
+
+
+def _row(chart: CrashMap, settings_name: str) -> str:
+    about = chart.about
+    queue = about["scenario"]["queue"]
+    crashes = [tried for tried in chart.tried if tried.point.kind != CONTROL]
+    words = [tried.worst.word for tried in crashes]
+    order = ("lost", "stuck", "dead-lettered", "twice", "late", "once-pending", "once", "unknown")
+    counts = " | ".join(str(sum(str(word) == name for word in words)) for name in order)
+    worst = min(crashes, key=lambda tried: GRAVEST_FIRST.index(tried.worst.word), default=None)
+    bad = f"{worst.point.sentence()}: {worst.text}" if worst is not None and worst.worst.word not in chart.allowed else "–"
+    library = f"{queue['adapter']} {about['app']['version']}" if about["app"]["version"] else queue["adapter"]
+    server = str(about["broker"]).partition(" (")[0]
+    pool = queue.get("pool") or "default"
+    return f"| {library} | {server} | {pool} | {settings_name} | {len(crashes)} | {counts} | {bad.replace('|', '/')} |"
+
+
+def cases(wanted: list[str]) -> Iterator[tuple[str, str, Scenario]]:
+    """Each pair with the library's defaults, then with its safest settings."""
+    for name, case in NEWEST.items():
+        if wanted and name not in wanted:
+            continue
+        subject = case.subject_there()
+        yield name, "defaults", scenario_of(subject, {})
+        if subject.queue["adapter"] in SAFEST:
+            yield name, "safest", scenario_of(subject, SAFEST[subject.queue["adapter"]])
+
+
+def main(wanted: list[str]) -> None:
+    """Map every pair, or those that are named, and write the page; a pair that is not mapped keeps its line."""
+    with tempfile.TemporaryDirectory() as reports:
+        for name, settings_name, scenario in cases(wanted):
+            row = row_of(name, settings_name, scenario, Path(reports))
+            sys.stdout.write(f"{row}\n")
+            sys.stdout.flush()
+            kept = dict(_lines()) if PAGE.exists() else {}
+            kept[scenario.queue.adapter, scenario.broker.kind, settings_name] = row
+            PAGE.write_text(HEAD + "".join(f"{line}\n" for _, line in sorted(kept.items())), encoding="utf-8")
+
+
+def _lines() -> Iterator[tuple[tuple[str, str, str], str]]:
+    for line in PAGE.read_text(encoding="utf-8").splitlines():
+        cells = [cell.strip() for cell in line.strip("|").split("|")]
+        if len(cells) == 14 and cells[0] not in ("queue", "---"):
+            yield (cells[0].split()[0], cells[1].split()[0], cells[3]), line
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,459 @@
+"""Makes a crash map: learns the job's steps, tries every point of them in lanes, tries again what differs.
+
+inspect -> shorten leases -> learn, twice at once -> points -> trials, many at once -> the map
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import os
+import shutil
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from jobharness.brokers.broker import Broker, HasRooms, LivesInFolder
+from jobharness.errors import EnvironmentFailed, InvalidRequest, UnknownName
+from jobharness.explore.chart import CrashMap, Tried, allowed_by
+from jobharness.explore.learning import Learned, Lesson, combined, learn
+from jobharness.explore.outcome import Lease, Outcome, Word, outcome_of
+from jobharness.explore.points import CONTROL, Point, control_point, points_of, telling_first
+from jobharness.explore.stage import Setting, Start
+from jobharness.explore.trial import Patience, attempt
+from jobharness.processes.guardian import Guardian
+from jobharness.processes.process import Process
+from jobharness.processes.site import Site
+from jobharness.processes.zygote import Zygote
+from jobharness.queues.queue import App, CanBeWarm, NumbersJobs, ShortensLeases, TellsRecovery
+from jobharness.runner.about import about
+from jobharness.runner.folder import RunFolder
+from jobharness.runner.inspection import inspect_app
+from jobharness.runner.masking import without_secrets
+from jobharness.runner.parts import Parts
+from jobharness.runner.setup import set_up
+from jobharness.runner.surroundings import Surroundings
+from jobharness.scenario.model import CrashmapSpec, Scenario
+from jobharness.wire.framing import FRAMINGS
+from jobharness.workload.plan import planned_jobs
+
+__all__ = ["Assemble", "Explorer", "lone_job"]
+
+WIRE = (
+    "uvloop",
+    "asyncio",
+    "jobharness.wire.link",
+    "jobharness.wire.listener",
+    *(name.partition(":")[0] for name in FRAMINGS.values()),
+)
+LANES_PER_CORE = 10
+MOST_TRIES = 5
+LEASE_S = 3.0
+JOBS_PER_LEASE = 3  # A lease is this many times as long as the job takes, at least.
+FIRST_NUMBER = 70_001  # A job called 1 would be taken for every other 1 that passes.
+WITHOUT_BOUND_S = 4.0
+LEARN_WITHIN_S = 60.0
+SLACK_S = 1.0
+NOT_CODE = frozenset(("node_modules", "reports", "venv", "env", "site-packages", "__pycache__", "build", "dist"))
+
+Assemble = Callable[[Scenario], Parts]
+"""Chooses and makes the kinds that a scenario names."""
+
+
+def lone_job(scenario: Scenario, task: str | None) -> Scenario:
+    """The scenario with nothing going wrong, one worker that is always replaced, and one kind of job.
+
+    Raises: UnknownName for a task that the workload does not have; InvalidRequest where it has none at all.
+    """
+    tasks = {job.task: job for job in scenario.workload.job if job.task is not None}
+    wanted = task or (scenario.crashmap.job if scenario.crashmap is not None else None) or next(iter(tasks), None)
+    if wanted is None:
+        raise InvalidRequest("a crash map needs a job that is sent by its `task`; the workload has none. Add a [[workload.job]]")
+    if scenario.broker.url is not None:
+        raise InvalidRequest(
+            "a crash map needs a fresh broker for each trial, and does not empty one that it did not start; leave broker.url out"
+        )
+    if wanted not in tasks:
+        raise UnknownName("task in this scenario's workload", wanted, tasks)
+    job = tasks[wanted]
+    spec = scenario.crashmap or CrashmapSpec()
+    return scenario.with_(
+        fault=(),
+        control=False,
+        service=None,
+        gate={},
+        queue__workers=1,
+        queue__restart="always",
+        queue__restart_delay=0.0,
+        queue__settings={**scenario.queue.settings, **spec.settings},
+        workload={
+            "locale": scenario.workload.locale,
+            "arrivals": {"process": "backlog", "jobs": 2},
+            "job": [job.model_dump(exclude_unset=True)],
+        },
+    )
+
+
+@dataclass
+class _Try:
+    """A trial that is under way, or wanted."""
+
+    point: Point
+    second: Point | None = None
+    outcomes: list[Outcome] = field(default_factory=list)
+    trials: list[int] = field(default_factory=list)
+    asked: int = 0
+
+
+class Explorer:
+    """Makes the map of one scenario. Args: `assemble`: see `Assemble`; `new_folder`: makes the run's folder, once the
+    scenario is known to be fit. Raises: InvalidRequest."""
+
+    def __init__(
+        self,
+        scenario: Scenario,
+        task: str | None,
+        assemble: Assemble,
+        new_folder: Callable[[], RunFolder],
+        tell: Callable[[str], None],
+    ) -> None:
+        self.spec = scenario.crashmap or CrashmapSpec()
+        self.promised = scenario.contract.delivery
+        self._made_of = scenario
+        self._as_given: App | None = None  # The app before its leases were shortened.
+        self.scenario = lone_job(scenario, task)
+        self._settings = self.scenario.queue.settings
+        self._assemble, self._tell = assemble, tell
+        self._number = 0
+        self._began = time.monotonic()
+        self.app: App | None = None
+        self.lease: Lease | None = None
+        self.provider, self.cut_short = "", ""
+        self.parts = assemble(self.scenario)
+        self.folder = new_folder()
+
+    @property
+    def task(self) -> str:
+        """The job's task."""
+        return str(self.scenario.workload.job[0].task)
+
+    def explore(self) -> CrashMap:
+        """Make it. Blocks until it is there, for half a minute or so.
+
+        Raises: InvalidRequest before a worker is started; JobNeverSettled, TrafficUnreadable, EnvironmentFailed: there is no map.
+        """
+        with ExitStack() as stack:
+            stack.enter_context(Guardian(self.folder.run_id))
+            setting = self.prepare(stack)
+            self._tell("learning the job's steps")
+            learned = self._learn(setting)
+            if self.lease is not None and learned.took_s > self.lease.lease_s / JOBS_PER_LEASE:
+                setting = self._lengthen(stack, setting, learned.took_s * JOBS_PER_LEASE)
+            points = points_of(learned.steps, learned.children)
+            tries = [_Try(point) for point in (control_point(), *telling_first(points))]
+            patience = self.patience(learned)
+            left_out = self._try_all(setting, tries, patience)
+            if self.spec.depth == 2:
+                deeper = list(self._second_order(tries, learned))
+                left_out += self._try_all(setting, deeper, patience)
+                tries += deeper
+        self._clear()
+        return self._chart(learned, tries, left_out)
+
+    # Before the trials.
+
+    def prepare(self, stack: ExitStack) -> Setting:
+        """Ask the app, shorten its leases and see that they are shortened. Raises: InvalidRequest."""
+        self.app = self._inspect(stack, self.parts)
+        self._shorten(stack)
+        jobs = self._jobs(self.parts)
+        start, start_wire = self._warm(stack)
+        room, is_set_up = self._share_server(stack)
+        mark = self.folder.run_id
+        number = FIRST_NUMBER if is_set_up and isinstance(self.parts.queue, NumbersJobs) else None
+        return Setting(lambda: self._assemble(self.scenario), self.app, mark, jobs, start, start_wire, room, is_set_up, number)
+
+    def _share_server(self, stack: ExitStack) -> tuple[Callable[[str], Broker] | None, bool]:
+        """One server for all stages, each in a room of its own: where that takes less time than a server each.
+
+        Where the library makes tables of its own, it makes them once, and every room is a copy.
+        """
+        parts, folder, mark = self.parts, self.folder, self.folder.run_id
+        server = parts.broker
+        if not isinstance(server, HasRooms):
+            return None, False
+        around = Surroundings(parts, folder, places_of(parts, folder))
+        site = Site(folder.data, folder.logs, folder.records, mark, around.without_agent())
+        stack.callback(server.stop)
+        if not server.version:
+            server.start(site)
+        if not getattr(server, "copies_rooms", False):
+            return server.room, False
+        furnished = replace(parts, broker=server.room("furnished"))
+        set_up(furnished, Surroundings(furnished, folder, places_of(furnished, folder)), site)
+        if isinstance(parts.queue, NumbersJobs):
+            parts.queue.number_from(furnished.broker, FIRST_NUMBER)
+        return lambda name: server.room(name, like="furnished"), True
+
+    def _warm(self, stack: ExitStack) -> tuple[Start, Start]:
+        """What starts the app's processes, and the proxy: forks of warm processes, where that may be."""
+        if not self.spec.zygote or not hasattr(os, "fork"):
+            return Process, Process
+        parts, folder, mark = self.parts, self.folder, self.folder.run_id
+        around = Surroundings(parts, folder, places_of(parts, folder))
+
+        def zygote(name: str, python: Path, env: Mapping[str, str], modules: Sequence[str], module: str) -> Start:
+            made = Zygote(python, env, around.cwd, folder.logs / f"{name}.log", mark, modules, module)
+            stack.callback(made.stop)
+            return made.start
+
+        start_wire = zygote("zygote-wire", Path(sys.executable), around.without_agent(), WIRE, "jobharness.agent.zygote")
+        if not isinstance(parts.queue, CanBeWarm):
+            return Process, start_wire
+        env = {
+            name: value for name, value in around.for_process("zygote", "zygote").items() if not name.startswith("JOBHARNESS_")
+        }
+        return zygote("zygote", around.python, env, parts.queue.preload, "jobharness_agent.zygote"), start_wire
+
+    def _inspect(self, stack: ExitStack, parts: Parts) -> App:
+        folder, mark = self.folder, self.folder.run_id
+        if isinstance(parts.broker, LivesInFolder):
+            parts.broker.live_in(folder.data)
+        around = Surroundings(parts, folder, places_of(parts, folder))
+        if getattr(parts.queue, "inspected_with_broker", False):
+            site = Site(folder.data, folder.logs, folder.records, mark, around.without_agent())
+            if not parts.broker.version:
+                stack.callback(parts.broker.stop)
+                parts.broker.start(site)
+                set_up(parts, around, site)
+        return inspect_app(parts, around, folder, mark)
+
+    def _lengthen(self, stack: ExitStack, setting: Setting, lease_s: float) -> Setting:
+        """A lease that is shorter than the job would be taken from its living owner."""
+        self.scenario = self.scenario.with_(queue__settings=self._settings)
+        self.app, self.lease = self._as_given, None
+        self._shorten(stack, math.ceil(lease_s))
+        assert self.app is not None
+        return replace(setting, app=self.app)
+
+    def _shorten(self, stack: ExitStack, lease_s: float = LEASE_S) -> None:
+        assert self.app is not None
+        queue, kind = self.parts.queue, self.scenario.broker.kind
+        if not self.spec.shorten or not isinstance(queue, ShortensLeases) or not isinstance(queue, TellsRecovery):
+            return
+        self._as_given = self.app
+        changes = queue.shortened(kind, self.app, lease_s)
+        if not changes:
+            return
+        before_s = queue.recovers_within_s(kind, self.app)
+        self.scenario = self.scenario.with_(queue__settings=_laid_over(self._settings, changes))
+        # The inspection refuses a setting that did not take, so a lease that was not shortened is no silent "lost".
+        self.parts = replace(self._assemble(self.scenario), broker=self.parts.broker)
+        self.app = self._inspect(stack, self.parts)
+        self.lease = Lease(lease_s, queue.recovers_within_s(kind, self.app), before_s, dict(changes))
+
+    def _jobs(self, parts: Parts) -> Sequence[Mapping[str, Any]]:
+        return list(planned_jobs(self.scenario.workload, self.scenario.seed, project=parts.project))[:2]
+
+    def _learn(self, setting: Setting) -> Learned:
+        """Twice, at the same time: what only one of the runs has is noise."""
+        spec = self.spec
+
+        def lesson(number: int) -> Lesson:
+            place = self.folder.path / f"learning-{number}"
+            return learn(setting, place, spec.idle, LEARN_WITHIN_S, spec.ignore, spec.keep)
+
+        with ThreadPoolExecutor(2) as pool:
+            first, second = pool.map(lesson, (1, 2))
+        self.provider = first.provider
+        return combined(first, second)
+
+    def patience(self, learned: Learned) -> Patience:
+        """How long a trial waits, from the live settings and what the job takes."""
+        return Patience(reach_s=10.0 + 3 * learned.settled_s, recover_s=self.recovers_within_s + SLACK_S, job_s=learned.took_s)
+
+    @property
+    def recovers_within_s(self) -> float:
+        """How long the library's own recovery may take: as the scenario says, the adapter computes, or the contract allows."""
+        if self.spec.recovery is not None:
+            return self.spec.recovery
+        assert self.app is not None
+        told = math.inf
+        if isinstance(self.parts.queue, TellsRecovery):
+            told = self.parts.queue.recovers_within_s(self.scenario.broker.kind, self.app)
+        if math.isfinite(told):
+            return told
+        return max(WITHOUT_BOUND_S, self.scenario.contract.recovery or 0.0)
+
+    # The trials.
+
+    def _try_all(self, setting: Setting, tries: Sequence[_Try], patience: Patience) -> list[_Try]:
+        """Try each, in lanes, in their order; returns those that the budget did not reach."""
+        lanes = self.spec.lanes or LANES_PER_CORE * (os.cpu_count() or 1)
+        waiting: list[_Try] = [one for _ in range(self.spec.tries) for one in tries]
+        running: dict[Future[tuple[int, Outcome]], _Try] = {}
+        done = 0
+        with ThreadPoolExecutor(lanes) as pool:
+            while waiting or running:
+                while waiting and len(running) < lanes and not self._over_budget(waiting[0]):
+                    one = waiting.pop(0)
+                    one.asked += 1
+                    self._number += 1
+                    running[pool.submit(self._attempt, setting, self._number, one, patience)] = one
+                if not running:
+                    break
+                ended, _ = wait(running, return_when=FIRST_COMPLETED)
+                for future in ended:
+                    one = running.pop(future)
+                    number, outcome = future.result()
+                    one.outcomes.append(outcome)
+                    one.trials.append(number)
+                    done += 1
+                    waiting += [one] if self._wants_another(one, waiting) else []
+                self._tell(f"{done} trials, {len(running) + len(waiting)} to go")
+        return [one for one in tries if not one.outcomes]
+
+    def _wants_another(self, one: _Try, waiting: Sequence[_Try]) -> bool:
+        """Whether its tries differ, so that it must be said in how many of them."""
+        under_way = one.asked - len(one.outcomes) + sum(other is one for other in waiting)
+        differ = len({outcome.word for outcome in one.outcomes}) > 1 or one.outcomes[-1].word is Word.UNKNOWN
+        return differ and not under_way and one.asked < MOST_TRIES
+
+    def _over_budget(self, one: _Try) -> bool:
+        """Without the control nothing can be said of any point, so it is tried in any case."""
+        if one.point.kind == CONTROL:
+            return False
+        return self.spec.budget is not None and time.monotonic() - self._began > self.spec.budget
+
+    def _attempt(self, setting: Setting, number: int, one: _Try, patience: Patience) -> tuple[int, Outcome]:
+        path = self.trials / str(number)
+        own = replace(setting, parts=self._parts_of_control) if one.point.kind == CONTROL else setting
+        try:
+            outcome = outcome_of(attempt(own, path, one.point, patience, one.second), self.within_s, self.lease)
+        except EnvironmentFailed as error:
+            outcome = Outcome(Word.UNKNOWN, where=str(error).splitlines()[0])
+        self._keep(number, one, patience, outcome)
+        return number, outcome
+
+    def _parts_of_control(self) -> Parts:
+        """Where nothing goes wrong, a second worker stands by, unless the scenario says that there is only one."""
+        queue = self._made_of.queue
+        alone = queue.workers == 1 and "workers" in queue.model_fields_set
+        return self._assemble(self.scenario.with_(queue__workers=1 if alone else 2))
+
+    @property
+    def trials(self) -> Path:
+        """Where the evidence of the trials is."""
+        return self.folder.path / "trials"
+
+    @property
+    def within_s(self) -> float:
+        """How soon a job must be back; infinite where nothing was promised."""
+        promised = self.spec.within if self.spec.within is not None else self.scenario.contract.recovery
+        return promised if promised is not None else math.inf
+
+    def _keep(self, number: int, one: _Try, patience: Patience, outcome: Outcome) -> None:
+        told = {
+            "schema": 1,
+            "point": asdict(one.point),
+            "second": asdict(one.second) if one.second is not None else None,
+            "patience": asdict(patience),
+            "task": self.task,
+            "outcome": outcome.plain(),
+            "evidence": {
+                "history": f"{number}/history.parquet",
+                "transcript": f"{number}/transcript.txt",
+                "logs": f"{number}/logs",
+            },
+        }
+        (self.trials / f"{number}.json").write_text(json.dumps(told, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+    def _second_order(self, tries: Sequence[_Try], learned: Learned) -> Iterator[_Try]:
+        """The recovering worker, killed at each step of the recovery: of a worker's death that did not lose the job."""
+        for one in tries:
+            if one.point.victim != "tree" or not one.outcomes or one.outcomes[0].word in (Word.LOST, Word.UNKNOWN):
+                continue
+            for step in points_of(learned.steps, False):
+                if step.victim == "tree":
+                    yield _Try(one.point, step)
+
+    # Afterwards.
+
+    def _clear(self) -> None:
+        shutil.rmtree(self.folder.records, ignore_errors=True)
+        shutil.rmtree(self.folder.data, ignore_errors=True)
+        shutil.rmtree(self.folder.mishaps, ignore_errors=True)
+
+    def _chart(self, learned: Learned, tries: Sequence[_Try], left_out: Sequence[_Try]) -> CrashMap:
+        order = sorted((one for one in tries if one.outcomes), key=lambda one: _place(one.point))
+        return CrashMap(
+            title=self.scenario.title,
+            task=self.task,
+            folder=self.folder.path,
+            steps=learned.steps,
+            tried=tuple(Tried(one.point, tuple(one.outcomes), tuple(one.trials), one.second) for one in order),
+            allowed=allowed_by(self.promised, self.spec.allow),
+            left_out=tuple(one.point.sentence() for one in left_out),
+            noise=learned.noise,
+            idle=learned.idle,
+            waits=tuple(self._waits()),
+            children=learned.children,
+            took_s=time.monotonic() - self._began,
+            about=self.account(),
+        )
+
+    def account(self) -> dict[str, Any]:
+        """What can be said of this map's making: scenario, versions, settings, and a digest of the app's code."""
+        made_of = without_secrets(self._made_of.model_dump(exclude_unset=True, by_alias=True))
+        return {**about(self), "made_of": made_of, "code": _digest_of(self.parts.project / self.scenario.queue.folder)}
+
+    def _waits(self) -> Iterator[str]:
+        yield f"recovery was waited for up to {self.recovers_within_s:g} s"
+        if self.lease is not None:
+            changed = ", ".join(f"{name} = {value}" for name, value in _flat(self.lease.settings))
+            here = f"what takes up to {self.lease.real_s:g} s takes {self.lease.shortened_s:g} s here"
+            yield f"leases are shortened ({changed}): {here}"
+
+
+def _digest_of(folder: Path) -> str:
+    """Of the app's own source: what a fix changes. Environments and reports in the folder are not part of it."""
+    digest = hashlib.sha256()
+    for root, folders, files in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not name.startswith(".") and name not in NOT_CODE)
+        for name in sorted(files):
+            if name.endswith(".py"):
+                digest.update((Path(root) / name).read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def _place(point: Point) -> tuple[int, int, str]:
+    kinds = (CONTROL, "before", "after", "reply lost", "message lost")
+    return point.step, kinds.index(point.kind), point.victim
+
+
+def _flat(settings: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    for name, value in settings.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value)
+        else:
+            yield name, value
+
+
+def _laid_over(settings: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings that are tables keep their other entries."""
+    return {
+        **settings,
+        **{name: {**settings.get(name, {}), **value} if isinstance(value, Mapping) else value for name, value in changes.items()},
+    }
+
+
+def places_of(parts: Parts, folder: RunFolder) -> dict[str, str]:
+    """What placeholders stand for while the app is only asked."""
+    nowhere = {"upstream.url": "http://127.0.0.1:9", "service.url": "http://127.0.0.1:9", "service.port": "9"}
+    return {"broker.url": parts.broker.url, "run.folder": str(folder.data), **nowhere}

@@ -1,0 +1,395 @@
+"""One job on a stage of its own: a fresh broker, the proxy before it, one worker, a producer with the job in its hands.
+
+The stage is set anew for every trial, in a folder of its own, so that nothing is left of the trial before. What happens on it is
+for `learning` and `trial` to say.
+"""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from jobharness.agent.recorder import Recorder
+from jobharness.brokers.broker import Broker, LivesInFolder, MessageQueues
+from jobharness.clock import deadline_ns, now_ns
+from jobharness.errors import BrokerFailed, EnvironmentFailed, ProcessFailed
+from jobharness.history import log
+from jobharness.history.event import Kind
+from jobharness.history.follow import Follower, News
+from jobharness.history.frame import History
+from jobharness.processes.process import Process, is_alive, runs_code, wait_for
+from jobharness.processes.site import Site
+from jobharness.queues.queue import App, ListsDead
+from jobharness.runner.board import PROGRESS, Board
+from jobharness.runner.fleet import Fleet, State
+from jobharness.runner.folder import RunFolder
+from jobharness.runner.masking import mask_log, masked_texts
+from jobharness.runner.parts import Parts
+from jobharness.runner.setup import set_up
+from jobharness.runner.surroundings import Surroundings
+from jobharness.upstream.server import Upstream
+from jobharness.wire.control import Wire
+from jobharness.wire.plan import WirePlan
+from jobharness.wire.statements import Statements
+from jobharness.workload.plan import write_plan
+
+__all__ = ["WORKER", "Setting", "Stage", "Start", "stage_in"]
+
+TICK_S = 0.015
+COUNT_EVERY_S = 0.2
+READY_WITHIN_S = 60.0
+DEAD_WITHIN_S = 10.0
+WORKER = "worker-1"
+ENDS = frozenset((Kind.JOB_FINISHED, Kind.JOB_DEAD))
+
+Start = Callable[..., Process]
+"""What starts a process of the app: `Process` itself, or a zygote's fork of one."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What the stages of one map have in common.
+
+    `parts`: makes the parts of the scenario with a broker of its own, at each call; `app`: as it said of itself; `mark`: of the
+    map's run; `jobs`: the job and the nudge, in the producer's form; `room`: makes a place in a server that all stages
+    share, by name, where the kind can have several; None: each stage starts its own; `is_set_up`: a room has what setting
+    up makes; `first_number`: the job's id, where the broker counts.
+    """
+
+    parts: Callable[[], Parts]
+    app: App
+    mark: str
+    jobs: Sequence[Mapping[str, Any]]
+    start: Start = Process
+    start_wire: Start = Process
+    room: Callable[[str], Broker] | None = None
+    is_set_up: bool = False
+    first_number: int | None = None
+
+
+@dataclass
+class Seen:
+    """What of the job was seen so far, to steer by. The outcome is judged from the History."""
+
+    keys: list[bytes] = field(default_factory=list)  # In the order of sending: the job, then the nudge.
+    finished: dict[bytes, int] = field(default_factory=dict)
+    ended: set[bytes] = field(default_factory=set)
+    started: set[bytes] = field(default_factory=set)
+    held_by: list[str] = field(default_factory=list)  # Labels of steps that the proxy holds, or struck at.
+    runner: int = 0  # The process that ran the job last.
+    moved_ns: int = 0  # When anything was last heard of the job.
+
+    def see(self, news: Sequence[News]) -> None:
+        """Take in events."""
+        for one in news:
+            if one.kind is Kind.ENQUEUE_BEGIN and one.role == "producer":
+                self.keys.append(one.key)
+            elif one.kind is Kind.JOB_RUNNING:
+                self.started.add(one.key)
+                if self.keys[:1] == [one.key]:
+                    self.runner = one.process
+            elif one.kind is Kind.JOB_FINISHED:
+                self.finished[one.key] = self.finished.get(one.key, 0) + 1
+            elif one.kind is Kind.BROKER_STEP or (one.kind is Kind.FAULT_BEGIN and one.role in ("wire", "worker")):
+                self.held_by.append(one.text)
+            if one.kind in ENDS:
+                self.ended.add(one.key)
+            if self.keys[:1] == [one.key] and one.kind in PROGRESS:
+                self.moved_ns = max(self.moved_ns, one.time_ns + (one.value if one.kind is Kind.JOB_RETRIED else 0))
+
+
+class Stage:
+    """One stage. Use it as a context; leaving it ends every process on it. `history` is there afterwards. Not for two threads."""
+
+    def __init__(self, setting: Setting, folder: RunFolder) -> None:
+        self.setting, self.folder = setting, folder
+        self.parts = setting.parts()
+        if setting.room is not None:
+            self.parts = replace(self.parts, broker=setting.room(folder.path.name))
+        self.recorder = Recorder(folder.records, "harness", "harness")
+        self.board, self.seen = Board(), Seen()
+        self._follower = Follower(folder.records)
+        self._stack = ExitStack()
+        self._plan = folder.plan
+        self._orphans: list[psutil.Process] = []
+        self.wire: Wire | None = None
+        self.line: Wire | Statements
+        self.history: History | None = None
+
+    def __enter__(self) -> Stage:
+        with ExitStack() as stack:
+            stack.callback(self._gather)
+            try:
+                self._set(stack)
+            except EnvironmentFailed as error:
+                self.cut_short(str(error))
+                raise
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def _set(self, stack: ExitStack) -> None:
+        parts, folder, mark = self.parts, self.folder, self.setting.mark
+        scenario, broker = parts.scenario, parts.broker
+        if isinstance(broker, LivesInFolder):
+            broker.live_in(folder.data)
+        places = {"broker.url": broker.url, "run.folder": str(folder.data), "service.url": "", "service.port": "0"}
+        upstream = None
+        if scenario.upstream is not None:
+            from jobharness.runner.run import manners_of
+
+            upstream = Upstream(manners_of(scenario.upstream))
+            places["upstream.url"] = upstream.url
+        around = Surroundings(parts, folder, places)
+        site = Site(folder.data, folder.logs, folder.records, mark, around.without_agent())
+        if self.setting.room is None:
+            stack.callback(broker.stop)
+            broker.start(site)
+        if not self.setting.is_set_up:
+            set_up(parts, around, site)
+        self._stand_between(stack, around, site)
+        if upstream is not None:
+            stack.callback(upstream.stop)
+            upstream.start(site)
+        self.fleet = Fleet(scenario.queue, around, folder, self.recorder, mark, self.setting.start)
+        stack.callback(self._stop_workers)
+        self.fleet.start()
+        self._producer = self._start_producer(around, stack)
+        if not self.until(lambda: self.fleet.whole and self.board.producer_ready, READY_WITHIN_S):
+            raise ProcessFailed("producer", f"was not ready within {READY_WITHIN_S:g} s", self._producer.log_tail())
+
+    def _stand_between(self, stack: ExitStack, around: Surroundings, site: Site) -> None:
+        """Put the proxy between the worker and the broker, or let the agent watch the statements to a file."""
+        broker = self.parts.broker
+        if isinstance(broker, LivesInFolder):
+            self.line = WirePlan("sqlite", gated=True).statements(broker.url, self.folder.data / "steps")
+            around.watch_statements(self.line)
+            return
+        self.line = self.wire = wire = WirePlan.before(broker.url, gated=True).make(broker.url)
+        stack.callback(wire.stop)
+        wire.start(site, self.setting.start_wire)
+        if self.setting.first_number is not None:
+            wire.expect(str(self.setting.first_number))
+        around.reach_broker_by(lambda name: wire.url_for(name) if name.startswith("worker-") else broker.url)
+
+    def _start_producer(self, around: Surroundings, stack: ExitStack) -> Process:
+        """The second job is due when one is done, which `nudge` says whether it is or not."""
+        job, *rest = self.setting.jobs
+        lines = [{**job, "at_ns": 0}, *({**other, "at_ns": 0, "in_flight": n + 1} for n, other in enumerate(rest))]
+        write_plan(lines, self._plan, app=self.parts.scenario.queue.app, library=self.parts.queue.agent_library())
+        producer = self.setting.start(
+            "producer",
+            [str(around.python), "-m", "jobharness_agent.producer", str(self._plan)],
+            env=around.for_process("producer", "producer"),
+            folder=around.cwd,
+            log=self.folder.logs / "producer.log",
+            mark=self.setting.mark,
+        )
+        stack.callback(producer.stop, 0)
+        return producer
+
+    # What is done on it.
+
+    def phase(self, name: str) -> None:
+        """Note a moment in the history."""
+        self.recorder.record(Kind.RUN_PHASE, text=self.recorder.text(name))
+
+    def cut_short(self, why: str) -> None:
+        """Note that this trial can tell nothing."""
+        self.recorder.record(Kind.RUN_CUT_SHORT, text=self.recorder.text(why[:400]))
+
+    def transcribe(self, on: bool) -> None:
+        """Record every message, or no longer."""
+        self.line.transcribe(on)
+
+    def send(self) -> None:
+        """Let the producer send the job."""
+        go = self._plan.with_name(self._plan.name + ".go")
+        whole = go.with_suffix(".new")
+        whole.write_text(str(now_ns()), encoding="ascii")
+        whole.rename(go)
+
+    def nudge(self) -> None:
+        """Let the producer send another job, which a library may need to look around."""
+        self._plan.with_name(self._plan.name + ".done").write_bytes((1).to_bytes(8, "little"))
+
+    def until(self, condition: Callable[[], bool], timeout_s: float) -> bool:
+        """Look on until the condition holds; False when `timeout_s` passed first. Raises: ProcessFailed for a worker that cannot
+        be had, a proxy or a producer that died."""
+        limit_ns = deadline_ns(timeout_s)
+        while not condition():
+            if now_ns() > limit_ns:
+                return False
+            self.turn()
+            time.sleep(TICK_S)
+        return True
+
+    def turn(self) -> None:
+        """Look once."""
+        if self.wire is not None:
+            self.wire.check()
+        news = self._follower.poll()
+        self.board.see(news)
+        self.seen.see(news)
+        self.fleet.see(news)
+        for worker in self.fleet.tend():
+            self.board.forget(worker.name)
+        code = self._producer.exit_code
+        if code is not None and not self.board.producer_done:
+            self.board.see(self._follower.poll())
+            if not self.board.producer_done:
+                raise ProcessFailed("producer", f"ended with code {code} before its plan was sent", self._producer.log_tail())
+
+    # What is to be seen on it.
+
+    @property
+    def sent(self) -> bool:
+        """Whether the job was acknowledged."""
+        return self.board.acknowledged > 0
+
+    def ended(self, number: int = 0) -> bool:
+        """Whether the job (or the nudge, 1) was completed or given up at least once."""
+        return len(self.seen.keys) > number and self.seen.keys[number] in self.seen.ended
+
+    @property
+    def busy(self) -> bool:
+        """Whether a job is being executed now, this one or another."""
+        self.board.forget_gone(runs_code)
+        return bool(self.board.running)
+
+    def unsettled(self) -> int:
+        """How many jobs the broker still counts. Raises: BrokerFailed."""
+        return self.parts.queue.counts(self.parts.broker, self.setting.app).unsettled or 0
+
+    def holds_job(self) -> str:
+        """Where the broker holds the job, in words; "" where it holds it nowhere. Raises: BrokerFailed."""
+        places = {self.recorder.job(held.job_id)[0]: held.where for held in self._held()}
+        return next((places[key] for key in self.seen.keys[:1] if key in places), "")
+
+    def _held(self) -> Iterator[Any]:
+        yield from self.parts.queue.held(self.parts.broker, self.setting.app)
+
+    def note_places(self) -> None:
+        """Record where the broker holds each job, at the end."""
+        for held in self._held():
+            key, _ = self.recorder.job(held.job_id)
+            self.recorder.record(Kind.JOB_HELD, key, text=self.recorder.text(held.where))
+        if isinstance(self.parts.queue, ListsDead):
+            for held in self.parts.queue.dead(self.parts.broker, self.setting.app):
+                key, _ = self.recorder.job(held.job_id)
+                self.recorder.record(Kind.JOB_BURIED, key, text=self.recorder.text(held.where))
+
+    def note_unlisted(self) -> None:
+        """An AMQP broker lists a delivered message only when its worker's connection has ended: it is asked after that."""
+        running = self.parts.queue.counts(self.parts.broker, self.setting.app).running
+        self._stop_workers()
+        if not running or not isinstance(self.parts.broker, MessageQueues):
+            return
+        key = self.seen.keys[0] if self.seen.keys else None
+        with suppress(BrokerFailed):
+            wait_for(lambda: bool(self.holds_job()), 2.0)
+            if key is not None and self.holds_job():
+                where = self.recorder.text("delivered to the worker, not acknowledged")
+                self.recorder.record(Kind.JOB_HELD, key, text=where)
+
+    def owners(self, ports: Mapping[int, int]) -> dict[int, str]:
+        """Whose each connection is, "main" or "child", by number. `ports`: of its own end, by number."""
+        worker = self.fleet.workers[0]
+        if worker.process is None:
+            return {}
+        found: dict[int, str] = {}
+        by_port = {port: number for number, port in ports.items()}
+        for who, processes in (("child", worker.process.children()), ("main", [psutil.Process(worker.process.pid)])):
+            for process in processes:
+                for port in _ports(process):
+                    if port in by_port:
+                        found[by_port[port]] = who
+        return found
+
+    def kill(self, victim: str) -> tuple[int, ...]:
+        """SIGKILL the worker's whole tree, its main process alone ("main"), or the process of its pool with the job ("child").
+
+        Returns the process ids. Blocks until they are dead and reaped. Raises: ProcessFailed where there is none, or one will not
+        die.
+        """
+        worker = self.fleet.workers[0]
+        process = worker.process
+        if process is None:
+            raise ProcessFailed(WORKER, "was gone before it could be killed")
+        main = psutil.Process(process.pid)
+        if victim == "child":
+            victims = self._pool_victim(process)
+        else:
+            # Stopped first, so that it forks no more while its children are found.
+            process.signal(signal.SIGSTOP)
+            family = process.children()
+            victims = [main, *family] if victim == "tree" else [main]
+            self._orphans += family
+            self.fleet.ending(worker)
+        for one in victims:
+            with suppress(psutil.NoSuchProcess):
+                one.kill()
+        if not wait_for(
+            lambda: not any(map(is_alive, victims)) and (victim == "child" or process.exit_code is not None), DEAD_WITHIN_S
+        ):
+            raise ProcessFailed(WORKER, f"was not dead {DEAD_WITHIN_S:g} s after SIGKILL")
+        return tuple(one.pid for one in victims)
+
+    def _pool_victim(self, process: Process) -> list[psutil.Process]:
+        pool = sorted(process.children(), key=lambda child: child.pid)
+        chosen = [child for child in pool if child.pid == self.seen.runner] or pool[:1]
+        if not chosen:
+            raise ProcessFailed(WORKER, "has no child to be killed")
+        return chosen
+
+    @property
+    def lives(self) -> bool:
+        """Whether the worker's process is there and ready."""
+        return self.fleet.workers[0].state is State.READY
+
+    # Its end.
+
+    def _stop_workers(self) -> None:
+        self.fleet.stop(0)
+        for orphan in self._orphans:
+            with suppress(psutil.Error):
+                orphan.kill()
+
+    def _gather(self) -> None:
+        self.recorder.close()
+        gathered = log.gather(self.folder.records, {"run": self.setting.mark, "seed": self.parts.scenario.seed})
+        self.history = replace(gathered, texts=masked_texts(gathered.texts))
+        log.save(self.history, self.folder.path / "history.parquet")
+        for written in self.folder.logs.glob("*.log"):
+            mask_log(written)
+        shutil.rmtree(self.folder.records)
+        shutil.rmtree(self.folder.data, ignore_errors=True)
+        for further in ("", ".go", ".done"):
+            self._plan.with_name(self._plan.name + further).unlink(missing_ok=True)
+
+
+def _ports(process: psutil.Process) -> list[int]:
+    try:
+        return [one.laddr.port for one in process.net_connections("tcp") if one.laddr]
+    except psutil.Error:
+        return []
+
+
+@contextmanager
+def stage_in(setting: Setting, path: Path) -> Iterator[Stage]:
+    """A stage in a new folder at `path`."""
+    folder = RunFolder(path.resolve())
+    for place in (folder.records, folder.logs, folder.data, folder.mishaps):
+        place.mkdir(parents=True)
+    with Stage(setting, folder) as stage:
+        yield stage

@@ -1,0 +1,226 @@
+"""The steps of a job: what its worker says to the broker from taking the job until nothing is left to say.
+
+    passings of an idle worker -> idle commands --.
+    passings of one job's run  -> window ---------+-> without what is idle -> transactions and pipelines as one -> steps
+
+Rules, in this order:
+
+1. The window opens at the first reply that names the job, and closes when nothing but idle talk is heard.
+2. What an idle worker says too is left out, unless it, or its reply, names the job. `ignore` and `keep` change that.
+3. The commands between MULTI and EXEC, or BEGIN and COMMIT, and those of one write, are one step.
+4. A step that only one of two runs had is noise.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
+
+from jobharness.explore.transcript import Passing
+
+__all__ = ["Aim", "IdleTalk", "Step", "common", "owned", "steps_of"]
+
+OPENS = frozenset(("MULTI", "BEGIN", "START", "SAVEPOINT"))
+CLOSES = frozenset(("EXEC", "DISCARD", "COMMIT", "END", "ROLLBACK"))
+REPLIES = frozenset(("basic.deliver", "basic.get-ok", "MSG", "HMSG"))
+"""Messages by which a broker hands over a job without having been asked for it by one command."""
+
+
+@dataclass(frozen=True)
+class Aim:
+    """How a message is found again in another run: the `nth` with this signature since the job was first named in a reply."""
+
+    alike: str
+    nth: int
+    is_reply: bool = False
+    names_job: bool = False
+
+    def match(self) -> dict[str, object]:
+        """The fields of a `wire.match.Match`."""
+        fields: dict[str, object] = {"reply": self.is_reply, "nth": self.nth, "since": 1, "by": "worker-1"}
+        if self.is_reply:
+            fields["command"] = self.alike.removeprefix("reply ").lower()
+        else:
+            fields["alike"] = self.alike
+        return {**fields, "job": 1} if self.names_job else fields
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step. `first`, `last`: its messages to strike at, the same where it is one message; a `take` is a reply.
+
+    `words`: for people; `answered`: whether the broker replies to its last message; `names_job`: whether it is about the job;
+    `at_s`: since the take; `connection`: by which it went; `owner`: whose connection that is, "main", "child" or "".
+    """
+
+    label: str
+    words: str
+    first: Aim
+    last: Aim
+    take: bool
+    answered: bool
+    names_job: bool
+    at_s: float
+    connection: int
+    owner: str = ""
+
+    @property
+    def alike(self) -> tuple[str, int, bool]:
+        """What is the same in every run."""
+        return self.last.alike, self.last.nth, self.take
+
+
+@dataclass(frozen=True)
+class IdleTalk:
+    """What a worker says without a job: signatures of commands, how often each was heard, and in how long."""
+
+    counts: Counter[str]
+    lasted_s: float
+
+    @classmethod
+    def of(cls, heard: Iterable[Passing], lasted_s: float) -> IdleTalk:
+        """From what was heard of an idle worker."""
+        return cls(Counter(one.alike for one in heard if not one.is_reply), lasted_s)
+
+
+def steps_of(heard: Sequence[Passing], idle: IdleTalk, ignore: Sequence[str] = (), keep: Sequence[str] = ()) -> list[Step]:
+    """The steps of the job of one run. Empty where no reply named it."""
+    opened = next((n for n, one in enumerate(heard) if one.is_reply and one.names_job), None)
+    if opened is None:
+        return []
+    window = heard[opened:]
+    began_ns = window[0].time_ns
+    busy = _Busy(window, idle, ignore, keep)
+    steps: list[tuple[int, Step]] = []
+    for group in busy.groups():
+        steps.append((group[0].time_ns, _step(group, busy, began_ns)))
+    steps += [(one.time_ns, _taking(one, busy, began_ns)) for one in busy.takes()]
+    return [step for _, step in sorted(steps, key=lambda pair: pair[0])]
+
+
+class _Busy:
+    """The window of a job, each message with its place among those alike."""
+
+    def __init__(self, window: Sequence[Passing], idle: IdleTalk, ignore: Sequence[str], keep: Sequence[str]) -> None:
+        self._window, self._idle, self._ignore, self._keep = window, idle, ignore, keep
+        self._places: dict[int, Aim] = {}
+        alike: Counter[tuple[str, bool]] = Counter()
+        about: Counter[tuple[str, bool]] = Counter()
+        for one in window:
+            key = (one.alike, one.is_reply)
+            alike[key] += 1
+            about[key] += one.names_job
+            nth = about[key] if one.names_job else alike[key]
+            self._places[id(one)] = Aim(one.alike, nth, one.is_reply, one.names_job)
+        self._replied = {(one.connection, one.number) for one in window if one.is_reply and one.number}
+        self._telling = {(one.connection, one.number) for one in window if one.is_reply and one.names_job and one.number}
+
+    def aim(self, one: Passing) -> Aim:
+        return self._places[id(one)]
+
+    def answered(self, one: Passing) -> bool:
+        return (one.connection, one.number) in self._replied
+
+    def names_job(self, one: Passing) -> bool:
+        return one.names_job or (one.connection, one.number) in self._telling
+
+    def _is_idle(self, one: Passing) -> bool:
+        if _fits(one, self._keep):
+            return False
+        if _fits(one, self._ignore):
+            return True
+        return one.alike in self._idle.counts and not self.names_job(one)
+
+    def groups(self) -> list[list[Passing]]:
+        """The commands that are not idle talk, those of a transaction or of one write together. An open transaction that only
+        says what idle ones say, and is about no job, is idle."""
+        groups: list[list[Passing]] = []
+        open_at: dict[int, list[Passing]] = {}
+        for one in self._window:
+            if one.is_reply:
+                continue
+            group = open_at.get(one.connection)
+            if group is None or not (_is_open(group) or group[-1].piece == one.piece):
+                group = open_at[one.connection] = []
+                groups.append(group)
+            group.append(one)
+        return [group for group in groups if not all(self._is_idle(one) for one in group) and not self._polls(group)]
+
+    def _polls(self, group: Sequence[Passing]) -> bool:
+        """Whether it asks for a job as an idle worker does, so that only its reply is about one: that is a take."""
+        return all(one.alike in self._idle.counts and not one.names_job and not _fits(one, self._keep) for one in group)
+
+    def takes(self) -> list[Passing]:
+        """The replies that hand over the job: the first that names it, and those to commands that an idle worker gives too."""
+        asked = {(one.connection, one.number): one for one in self._window if not one.is_reply}
+        found: list[Passing] = []
+        told: set[tuple[int, int]] = set()
+        for one in self._window:
+            if not (one.is_reply and one.names_job) or (one.number and (one.connection, one.number) in told):
+                continue
+            command = asked.get((one.connection, one.number)) if one.number else None
+            pushed = one.command in REPLIES
+            if one is self._window[0] or pushed or (command is not None and self._polls([command])):
+                told.add((one.connection, one.number))
+                found.append(one)
+        return found
+
+
+def _fits(one: Passing, patterns: Sequence[str]) -> bool:
+    return any(fnmatchcase(one.alike.lower(), pattern.lower()) for pattern in patterns)
+
+
+def _is_open(group: Sequence[Passing]) -> bool:
+    return group[0].command in OPENS and group[-1].command not in CLOSES
+
+
+def _step(group: Sequence[Passing], busy: _Busy, began_ns: int) -> Step:
+    last = group[-1]
+    transaction = last.command in CLOSES
+    # What comes before a transaction is committed changes nothing: to strike at its end is to strike at its beginning.
+    first = last if transaction else group[0]
+    inner = [one.command for one in group if one.command not in OPENS | CLOSES]
+    label = f"{last.command} ({', '.join(dict.fromkeys(inner))})" if transaction and inner else _label(group)
+    return Step(
+        label=label,
+        words="; ".join(one.words.partition(" -> ")[2] for one in group)[:400],
+        first=busy.aim(first),
+        last=busy.aim(last),
+        take=False,
+        answered=busy.answered(last),
+        names_job=any(busy.names_job(one) for one in group),
+        at_s=(group[0].time_ns - began_ns) / 1e9,
+        connection=last.connection,
+    )
+
+
+def _label(group: Sequence[Passing]) -> str:
+    return ", ".join(dict.fromkeys(one.command for one in group))
+
+
+def _taking(one: Passing, busy: _Busy, began_ns: int) -> Step:
+    aim = busy.aim(one)
+    label = one.command if one.command in REPLIES else f"reply to {one.command}"
+    words = one.words.partition(" <- ")[2][:400]
+    return Step(label, words, aim, aim, True, False, True, (one.time_ns - began_ns) / 1e9, one.connection)
+
+
+def common(first: Sequence[Step], second: Sequence[Step]) -> tuple[list[Step], list[str]]:
+    """The steps of the first run that the second had too, and the words of those that only one of them had: noise."""
+    others = Counter(step.alike for step in second)
+    kept, noise = [], []
+    for step in first:
+        if others[step.alike]:
+            others[step.alike] -= 1
+            kept.append(step)
+        else:
+            noise.append(step.label)
+    left = [step.label for step in second if others[step.alike] and step.alike not in {one.alike for one in kept}]
+    return kept, [*noise, *left]
+
+
+def owned(steps: Iterable[Step], owners: dict[int, str]) -> list[Step]:
+    """The steps with whose connection each went by. `owners`: by connection."""
+    return [replace(step, owner=owners.get(step.connection, "")) for step in steps]

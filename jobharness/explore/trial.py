@@ -1,0 +1,173 @@
+"""One trial: a job, a fault at one of its messages, and a long enough look at what becomes of it.
+
+    stage -> armed -> job sent -> struck -> the dead are dead -> a healthy worker -> recovery, a nudge -> over
+
+The trial ends at once when the job is done and the broker holds it no more; else it waits for the library's own recovery, then
+sends another job, since some libraries look around only when something arrives, and waits again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from jobharness.clock import deadline_ns, now_ns, seconds_between
+from jobharness.errors import EnvironmentFailed
+from jobharness.explore.points import CONTROL, Act, Point
+from jobharness.explore.stage import WORKER, Setting, Stage, stage_in
+from jobharness.explore.transcript import told
+from jobharness.history.event import Kind
+from jobharness.history.frame import History
+
+__all__ = ["Patience", "attempt"]
+
+LABEL = "strike"
+AGAIN = "strike again"
+LOOK_AGAIN_S = 0.25
+AFTER_NUDGE_S = 2.0
+NUDGE_WITHIN_S = 15.0
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long a trial waits. `reach_s`: for the message to strike at; `recover_s`: for the library's own recovery, from when a
+    healthy worker is there; `job_s`: how long the job takes when nothing goes wrong.
+    """
+
+    reach_s: float
+    recover_s: float
+    job_s: float
+
+
+def attempt(setting: Setting, path: Path, point: Point, patience: Patience, second: Point | None = None) -> History:
+    """Try one point and return what happened. `second`: what strikes the recovering worker.
+
+    What of the environment failed makes the history say that it was cut short. Blocks until the trial is over: for twice the
+    recovery and a little more at most.
+    """
+    stage = None
+    try:
+        with stage_in(setting, path) as stage:
+            _try(stage, point, patience, second)
+    except EnvironmentFailed as error:
+        if stage is None or stage.history is None:
+            return _cut_short(setting, path, str(error))
+    assert stage is not None and stage.history is not None
+    (path / "transcript.txt").write_text("".join(f"{line}\n" for line in told(stage.history)), encoding="utf-8")
+    return stage.history
+
+
+def _cut_short(setting: Setting, path: Path, why: str) -> History:
+    from jobharness.history import log
+
+    history = log.load(path / "history.parquet") if (path / "history.parquet").exists() else None
+    if history is None:
+        raise EnvironmentFailed(why)
+    return history
+
+
+def _try(stage: Stage, point: Point, patience: Patience, second: Point | None) -> None:
+    try:
+        stage.transcribe(True)
+        if point.kind == CONTROL:
+            _run_undisturbed(stage, patience)
+        elif not _reach(stage, point, patience):
+            return
+        if second is not None:
+            _arm(stage, AGAIN, second.act)
+            if stage.until(lambda: AGAIN in stage.seen.held_by, patience.recover_s + patience.job_s):
+                _strike(stage, AGAIN, second)
+        _await_recovery(stage, patience)
+        stage.note_places()
+        stage.note_unlisted()
+        stage.phase("over")
+    except EnvironmentFailed as error:
+        stage.cut_short(str(error))
+
+
+def _run_undisturbed(stage: Stage, patience: Patience) -> None:
+    """Nothing goes wrong."""
+    stage.phase("struck")
+    stage.send()
+    stage.until(stage.ended, patience.reach_s)
+
+
+def _reach(stage: Stage, point: Point, patience: Patience) -> bool:
+    """Send the job and strike at the point; False where the message did not come."""
+    _arm(stage, LABEL, point.act)
+    stage.phase("job")
+    stage.send()
+    if not stage.until(lambda: LABEL in stage.seen.held_by, patience.reach_s):
+        return False
+    _strike(stage, LABEL, point)
+    return True
+
+
+def _arm(stage: Stage, label: str, act: Act) -> None:
+    stage.line.arm(label, act.match, act.act, times=1, reset=act.reset)
+
+
+def _strike(stage: Stage, label: str, point: Point) -> None:
+    """Kill whom the point says, and let go what the proxy holds: of the dead nothing more goes out. Afterwards a healthy worker
+    is there."""
+    stage.phase("struck")
+    if point.victim:
+        record, text = stage.recorder.record, stage.recorder.text(label)
+        record(Kind.FAULT_BEGIN, value=1, text=text)
+        # Whose connections die is asked while they are all there.
+        owners = stage.owners(stage.wire.peers(WORKER)) if stage.wire is not None and point.victim != "tree" else {}
+        victims = stage.kill(point.victim)
+        key = stage.seen.keys[0]
+        record(Kind.FAULT_HIT, key, value=victims[0], text=text)
+        _let_go(stage, label, point, owners)
+        record(Kind.FAULT_END, text=text)
+    stage.until(lambda: stage.lives, stage.parts.scenario.queue.ready_within + 5)
+    stage.phase("recovering")
+
+
+def _let_go(stage: Stage, label: str, point: Point, owners: Mapping[int, str]) -> None:
+    if point.victim == "tree" or not owners:
+        stage.line.release(label, point.victim == "child")
+        return
+    stage.line.release(label, True, [number for number, owner in owners.items() if owner == point.victim])
+
+
+def _await_recovery(stage: Stage, patience: Patience) -> None:
+    """Until the job is done and settled, or everything that could bring it back has had its time."""
+    if _settles(stage, patience.recover_s):
+        return
+    held = stage.holds_job()
+    stage.phase("nudge")
+    stage.nudge()
+    stage.until(lambda: stage.ended(1), NUDGE_WITHIN_S)
+    # Where nothing holds it any more, another look is enough; where something does, its turn may come again.
+    _settles(stage, patience.recover_s if held or stage.holds_job() or stage.ended() else AFTER_NUDGE_S)
+
+
+def _settles(stage: Stage, within_s: float) -> bool:
+    """Whether the job is done, and nothing is left of it, within this time after it last moved."""
+    began_ns = now_ns()
+    while not _done(stage):
+        quiet_since_ns = max(began_ns, stage.seen.moved_ns)
+        if seconds_between(quiet_since_ns, now_ns()) > within_s and not stage.busy:
+            return False
+        _look_on(stage)
+    return True
+
+
+def _done(stage: Stage) -> bool:
+    """Looked at twice: between two messages of a worker, a job is in no place."""
+
+    def now() -> bool:
+        return stage.ended() and not stage.busy and not stage.unsettled()
+
+    if not now():
+        return False
+    _look_on(stage)
+    return now()
+
+
+def _look_on(stage: Stage) -> None:
+    wait_ns = deadline_ns(LOOK_AGAIN_S)
+    stage.until(lambda: now_ns() > wait_ns, LOOK_AGAIN_S + 5)

@@ -1,0 +1,237 @@
+"""Crash maps of real workers on real brokers: what must be found is found, what is right shows no loss, and twice says the same."""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from jobharness.errors import InvalidRequest, JobNeverSettled
+from jobharness.explore.outcome import Word
+from jobharness.explore.replay import Now
+from jobharness.harness import Harness
+from jobharness.scenario.model import Scenario
+from tests.support.require import missing
+
+ROOT = Path(__file__).parents[2]
+LEASE_SHOP = ROOT / "scenarios" / "apps" / "lease_shop"
+
+
+def require_binary(*names):
+    """One of the servers, by the name of its binary."""
+    folders = "/usr/lib/rabbitmq/bin"
+    if not any(shutil.which(name) or shutil.which(name, path=folders) for name in names):
+        missing(f"there is no {names[0]}")
+
+
+def celery(pool="solo", broker="redis", **contract):
+    return Scenario.model_validate(
+        {
+            "title": f"celery {pool} on {broker}",
+            "queue": {
+                "adapter": "celery",
+                "app": "scenarios.apps.celery_shop:app",
+                "pool": pool,
+                "arguments": ["--without-gossip", "--without-mingle"],
+                "settings": {"task_acks_late": True, "task_reject_on_worker_lost": True},
+                "env": {"CELERY_BROKER_URL": "{broker.url}", "SHOP_DATABASE": "{run.folder}/shop.sqlite3"},
+            },
+            "broker": {"kind": broker},
+            "workload": {
+                "arrivals": {"rate": "1/s"},
+                "duration": "1s",
+                "job": [{"task": "scenarios.apps.celery_shop.charge", "kwargs": {"order_id": "o-1", "amount": 3}}],
+            },
+            "contract": {"delivery": "at-least-once", **contract},
+            "crashmap": {"tries": 1},
+        }
+    )
+
+
+def outcomes(chart):
+    return {tried.point.sentence(): tried.worst.word for tried in chart.tried}
+
+
+@pytest.fixture(scope="module")
+def celery_maps(tmp_path_factory):
+    """The map of Celery on Redis, made twice."""
+    require_binary("redis-server")
+    harness = Harness(ROOT, tmp_path_factory.mktemp("reports"))
+    return harness, [harness.crash_map(celery()) for _ in range(2)]
+
+
+def test_celery_on_redis_loses_the_job_between_brpop_and_exec_with_late_acknowledgement(celery_maps):
+    _, (chart, _) = celery_maps
+    found = outcomes(chart)
+    assert found["reply to BRPOP: worker killed, its reply on its way"] is Word.LOST
+    assert found["EXEC (ZADD, HSET): worker killed before it leaves"] is Word.LOST
+    assert found["EXEC (ZADD, HSET): worker killed, its reply on its way"] is Word.ONCE
+    assert found["EXEC (ZREM, HDEL): worker killed before it leaves"] is Word.TWICE
+    assert found["EXEC (ZREM, HDEL): worker killed, its reply on its way"] is Word.ONCE
+    assert chart.control.worst.word is Word.ONCE
+    assert chart.verdict == "broken"
+
+
+def test_map_made_twice_says_the_same(celery_maps):
+    _, (first, second) = celery_maps
+    assert [step.label for step in first.steps] == [step.label for step in second.steps]
+    assert outcomes(first) == outcomes(second)
+
+
+def test_leases_are_shortened_and_the_live_app_took_them(celery_maps):
+    _, (chart, _) = celery_maps
+    options = chart.about["app"]["settings"]["broker_transport_options"]
+    assert options["visibility_timeout"] == 3
+    assert any("visibility_timeout = 3" in words for words in chart.waits)
+
+
+def test_evidence_of_each_trial_is_kept(celery_maps):
+    _, (chart, _) = celery_maps
+    lost = next(tried for tried in chart.tried if tried.worst.word is Word.LOST)
+    trial = chart.folder / "trials" / f"{lost.trials[0]}.json"
+    kept = json.loads(trial.read_text(encoding="utf-8"))
+    assert kept["outcome"]["word"] == "lost"
+    transcript = (trial.parent / kept["evidence"]["transcript"]).read_text(encoding="utf-8")
+    assert "fault.begin" in transcript and "BRPOP" in transcript
+    assert (chart.folder / "report.html").exists()
+    assert not (chart.folder / "records").exists()
+
+
+def test_replay_of_a_loss_says_still_broken(celery_maps):
+    harness, (chart, _) = celery_maps
+    lost = next(tried for tried in chart.tried if tried.worst.word is Word.LOST)
+    replayed = harness.replay(chart.folder / "trials" / f"{lost.trials[0]}.json")
+    assert replayed.now is Now.STILL_BROKEN
+    assert replayed.changed == ()
+
+
+def test_prefork_kills_main_and_child_apart(tmp_path):
+    require_binary("redis-server")
+    chart = Harness(ROOT, tmp_path).crash_map(celery("prefork").with_(queue__concurrency=1))
+    assert chart.children
+    found = outcomes(chart)
+    assert found["reply to BRPOP: main process alone killed, its reply on its way"] is Word.LOST
+    # The main process lives, so the message goes on, and what its child had begun is run again.
+    assert found["EXEC (ZREM, HDEL): child alone killed before it leaves"] in (Word.ONCE, Word.TWICE)
+
+
+def test_celery_on_rabbitmq_with_late_acknowledgement_loses_nothing(tmp_path):
+    require_binary("rabbitmq-server")
+    chart = Harness(ROOT, tmp_path).crash_map(celery(broker="rabbitmq"))
+    assert [step.label for step in chart.steps] == ["basic.deliver", "basic.ack"]
+    assert Word.LOST not in chart.counts and Word.STUCK not in chart.counts
+    assert outcomes(chart)["basic.ack: worker killed before it leaves"] is Word.TWICE
+    assert chart.verdict == "holds"
+
+
+# The home-grown queue over SQLite, right and with a bug planted.
+
+
+def lease_shop(project, task="charge", **kwargs):
+    return Scenario.model_validate(
+        {
+            "title": "the lease shop",
+            "queue": {
+                "adapter": "python",
+                "app": "lease_shop.queue:queue",
+                "command": ["python", "-m", "lease_shop.worker"],
+                "methods": {"run": "lease_shop.tasks:perform"},
+                "env": {"SHOP_QUEUE_URL": "{broker.url}", "SHOP_DATABASE": "{run.folder}/shop.sqlite3", "SHOP_LEASE_S": "2"},
+                "ask": {
+                    "waiting": "SELECT count(*) FROM jobs WHERE state = 'ready'",
+                    "held": "SELECT id, 'in the table jobs' FROM jobs WHERE state = 'ready'",
+                    "buried": "SELECT id, 'dead, in the table jobs' FROM jobs WHERE state = 'dead'",
+                },
+            },
+            "broker": {"kind": "sqlite"},
+            "workload": {"arrivals": {"rate": "1/s"}, "duration": "1s", "job": [{"task": task, "kwargs": kwargs}]},
+            "contract": {"delivery": "at-least-once"},
+            "crashmap": {"recovery": "4s", "tries": 1},
+        }
+    )
+
+
+@pytest.fixture
+def shop(tmp_path):
+    """A project with the lease shop in it: `write(file, old, new)` changes its source."""
+    project = tmp_path / "project"
+    shutil.copytree(LEASE_SHOP, project / "lease_shop", ignore=shutil.ignore_patterns("__pycache__"))
+    for file in (project / "lease_shop").glob("*.py"):
+        file.write_text(file.read_text(encoding="utf-8").replace("scenarios.apps.lease_shop", "lease_shop"), encoding="utf-8")
+
+    def write(name, old, new):
+        file = project / "lease_shop" / name
+        text = file.read_text(encoding="utf-8")
+        assert old in text
+        file.write_text(text.replace(old, new), encoding="utf-8")
+
+    return project, write
+
+
+def test_queue_that_settles_before_the_effect_is_found_and_its_fix_is_seen(shop, tmp_path):
+    project, write = shop
+    right = "        with Renewal(job):\n            tasks.perform(job)\n"
+    write("worker.py", right, "        queue.settle(job)\n" + right)
+    harness = Harness(project, tmp_path / "reports")
+    chart = harness.crash_map(lease_shop(project, order_id="o-1", amount=3))
+    lost = [tried for tried in chart.broken if tried.worst.word is Word.LOST]
+    assert "DELETE: worker killed, its reply on its way" in [tried.point.sentence() for tried in lost]
+
+    write("worker.py", "        queue.settle(job)\n" + right, right)
+    fixed = harness.crash_map(lease_shop(project, order_id="o-1", amount=3))
+    assert fixed.verdict == "holds"
+    replayed = harness.replay(chart.folder / "trials" / f"{lost[0].trials[0]}.json")
+    assert replayed.now is Now.FIXED
+    assert "code" in replayed.changed
+
+
+def test_lease_that_is_not_renewed_is_found_and_gone_when_fixed(shop, tmp_path):
+    """The job takes longer than a lease, so with another worker standing by it has two owners though nothing goes wrong."""
+    project, write = shop
+    scenario = lease_shop(project, "print_catalogue", pages=30)
+    scenario = scenario.with_(contract__delivery="exactly-once", crashmap__budget="0s")
+    write("worker.py", "        with Renewal(job):\n            tasks.perform(job)\n", "        tasks.perform(job)\n")
+    harness = Harness(project, tmp_path / "reports")
+    assert harness.crash_map(scenario).control.worst.word is Word.TWICE
+
+    write("worker.py", "        tasks.perform(job)\n", "        with Renewal(job):\n            tasks.perform(job)\n")
+    assert harness.crash_map(scenario).control.worst.word is Word.ONCE
+
+
+def test_job_that_never_settles_stops_the_map_with_its_life_story(shop, tmp_path):
+    project, write = shop
+    write("worker.py", "        queue.settle(job)\n", "        pass\n")
+    with pytest.raises(JobNeverSettled, match="is not settled") as stopped:
+        Harness(project, tmp_path / "reports").crash_map(lease_shop(project, order_id="o-1", amount=3))
+    assert "job.finished" in str(stopped.value)
+
+
+def test_broker_that_was_not_started_here_is_refused(tmp_path):
+    with pytest.raises(InvalidRequest, match=r"broker\.url"):
+        Harness(ROOT, tmp_path).crash_map(celery().with_(broker__url="redis://127.0.0.1:1/0"))
+
+
+def test_command_prints_the_map_and_its_json(shop, tmp_path):
+    """As a user calls it: the exit code, the table, the JSON."""
+    project, _ = shop
+    scenario = lease_shop(project, order_id="o-1", amount=3).model_dump(exclude_unset=True, by_alias=True)
+    (project / "shop.json").write_text(json.dumps(scenario), encoding="utf-8")
+    lines = [f"{key} = {json.dumps(scenario[key])}" for key in ("title",)]
+    lines += [_table(name, scenario[name]) for name in ("queue", "broker", "contract", "crashmap")]
+    lines += ['[workload]\narrivals = { rate = "1/s" }\nduration = "1s"\n[[workload.job]]\ntask = "charge"']
+    lines += ['kwargs = { order_id = "o-1", amount = 3 }']
+    (project / "shop.toml").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    command = [sys.executable, "-m", "jobharness.cli.main", "crashmap", "shop.toml", "--json", "map.json", "--lanes", "4"]
+    done = subprocess.run(command, cwd=project, capture_output=True, text=True, timeout=240, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.startswith("HOLDS: ")
+    assert json.loads((project / "map.json").read_text(encoding="utf-8"))["verdict"] == "holds"
+
+
+def _table(name, values):
+    """A table of TOML: JSON's strings, numbers and lists are TOML's, too."""
+    plain = [f"{key} = {json.dumps(value)}" for key, value in values.items() if not isinstance(value, dict)]
+    inner = [_table(f"{name}.{key}", value) for key, value in values.items() if isinstance(value, dict)]
+    return "\n".join([f"[{name}]", *plain, *inner])

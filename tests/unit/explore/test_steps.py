@@ -1,0 +1,108 @@
+"""From what passed to steps, and from steps to points: hand-written transcripts."""
+
+from collections import Counter
+
+from jobharness.explore.points import points_of, telling_first
+from jobharness.explore.steps import IdleTalk, common, steps_of
+from jobharness.explore.transcript import Passing
+
+
+def talk(*lines):
+    """Passings from lines such as "1 -> 5 MULTI" (connection, way, number, command) with `*` for what names the job and `=7` for a
+    piece of its own."""
+    found = []
+    for place, line in enumerate(lines):
+        words = line.split()
+        connection, way, number, command = int(words[0]), words[1], int(words[2]), words[3]
+        piece = next((int(word[1:]) for word in words[4:] if word.startswith("=")), 1000 + place)
+        is_reply = way == "<-"
+        alike = f"reply {command}" if is_reply else " ".join([command, *(w for w in words[4:] if w[0] not in "*=")])
+        said = f"worker-1 connection {connection} {way} {alike}"
+        found.append(
+            Passing(place * 1000, "worker-1", connection, is_reply, number, piece, command, alike, said, "*" in words, 10)
+        )
+    return found
+
+
+IDLE = IdleTalk(Counter({"BRPOP": 3, "PING": 1}), 3.0)
+# Celery on Redis, as it was heard: the pop's reply, the note, a poll, the acknowledgement.
+CELERY = talk(
+    "1 -> 1 BRPOP", "1 <- 1 BRPOP *",
+    "2 -> 1 MULTI =9", "2 -> 2 ZADD * =9", "2 -> 3 HSET * =9", "2 -> 4 EXEC of[ZADD,HSET] * =9", "2 <- 4 EXEC *",
+    "1 -> 2 BRPOP", "3 -> 1 PING",
+    "2 -> 5 MULTI", "2 -> 6 ZREM *", "2 -> 7 HDEL *", "2 -> 8 EXEC of[ZREM,HDEL] *", "2 <- 8 EXEC *",
+)  # fmt: skip
+
+
+def test_steps_begin_with_the_reply_that_hands_over_the_job_and_transactions_are_one():
+    assert [step.label for step in steps_of(CELERY, IDLE)] == ["reply to BRPOP", "EXEC (ZADD, HSET)", "EXEC (ZREM, HDEL)"]
+
+
+def test_what_an_idle_worker_says_too_is_no_step_unless_it_is_kept():
+    assert "PING" not in [step.label for step in steps_of(CELERY, IDLE)]
+    assert "PING" in [step.label for step in steps_of(CELERY, IDLE, keep=["ping"])]
+    assert "BRPOP" in [step.label for step in steps_of(CELERY, IDLE, keep=["brpop*"])]
+
+
+def test_ignored_signature_is_no_step():
+    heard = [*CELERY, *talk("4 -> 1 PUBLISH")]
+    assert "PUBLISH" in [step.label for step in steps_of(heard, IDLE)]
+    assert "PUBLISH" not in [step.label for step in steps_of(heard, IDLE, ignore=["publish*"])]
+
+
+def test_commands_of_one_write_are_one_step_struck_at_its_first_and_its_last():
+    heard = talk("1 <- 1 BLMOVE *", "2 -> 1 HSET * =5", "2 -> 2 EXPIRE =5", "2 -> 3 ZADD * =5", "2 <- 3 ZADD")
+    take, write = steps_of(heard, IDLE)
+    assert (write.label, write.first.alike, write.last.alike) == ("HSET, EXPIRE, ZADD", "HSET", "ZADD")
+    assert (take.take, write.take, write.answered) == (True, False, True)
+
+
+def test_equal_messages_are_told_apart_by_their_place():
+    heard = talk("1 <- 1 BLMOVE *", "2 -> 1 SET", "2 <- 1 SET", "2 -> 2 SET", "2 <- 2 SET")
+    assert [step.last.nth for step in steps_of(heard, IDLE)] == [1, 1, 2]
+
+
+def test_push_of_the_broker_is_a_take():
+    heard = talk("1 <- 0 basic.deliver *", "1 -> 5 basic.ack *")
+    take, settle = steps_of(heard, IdleTalk(Counter(), 3.0))
+    assert (take.label, take.take, settle.label, settle.answered) == ("basic.deliver", True, "basic.ack", False)
+
+
+def test_nothing_that_names_the_job_is_no_steps():
+    assert steps_of(talk("1 -> 1 BRPOP", "1 <- 1 BRPOP"), IDLE) == []
+
+
+def test_step_of_one_run_alone_is_noise():
+    first, second = steps_of(CELERY, IDLE), steps_of([*CELERY, *talk("4 -> 1 PUBLISH")], IDLE)
+    kept, noise = common(first, second)
+    assert [step.label for step in kept] == [step.label for step in first]
+    assert noise == ["PUBLISH"]
+
+
+def test_points_of_a_worker_of_one_process():
+    points = points_of(steps_of(CELERY, IDLE), children=False)
+    assert [point.name for point in points] == [
+        "1 after tree", "1 reply lost",
+        "2 before tree", "2 after tree", "2 reply lost", "2 message lost",
+        "3 before tree", "3 after tree", "3 reply lost", "3 message lost",
+    ]  # fmt: skip
+
+
+def test_points_of_a_pool_kill_main_and_child_apart():
+    names = [point.name for point in points_of(steps_of(CELERY, IDLE), children=True)]
+    assert {"2 before main", "2 before child", "2 after main", "2 after child"} <= set(names)
+    assert "1 after child" not in names, "no child has the job while it is being taken"
+
+
+def test_message_without_a_reply_is_struck_once_it_was_passed_on():
+    steps = steps_of(talk("1 <- 0 basic.deliver *", "1 -> 5 basic.ack *"), IdleTalk(Counter(), 3.0))
+    points = {point.name: point for point in points_of(steps, children=False)}
+    assert points["2 after tree"].act.act == "hold"
+    assert points["2 after tree"].act.match["after"] is True
+    assert "2 reply lost" not in points
+    assert points["2 message lost"].act.reset is False
+
+
+def test_most_telling_points_come_first():
+    ordered = telling_first(points_of(steps_of(CELERY, IDLE), children=True))
+    assert [point.victim for point in ordered] == sorted((p.victim for p in ordered), key=["tree", "", "child", "main"].index)
