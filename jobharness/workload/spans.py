@@ -15,6 +15,9 @@ __all__ = ["spans_trace"]
 
 PRODUCER, CONSUMER = (4, "SPAN_KIND_PRODUCER"), (5, "SPAN_KIND_CONSUMER")
 ERROR = (2, "STATUS_CODE_ERROR")
+# Attributes by which a span names its task and its size: today's names first, then those of older conventions.
+TASK = ("celery.task_name", "messaging.message.task", "messaging.destination.name", "messaging.destination")
+SIZE = ("messaging.message.body.size", "messaging.message.envelope.size", "messaging.message_payload_size_bytes")
 
 
 def spans_trace(path: Path) -> list[Arrival]:
@@ -53,13 +56,13 @@ def _cause(span: Mapping[str, Any]) -> str:
 
 def _of_span(span: Mapping[str, Any], work: Mapping[str, Any] | None) -> Arrival:
     attributes = {one["key"]: next(iter(one["value"].values()), None) for one in span.get("attributes", ())}
-    named = (attributes.get(key) for key in ("celery.task_name", "messaging.message.task", "messaging.destination.name"))
-    size = attributes.get("messaging.message.body.size")
+    task = next((attributes[key] for key in TASK if attributes.get(key)), span["name"])
+    size = next((attributes[key] for key in SIZE if attributes.get(key) is not None), None)
     run_ns = int(work["endTimeUnixNano"]) - int(work["startTimeUnixNano"]) if work else None
     outcome = "unknown" if work is None else "failed" if work.get("status", {}).get("code") in ERROR else "finished"
     return Arrival(
         at_ns=int(span["startTimeUnixNano"]),
-        task=str(next((name for name in named if name), span["name"])),
+        task=str(task),
         run_time_s=run_ns / NS_PER_S if run_ns is not None else None,
         size_bytes=int(size) if size is not None else None,
         outcome=outcome,

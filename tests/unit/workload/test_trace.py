@@ -1,6 +1,7 @@
 """Traces: read, written, replayed, imported; and refused in one line."""
 
 import json
+from pathlib import Path
 from random import Random
 
 import pytest
@@ -104,3 +105,11 @@ def test_opentelemetry_spans_become_a_trace(tmp_path):
     (tmp_path / "empty.json").write_text("{}")
     with pytest.raises(ScenarioInvalid, match="no producer or consumer span"):
         spans_trace(tmp_path / "empty.json")
+
+
+def test_spans_of_a_real_celery_become_a_trace():
+    """As opentelemetry-instrumentation-celery 0.66b2 made them: a job that finished and one that failed."""
+    finished, failed = spans_trace(Path(__file__).parent / "recorded" / "celery_spans.jsonl")
+    assert (finished.task, finished.outcome, failed.task, failed.outcome) == ("shop.work", "finished", "shop.fail", "failed")
+    assert finished.run_time_s == pytest.approx(0.05, abs=0.01)
+    assert (failed.at_ns - finished.at_ns) / 1e9 == pytest.approx(0.668, abs=0.001)
