@@ -158,6 +158,28 @@ def replay(
 
 
 @app.command()
+def compare(
+    before: Annotated[
+        str, typer.Argument(metavar="BEFORE", help="Saved runs: a name, a run, the beginning of one, or a git ref.")
+    ],
+    after: Annotated[str, typer.Argument(metavar="AFTER", help="The same.")],
+    fail: Fail = None,
+    reason: Annotated[str, typer.Option("--reason", help="Why the change is made; for the record.")] = "",
+    markdown: Markdown = None,
+    json_file: JsonFile = None,
+    reports: Reports = None,
+) -> None:
+    """Compare runs that were made before. Runs of other days or machines tell less, and this says how much less.
+
+    Exit codes as of `jobharness ab`. Of several scenarios the gravest counts.
+    """
+    from jobharness.cli.ab import Outlets
+    from jobharness.cli.compare import compare_runs
+
+    ended(lambda: compare_runs((before, after), fail or (), reason, Outlets(markdown, json_file), reports), reports)
+
+
+@app.command()
 def scenarios(
     paths: Annotated[
         list[Path] | None, typer.Argument(metavar="[PATH]...", help="Files or folders (default: scenarios).")

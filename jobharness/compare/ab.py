@@ -15,6 +15,7 @@ from jobharness.compare.side import Side
 from jobharness.errors import InvalidRequest, JobharnessError
 from jobharness.metrics.gate import Limit
 from jobharness.metrics.judgement import TOLERANCE, fewest, judge_metrics
+from jobharness.metrics.metric import Metric
 from jobharness.metrics.samples import COUNTS, WATCHED
 from jobharness.report.digest import Digest
 from jobharness.report.trial import Notes, Trial, TrialSide, trial
@@ -23,7 +24,7 @@ from jobharness.runner.progress import Progress
 from jobharness.scenario.load import load_scenario
 from jobharness.scenario.model import Scenario
 
-__all__ = ["AUTO", "Asked", "check_limits", "fewest_for", "run_ab"]
+__all__ = ["AUTO", "Asked", "check_limits", "enough", "fewest_for", "run_ab"]
 
 AUTO = "auto"
 EACH = 4
@@ -122,7 +123,8 @@ def _pairs(
             made.append(_pair(pair, asked, sides, runs, progress))
             if len(made) == asked.runs:
                 return made, ""
-            if asked.runs is None and _enough(made, limits):
+            measured = [[run.measured for run in runs] for runs in zip(*made, strict=True)]
+            if asked.runs is None and enough(measured[0], measured[1], limits):
                 return made, ""
             if now_ns() > limit_ns:
                 return made, f"The budget of {asked.budget_s:.0f} s was spent after {len(made)} pairs."
@@ -145,12 +147,13 @@ def _run(ready: ReadySide, scenario: Path, seed: int, reports: Path, progress: P
         raise
 
 
-def _enough(made: Sequence[tuple[Digest, Digest]], limits: Mapping[str, Limit]) -> bool:
-    """Whether every interval that matters is narrower than its tolerance, or lies beyond it whole."""
+def enough(before: Sequence[Mapping[str, Metric]], after: Sequence[Mapping[str, Metric]], limits: Mapping[str, Limit]) -> bool:
+    """Whether so many pairs are enough: every interval that matters is narrower than its tolerance. It is looked at now and
+    then, and only at the width: to stop when a difference shows would be to wait for chance."""
+    if len(before) < fewest_for(limits, paired=True) or len(before) % EACH:
+        return False
     tolerances = {name: limit.regress for name, limit in limits.items() if limit.regress is not None}
     wanted = tolerances or dict.fromkeys(DECIDING, TOLERANCE)
-    if len(made) < fewest_for(limits, paired=True) or len(made) % EACH:
-        return False
-    before, after = ([side.measured for side in runs] for runs in zip(*made, strict=True))
-    judged = [one for one in judge_metrics(before, after, tolerances, paired=True) if one.name in wanted]
+    left, right = ([{name: run[name] for name in wanted if name in run} for run in runs] for runs in (before, after))
+    judged = judge_metrics(left, right, tolerances, paired=True)
     return all(one.width is not None and one.width <= one.tolerance for one in judged)

@@ -19,7 +19,9 @@ from typing import Any
 import pytest
 
 __all__ = [
+    "COMPARING",
     "RUNS",
+    "digests_of",
     "folders",
     "harness",
     "pytest_addoption",
@@ -32,6 +34,7 @@ __all__ = [
 
 RUNS = pytest.StashKey[list[str]]()
 """The digests of runs that no report carries yet, as JSON."""
+COMPARING = ("--jobharness-save", "--jobharness-compare", "--jobharness-compare-fail", "--jobharness-runs")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -42,6 +45,18 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     group.addoption("--jobharness-seed", type=int, metavar="N", help="instead of each scenario's own seed")
     group.addoption("--jobharness-reports", metavar="DIR", help="where run folders go (default: reports in the root folder)")
+    group.addoption(
+        "--jobharness-runs", type=int, default=1, metavar="N", help="run each scenario N times, with seeds that follow"
+    )
+    group.addoption("--jobharness-save", metavar="NAME", help="keep the runs under a name, to compare later ones with")
+    group.addoption(
+        "--jobharness-compare", nargs="?", const="", metavar="NAME",
+        help="compare the runs with saved ones: a name, a run, a git ref; the newest saved ones if none is named",
+    )  # fmt: skip
+    group.addoption(
+        "--jobharness-compare-fail", action="append", default=[], metavar="METRIC:SHARE",
+        help="fail where a metric is surely worse than that, such as latency.p95:10%%",
+    )  # fmt: skip
     parser.addini("jobharness_scenarios", "folders of scenarios", type="args", default=["scenarios"])
 
 
@@ -49,6 +64,10 @@ def pytest_configure(config: pytest.Config) -> None:
     """Register the marker; with the flag, see to it that the scenarios are collected even where no argument names them."""
     config.addinivalue_line("markers", "jobharness: a scenario of jobharness, or a test that runs one.")
     config.stash[RUNS] = []
+    if any(config.getoption(name) not in (None, [], 1) for name in COMPARING):
+        from jobharness.pytest_plugin.baseline import Baseline
+
+        config.pluginmanager.register(Baseline(config), "jobharness-baseline")
     if config.getoption("--jobharness") and config.args_source is not pytest.Config.ArgsSource.ARGS:
         given = [Path(config.invocation_params.dir, arg) for arg in config.args]
         for folder in folders(config):
@@ -103,11 +122,16 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, Any, Any]:
     return report
 
 
-def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
-    """One table over everything that ran, then before and after where both did."""
-    texts = [
+def digests_of(terminalreporter: Any) -> list[str]:
+    """The digests of all runs of the session, as JSON, whichever process ran them."""
+    return [
         text for reports in terminalreporter.stats.values() for report in reports for text in getattr(report, "jobharness", ())
     ]
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    """One table over everything that ran, then before and after where both did."""
+    texts = digests_of(terminalreporter)
     if texts:
         from jobharness.pytest_plugin.session import summary
 

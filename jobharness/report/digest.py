@@ -6,7 +6,7 @@ A Result holds the whole History and stays in its process; a Digest is JSON and 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,8 @@ from jobharness.report.variables import variables_of
 from jobharness.runner.result import Result, story
 
 __all__ = ["Digest", "digest", "digest_of"]
+NOTES = ("owner", "expected", "rollback")
+"""What a scenario says of the change that it is run for."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,7 @@ class Digest:
     variables: Mapping[str, Any]
     promises: Mapping[str, str]
     finished_at: str
+    notes: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -87,6 +90,7 @@ def digest(result: Result) -> Digest:
         variables=variables_of(result.about),
         promises={finding.contract: str(finding.word) for finding in result.verdict.findings},
         finished_at=result.about.get("finished_at", ""),
+        notes={name: getattr(scenario, name) for name in NOTES},
     )
 
 
@@ -113,6 +117,7 @@ def digest_of(folder: Path) -> Digest:
         variables=variables_of(about),
         promises={finding["contract"]: finding["word"] for finding in findings},
         finished_at=about["finished_at"],
+        notes={name: scenario.get(name, "") for name in NOTES},
     )
 
 

@@ -6,11 +6,13 @@ own report. A line of POOL is one run: its metrics, the promises that broke, and
 """
 
 import json
+import os
 import random
 import sys
 import tempfile
 from pathlib import Path
 
+from jobharness.clock import now_ns, seconds_between
 from jobharness.contracts.contract import Word
 from jobharness.harness import Harness
 from jobharness.metrics.latency import durations_ns
@@ -39,12 +41,15 @@ SCENARIO = {
 def run(kind, seed, reports):
     """One run, as a line of the pool."""
     scenario = scenario_from(SCENARIO, "the study").with_(seed=seed, queue__env={**ENV, **KINDS[kind]})
+    began_ns, load = now_ns(), os.getloadavg()[0]
     result = Harness(ROOT, reports).run(scenario)
     executions, (latency_ns, known) = result.history.executions, durations_ns(result.history, "latency")
     ended = executions.end_kind > 0
     return {
         "kind": kind,
         "round": seed,
+        "took_s": seconds_between(began_ns, now_ns()),
+        "load": load,
         "verdict": str(result.verdict.word),
         "broken": [finding.contract for finding in result.verdict.findings if finding.word is Word.BROKEN],
         "metrics": metrics_json(result),

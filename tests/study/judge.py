@@ -1,0 +1,191 @@
+"""Draws comparisons from recorded runs and writes what the gate, and two simpler rules, said: `python -m tests.study.judge POOL PAGE`.
+
+A comparison begins at a random round and takes the rounds that follow, as `jobharness ab` would have: pairs are added until it would
+stop, or as many as its default budget allows. Which of two runs of one version is called before is decided by a coin, pair by pair.
+"""
+
+import json
+import os
+import random
+import sys
+from collections import Counter
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+from scipy import stats
+
+from jobharness.compare.ab import enough
+from jobharness.metrics.judgement import judge_metrics
+from jobharness.metrics.kept import kept_promises
+from jobharness.metrics.metric import Metric
+
+COMPARISONS = 200
+LOSING_PAIRS = 5
+BUDGET_S = 600
+HEAD = """# Is the gate honest?
+
+A gate that cries wolf is switched off, and one that stays silent is worse. So it was measured, on a machine that other programs kept busy:
+two cores with a load average of {load} while the runs were made. `make gate-study` does it again, and writes this page.
+
+## How
+
+A pool of {runs} real runs of the [study's shop](../tests/study/shop.py) was recorded: a home-grown queue over SQLite, a worker process,
+a producer process, 200 jobs a run, half of each job waiting and half of it computing. In each of {rounds} rounds two runs of the same
+version and one whose tasks take 10% longer were made one right after the other, in a random order; in every fourth round also one that
+loses 1 of its 200 jobs. A run took {run_s:.1f} s.
+
+From the pool {comparisons} comparisons of each kind were drawn. Each begins at a random round and takes the rounds that follow, as
+`jobharness ab --runs auto` would have: it stops when it would have stopped, and at the latest after {most} pairs, which is what the default
+budget of ten minutes allows here. In a comparison of a version with itself, a coin decides for each pair which run is called before. Runs
+are shared between comparisons: {blocks} of them are disjoint. So the percentages say how the rule behaves on these runs, and their
+uncertainty is larger than {comparisons} separate experiments would leave.
+
+## What came of it
+
+"Called" means that at least one of the metrics was called better or worse (for the gate), or that the rule fired.
+
+| rule | same version, called | 10% slower, called worse | mean pairs |
+| --- | ---: | ---: | ---: |
+"""
+
+
+def metrics_of(run):
+    return {name: Metric.of(name, plain) for name, plain in run["metrics"].items()}
+
+
+class Comparison:
+    """Two sides, drawn from consecutive rounds until the rule of `auto` stops."""
+
+    def __init__(self, rounds, start, coin, other, most):
+        self.before, self.after = [], []
+        left, right = [], []
+        for offset in range(most):
+            one = rounds[(start + offset) % len(rounds)]
+            first = one["same"] if coin.random() < 0.5 else one["again"]
+            second = one["slower"] if other == "slower" else one["again"] if first is one["same"] else one["same"]
+            self.before.append(first)
+            self.after.append(second)
+            left.append(metrics_of(first))
+            right.append(metrics_of(second))
+            if enough(left, right, {}):
+                break
+        self.judged = judge_metrics(left, right, {}, paired=True)
+
+    def called(self, *words):
+        return {one.name for one in self.judged if one.word in words}
+
+    def jobs(self, name):
+        return (np.concatenate([run[name] for run in runs]) for runs in (self.before, self.after))
+
+    def mean_rule(self, name, runs=None):
+        """pytest-benchmark's mean:10%, on the jobs of all runs, or of the first few."""
+        before, after = (np.concatenate([run[name] for run in side[:runs]]).mean() for side in (self.before, self.after))
+        return bool(after > 1.10 * before)
+
+    def t_test(self, name):
+        """A two-sample t-test over the pooled jobs, as if they were independent: which way it calls, "" for not at all."""
+        before, after = self.jobs(name)
+        found = stats.ttest_ind(after, before, equal_var=False)
+        return "" if found.pvalue >= 0.05 else "worse" if found.statistic > 0 else "better"
+
+
+def study(rounds, most, coin):
+    """The rows of the table, and how often each metric was called."""
+    drawn = {
+        kind: [Comparison(rounds, coin.randrange(len(rounds)), coin, kind, most) for _ in range(COMPARISONS)]
+        for kind in ("again", "slower")
+    }
+    same, slower = drawn["again"], drawn["slower"]
+    rules = {
+        "jobharness ab, any metric": (
+            [bool(one.called("better", "worse")) for one in same],
+            [bool(one.called("worse")) for one in slower],
+        ),
+        "jobharness ab, `run_time.p50` alone": (
+            ["run_time.p50" in one.called("better", "worse") for one in same],
+            ["run_time.p50" in one.called("worse") for one in slower],
+        ),
+        "mean:10% of the run time, one run a side": (
+            [one.mean_rule("run_time_us", 1) for one in same],
+            [one.mean_rule("run_time_us", 1) for one in slower],
+        ),
+        "mean:10% of the run time, all runs": (
+            [one.mean_rule("run_time_us") for one in same],
+            [one.mean_rule("run_time_us") for one in slower],
+        ),
+        "t-test of pooled run times, p < 0.05": (
+            [bool(one.t_test("run_time_us")) for one in same],
+            [one.t_test("run_time_us") == "worse" for one in slower],
+        ),
+        "t-test of pooled latencies, p < 0.05": (
+            [bool(one.t_test("latency_us")) for one in same],
+            [one.t_test("latency_us") == "worse" for one in slower],
+        ),
+    }
+    pairs = float(np.mean([len(one.before) for one in same + slower]))
+    rows = [
+        f"| {name} | {np.mean(left):.1%} | {np.mean(right):.1%} | {'1' if 'one run' in name else f'{pairs:.0f}'} |"
+        for name, (left, right) in rules.items()
+    ]
+    return rows, {kind: Counter(name for one in found for name in one.called("better", "worse")) for kind, found in drawn.items()}
+
+
+def losses(rounds, coin):
+    """How often a version that loses 1 job in 200 is called: its promise newly broken."""
+    losing = [one for one in rounds if "losing" in one]
+    called = 0
+    for _ in range(COMPARISONS):
+        start = coin.randrange(len(losing))
+        chosen = [losing[(start + offset) % len(losing)] for offset in range(LOSING_PAIRS)]
+        words = [
+            [{name: "broken" if name in one[kind]["broken"] else "holds" for name in PROMISES} for one in chosen]
+            for kind in ("same", "losing")
+        ]
+        called += any(kept.word == "newly broken" for kept in kept_promises(*words))
+    return called
+
+
+PROMISES = ("at_least_once", "no_phantoms")
+
+
+def main(pool, page):
+    """Write the page. A round that is not whole is left out."""
+    lines = [json.loads(line) for line in pool.read_text(encoding="utf-8").splitlines()]
+    by_round = {}
+    for line in lines:
+        by_round.setdefault(line["round"], {})[line["kind"]] = line
+    rounds = [one for _, one in sorted(by_round.items()) if {"same", "again", "slower"} <= one.keys()]
+    run_s = float(np.mean([line.get("took_s") or float(os.environ["STUDY_RUN_S"]) for line in lines]))
+    load = (
+        f"{np.mean([line['load'] for line in lines]):.0f}" if all("load" in line for line in lines) else os.environ["STUDY_LOAD"]
+    )
+    most = min(int(BUDGET_S / (2 * run_s)), len(rounds))
+    coin = random.Random("the study of the gate")
+    rows, called = study(rounds, most, coin)
+    lost = losses(rounds, coin)
+    head = HEAD.format(
+        load=load,
+        runs=len(lines),
+        rounds=len(rounds),
+        run_s=run_s,
+        comparisons=COMPARISONS,
+        most=most,
+        blocks=len(rounds) // most,
+    )
+    named = ", ".join(f"`{name}` {count}" for name, count in called["slower"].most_common()) or "none"
+    wrong = ", ".join(f"`{name}` {count}" for name, count in called["again"].most_common()) or "none"
+    tail = f"""
+A version that loses 1 job in 200 was called (`at_least_once`: newly broken, exit code 1) in {lost} of {COMPARISONS} comparisons of
+{LOSING_PAIRS} pairs. That needs no statistics: one run that lost an acknowledged job proves that this version can lose one.
+
+Metrics called in the {COMPARISONS} comparisons with the slower version: {named}. In the {COMPARISONS} of one version with itself: {wrong}.
+
+Written on {datetime.now(UTC):%Y-%m-%d}.
+"""
+    page.write_text(head + "\n".join(rows) + "\n" + tail, encoding="utf-8")
+    sys.stdout.write("\n".join(rows) + tail)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), Path(sys.argv[2]))
