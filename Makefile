@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 
-.PHONY: demo test check bench contracts-proof sample clean docs maps outcomes setup
+.PHONY: demo test check bench contracts-proof sample clean docs gate-study maps outcomes setup
 
 demo: $(VENV)/.demo
 	$(BIN)/pytest --jobharness scenarios/*.toml
@@ -47,6 +47,13 @@ maps: $(VENV)/.dev
 # A thousand violations planted for each contract, and every contract against its oracle on a thousand histories. Takes half an hour.
 contracts-proof: $(VENV)/.dev
 	PLANTED_DEFECTS=1000 ORACLE_EXAMPLES=1000 $(BIN)/pytest tests/unit/contracts/test_defects.py tests/unit/contracts/test_oracles.py -q
+
+# Is the gate honest? Records runs of one version and of a slower one, and writes what the gate said: docs/gate-study.md. Half an hour or
+# more; what was recorded is kept, and added to.
+ROUNDS ?= 120
+gate-study: $(VENV)/.dev
+	STUDY_FIRST=-15 $(BIN)/python -m tests.study.record build/study/pool.jsonl $(ROUNDS)
+	$(BIN)/python -m tests.study.judge build/study/pool.jsonl docs/gate-study.md
 
 # What the documentation takes from the code.
 docs: $(VENV)/.demo

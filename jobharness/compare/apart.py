@@ -45,7 +45,7 @@ def floor_of(before: Sequence[Digest], after: Sequence[Digest]) -> Floor:
         share, where = SAME_DAY, "one side after the other"
     return Floor(
         share,
-        f"The runs were made {where}, not in turns: the noise floor is wider, so every interval is {share:.0%} wider at both ends. "
+        f"The runs were made {where}, not in turns: the noise floor is wider, so each interval is {share:.0%} wider at its ends. "
         "`jobharness ab` runs both sides in turns and needs no such floor.",
     )
 

@@ -24,6 +24,7 @@ __all__ = ["ALPHA", "TOLERANCE", "JudgedWord", "Judgement", "fewest", "judge_met
 
 ALPHA = 0.01
 """How many comparisons of one version with itself may call any metric at all; at most."""
+MANY_TIMES = 9
 TOLERANCE = 0.05
 """A difference that matters, as a share of before, where no gate says otherwise."""
 
@@ -73,7 +74,7 @@ class Judgement:
 
     def _told(self, value: float) -> str:
         if self.relative:
-            return f"{value:+.1%}"
+            return f"{value:+.1%}" if value < MANY_TIMES else f"more than +{MANY_TIMES:.0%}"
         shown = f"{abs(value):.2g}" if self.unit == "jobs" else str(Metric(self.name, abs(value), self.unit, 0))
         return f"{'-' if value < 0 else '+'}{shown}"
 

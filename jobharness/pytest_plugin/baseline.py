@@ -54,8 +54,9 @@ class Baseline:
         fewest = min(runs, *(len(found.of(source)) for source in found.sources))
         if self._limits and fewest < needed:
             raise InvalidRequest(
-                f"--jobharness-compare-fail takes {needed} runs of each scenario on either side; {found.name} and --jobharness-runs {runs} "
-                f"come to {fewest}: chance could always be the reason. Save and compare with --jobharness-runs {needed}"
+                f"--jobharness-compare-fail takes {needed} runs of each scenario on either side, and here are {fewest} "
+                f"({found.name}, and --jobharness-runs {runs}): chance could always be the reason. Save and compare with "
+                f"--jobharness-runs {needed}"
             )
         return found
 
@@ -84,9 +85,8 @@ class Baseline:
         command = " ".join(["pytest", *self._config.invocation_params.args])
         shared = [source for source in dict.fromkeys(run.source for run in runs) if self._before.of(source)]
         if not shared:
-            raise InvalidRequest(
-                f"nothing that was run is in {self._before.name}, so nothing was compared; it has: {', '.join(self._before.sources)}"
-            )
+            known = ", ".join(self._before.sources)
+            raise InvalidRequest(f"nothing that was run is in {self._before.name}, so nothing was compared. It has: {known}")
         for source in shared:
             now = [run for run in runs if run.source == source]
             names = (self._before.name, "this session")

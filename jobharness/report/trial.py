@@ -16,6 +16,7 @@ from jobharness.metrics.differences import Difference, differences
 from jobharness.metrics.gate import Crossing, Limit, judge_gate_of_runs
 from jobharness.metrics.judgement import Judgement, judge_metrics
 from jobharness.metrics.kept import Kept, kept_promises
+from jobharness.metrics.schedule import off_schedule
 from jobharness.report.digest import Digest
 
 __all__ = ["TRIAL_SCHEMA", "Notes", "Trial", "TrialSide", "causes", "plain", "trial"]
@@ -41,6 +42,15 @@ class TrialSide:
     def unusable(self) -> list[Digest]:
         """The runs without a verdict."""
         return [run for run in self.runs if run.verdict in ("unknown", "vacuous")]
+
+    @property
+    def off_schedule(self) -> list[Digest]:
+        """The runs whose producer did not keep its schedule: what they measured is not the workload."""
+        return [run for run in self.runs if off_schedule(run.measured)]
+
+    def measurable(self, run: Digest) -> bool:
+        """Whether the run's figures count."""
+        return run not in self.unusable and run not in self.off_schedule
 
 
 @dataclass(frozen=True)
@@ -171,12 +181,12 @@ def trial(
 
 def _usable(before: TrialSide, after: TrialSide, paired: bool) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     if not paired:
-        left, right = ([run.measured for run in side.runs if run not in side.unusable] for side in (before, after))
+        left, right = ([run.measured for run in side.runs if side.measurable(run)] for side in (before, after))
         return left, right
     whole = [
         (one.measured, other.measured)
         for one, other in zip(before.runs, after.runs, strict=True)
-        if one not in before.unusable and other not in after.unusable
+        if before.measurable(one) and after.measurable(other)
     ]
     return [one for one, _ in whole], [other for _, other in whole]
 
@@ -200,6 +210,9 @@ def _warnings(found: Sequence[Difference], before: TrialSide, after: TrialSide, 
                 f"{len(side.unusable)} of {len(side.runs)} runs {word} have no verdict and are not measured by ({first.verdict}: "
                 f"{first.sentence.splitlines()[0]})."
             )
+        if side.off_schedule:
+            why = off_schedule(side.off_schedule[0].measured)
+            warnings.append(f"{len(side.off_schedule)} of {len(side.runs)} runs {word} are not measured by: {why}.")
     if floor_reason:
         warnings.append(floor_reason)
     return warnings

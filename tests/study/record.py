@@ -1,8 +1,9 @@
 """Records the runs that the study of the gate draws its comparisons from: `python -m tests.study.record POOL ROUNDS`.
 
-A round is four runs in a random order, close together in time: two of the same version, one of a version whose tasks take 10% longer,
-and, in every fourth round, one that loses 1 of its 200 jobs. Each is a whole run of the harness: real processes, a real queue, its
-own report. A line of POOL is one run: its metrics, the promises that broke, and each job's run time and latency.
+A round is four runs in a random order, close together in time: two of the same version, one of a version whose tasks take 10%
+longer, and, in every fourth round, one that loses 1 of its 200 jobs. Each is a whole run of the harness: real processes, a
+real queue, its own report. With STUDY_FIRST (a niceness, such as -15) its processes go before others of the machine. A line
+of POOL is one run: its metrics, the promises that broke, and each job's run time and latency.
 """
 
 import json
@@ -40,7 +41,8 @@ SCENARIO = {
 
 def run(kind, seed, reports):
     """One run, as a line of the pool."""
-    scenario = scenario_from(SCENARIO, "the study").with_(seed=seed, queue__env={**ENV, **KINDS[kind]})
+    first = {"STUDY_FIRST": os.environ["STUDY_FIRST"]} if "STUDY_FIRST" in os.environ else {}
+    scenario = scenario_from(SCENARIO, "the study").with_(seed=seed, queue__env={**ENV, **first, **KINDS[kind]})
     began_ns, load = now_ns(), os.getloadavg()[0]
     result = Harness(ROOT, reports).run(scenario)
     executions, (latency_ns, known) = result.history.executions, durations_ns(result.history, "latency")
@@ -50,6 +52,7 @@ def run(kind, seed, reports):
         "round": seed,
         "took_s": seconds_between(began_ns, now_ns()),
         "load": load,
+        "first": bool(first),
         "verdict": str(result.verdict.word),
         "broken": [finding.contract for finding in result.verdict.findings if finding.word is Word.BROKEN],
         "metrics": metrics_json(result),
