@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -41,4 +42,8 @@ def _without_name(value: Any, name: str) -> Any:
         return {key: _without_name(inner, name) for key, inner in value.items()}
     if isinstance(value, list | tuple):
         return [_without_name(inner, name) for inner in value]
-    return value.replace(f"/{name}/", "/*/") if isinstance(value, str) and name else value
+    return (
+        re.sub(rf"[^\s('\"=:]*{re.escape(name)}/", "*/", value)
+        if isinstance(value, str) and f"{name}/" in value and name
+        else value
+    )
