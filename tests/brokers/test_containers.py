@@ -1,6 +1,7 @@
 """The container provider against a real Docker engine of the test's own: own socket, own data, an image made here.
 
-It needs root and `dockerd`, and no network: the image is made of this machine's redis-server and the libraries that it is linked to.
+It needs root and `dockerd`, and no network: the images are made of this machine's redis-server and nats-server, and the libraries
+that they are linked to. RabbitMQ and PostgreSQL are more than one binary: what their containers are started with is in test_plans.
 The engine takes a while and changes the machine's network rules, so outside CI these tests are asked for with
 JOBHARNESS_CONTAINERS=1.
 """
@@ -22,7 +23,12 @@ from tests.support.require import missing
 
 pytestmark = pytest.mark.real
 
-IMAGE = "jobharness-test-redis:local"
+IMAGE = "jobharness-test-{}:local"
+# The program of an image; as the official images do, that of NATS is given its options alone.
+SERVERS = {
+    "redis": ("redis-server", ("EXPOSE 6379",)),
+    "nats": ("nats-server", ("EXPOSE 4222", 'ENTRYPOINT ["nats-server"]')),
+}
 ENGINE_WITHIN_S = 60
 
 
@@ -33,7 +39,7 @@ def engine(tmp_path_factory):
         pytest.skip("a Docker engine is started in CI only; ask for it with JOBHARNESS_CONTAINERS=1")
     if os.geteuid() != 0:
         missing("a Docker engine of one's own needs root")
-    for program in ("dockerd", "docker", "redis-server"):
+    for program in ("dockerd", "docker", "redis-server", "nats-server"):
         if shutil.which(program) is None:
             missing(f"{program} is not installed")
     # Short: the path of a socket has at most 107 characters.
@@ -58,18 +64,23 @@ def engine(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def image(engine, tmp_path_factory):
-    """An image of this machine's redis-server and what it is linked to; nothing is pulled."""
-    server = Path(shutil.which("redis-server")).resolve()
-    linked = subprocess.run(["ldd", server], capture_output=True, text=True, check=True).stdout
-    archive = tmp_path_factory.mktemp("image") / "redis.tar"
+def images(engine, tmp_path_factory):
+    """By kind of broker, an image of this machine's server and what it is linked to; nothing is pulled."""
+    return {kind: _import(engine, kind, tmp_path_factory.mktemp("image") / "server.tar") for kind in SERVERS}
+
+
+def _import(engine, kind, archive):
+    program, changes = SERVERS[kind]
+    server = Path(shutil.which(program)).resolve()
+    linked = subprocess.run(["ldd", server], capture_output=True, text=True, check=False).stdout  # It fails for a static binary.
     with tarfile.open(archive, "w") as tar:
-        tar.add(server, "usr/bin/redis-server")
+        tar.add(server, f"usr/bin/{program}")
         for path in re.findall(r"(/\S+)", linked):
             tar.add(Path(path).resolve(), path)
-    done = _docker(engine, "import", "-c", "EXPOSE 6379", "-c", "ENV PATH=/usr/bin", str(archive), IMAGE)
+    words = [word for change in (*changes, "ENV PATH=/usr/bin") for word in ("-c", change)]
+    done = _docker(engine, "import", *words, str(archive), IMAGE.format(kind))
     assert done.returncode == 0, done.stderr
-    return IMAGE
+    return IMAGE.format(kind)
 
 
 def _docker(address, *words):
@@ -87,17 +98,37 @@ def docker(engine, monkeypatch):
 
 
 @pytest.fixture
-def broker(make_broker, docker, image):
-    return make_broker("redis", provider="container", image=image)
+def image(images):
+    return images["redis"]
+
+
+@pytest.fixture(params=SERVERS)
+def broker(request, make_broker, docker, images):
+    return make_broker(request.param, provider="container", image=images[request.param])
+
+
+def _keep(broker):
+    """Put something into it that a restart on the same data must keep."""
+    with closing(broker.client()) as client:
+        if broker.kind == "redis":
+            client.set("kept", "yes")
+        else:
+            client.ask(lambda jetstream: jetstream.add_stream(name="kept", subjects=["kept"]))
+
+
+def _kept(broker):
+    with closing(broker.client()) as client:
+        if broker.kind == "redis":
+            return client.get("kept") == b"yes"
+        return client.ask(lambda jetstream: jetstream.stream_info("kept")).config.subjects == ["kept"]
 
 
 def test_container_lives_dies_and_comes_back(broker, site, docker):
     broker.start(site)
-    assert broker.provider == f"redis {broker.version} (container {IMAGE})"
+    assert broker.provider == f"{broker.kind} {broker.version} (container {IMAGE.format(broker.kind)})"
     assert "127.0.0.1:" in docker("ps", "--format", "{{.Ports}}")
     assert "0.0.0.0" not in docker("ps", "--format", "{{.Ports}}")
-    with closing(broker.client()) as client:
-        client.set("kept", "yes")
+    _keep(broker)
     url = broker.url
     broker.kill()
     assert not broker.is_ready()
@@ -108,8 +139,7 @@ def test_container_lives_dies_and_comes_back(broker, site, docker):
     assert not broker.is_ready()
     broker.resume()
     broker.resume()
-    with closing(broker.client()) as client:
-        assert client.get("kept") == b"yes"
+    assert _kept(broker)
     broker.stop()
     broker.stop()
     assert docker("ps", "--all", "--quiet") == ""
@@ -137,3 +167,19 @@ def test_container_that_ends_at_its_start_shows_its_last_lines(make_broker, dock
         broker.start(site)
     assert "no-such-option" in caught.value.log_tail
     assert docker("ps", "--all", "--quiet") == ""
+
+
+@pytest.mark.parametrize(("kind", "image", "port"), [("rabbitmq", "rabbitmq:3", 5672), ("postgres", "postgres:16", 5432)])
+def test_plans(kind, image, port, make_broker):
+    """The official images ask for these: PostgreSQL refuses to start without a password or this word, RabbitMQ's has no management."""
+    broker = make_broker(kind, provider="container")
+    plan = broker._container()
+    assert (broker.offer.image, plan.port) == (image, port)
+    if kind == "postgres":
+        assert plan.env == {"POSTGRES_HOST_AUTH_METHOD": "trust"}
+        assert "postgres@127.0.0.1" in broker.url
+    else:
+        assert plan.command[-1] == (
+            "rabbitmq-plugins enable --offline rabbitmq_management && exec docker-entrypoint.sh rabbitmq-server"
+        )
+        assert list(plan.more_ports) == [15672]
