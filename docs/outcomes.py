@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from jobharness.conformance import Subject
+from jobharness.conformance import Job, Subject
 from jobharness.contracts.contract import Word
 from jobharness.errors import JobharnessError
 from jobharness.harness import Harness
@@ -49,9 +49,8 @@ class Row:
         return f"| {self.queue} | {self.broker} | {self.outcome} |"
 
 
-def scenario_of(subject: Subject) -> Scenario:
-    """Jobs that run for a second until the library's own time limit ends them, and three kills in the middle of one."""
-    job = subject.jobs["time_out"]
+def scenario_of(subject: Subject, job: Job) -> Scenario:
+    """Jobs that run for a second, by themselves or until the library's time limit, and three kills in the middle of one."""
     return Scenario.model_validate(
         {
             "title": f"outcome of {subject.name}",
@@ -69,10 +68,10 @@ def scenario_of(subject: Subject) -> Scenario:
     )
 
 
-def row_of(subject: Subject, reports: Path) -> Row:
+def row_of(subject: Subject, job: Job, reports: Path) -> Row:
     """Run it. A pair that cannot be run here says why."""
     try:
-        result = Harness(ROOT, reports).run(scenario_of(subject))
+        result = Harness(ROOT, reports).run(scenario_of(subject, job))
     except JobharnessError as error:
         adapter, broker = subject.queue["adapter"], subject.broker["kind"]
         reason = str(error).splitlines()[0].replace(f"{ROOT}", ".")
@@ -98,10 +97,10 @@ def _outcome(result: Result) -> str:
 
 
 def cases(wanted: list[str]) -> Iterator[Case]:
-    """The subjects of the conformance kit that have a job long enough to be killed in."""
-    for name, case in NEWEST.items():
-        if "time_out" in case.subject.jobs and (not wanted or name in wanted):
-            yield case
+    """The subjects of the conformance kit, or those that are named. Raises: SystemExit for a name that there is not."""
+    if strange := [name for name in wanted if name not in NEWEST]:
+        raise SystemExit(f"there is no pair {', '.join(map(repr, strange))}; there are: {', '.join(NEWEST)}")
+    yield from (case for name, case in NEWEST.items() if not wanted or name in wanted)
 
 
 def main(wanted: list[str]) -> None:
@@ -109,7 +108,7 @@ def main(wanted: list[str]) -> None:
     with tempfile.TemporaryDirectory() as reports:
         for case in cases(wanted):
             subject = case.subject_there()
-            row = row_of(subject, Path(reports))
+            row = row_of(subject, case.linger, Path(reports))
             sys.stdout.write(f"{row}\n")
             sys.stdout.flush()
             # Read again: other pairs may be run at the same time.

@@ -25,6 +25,7 @@ __all__ = [
     "JobNeverSettled",
     "JobharnessBug",
     "JobharnessError",
+    "LibraryMissing",
     "PortTaken",
     "ProcessFailed",
     "ReportsNotWritable",
@@ -104,6 +105,14 @@ class ExtraMissing(InvalidRequest):
             f"{needed_for} needs the package {package!r}, which is not installed. "
             f"Install it with: pip install 'jobharness[{extra}]'"
         )
+
+
+class LibraryMissing(InvalidRequest):
+    """The app's environment lacks the queue library. Attributes: `library`, `python` (the interpreter of that environment)."""
+
+    def __init__(self, library: str, python: str, command: str) -> None:
+        self.library, self.python = library, python
+        super().__init__(f"the environment of {python}, in which the app runs, has no {library}. Install it with: {command}")
 
 
 class AppFailed(InvalidRequest):

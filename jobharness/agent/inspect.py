@@ -1,7 +1,7 @@
 """Asks the live app what it is: `python -m jobharness_agent.inspect APP ANSWER` writes JSON to the file ANSWER.
 
-`{"ok": true, "version", "settings", "tasks", "missing", "home", "packages"}`, or `{"ok": false, "traceback"}` with the app's own
-traceback, once. `home` is the file of the app's module; `packages` are the installed ones with their versions.
+`{"ok": true, "version", "settings", "tasks", "missing", "home", "packages"}`, or `{"ok": false, "traceback", "packages"}` with
+the app's own traceback, once. `home` is the file of the app's module; `packages` are the installed ones with their versions.
 """
 
 import json
@@ -19,9 +19,9 @@ def main(app, answer_path):
     try:
         answer = dict(library.inspect(app), ok=True)
         answer["home"] = _home(app)
-        answer["packages"] = {one.metadata["Name"]: one.version for one in distributions()}
     except BaseException as error:
         answer = {"ok": False, "traceback": _own_traceback(error)}
+    answer["packages"] = {one.metadata["Name"]: one.version for one in distributions()}
     answer["python"] = "%d.%d.%d" % sys.version_info[:3]
     with open(answer_path, "w", encoding="utf-8") as out:
         json.dump(answer, out, default=str)

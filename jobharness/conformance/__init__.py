@@ -24,16 +24,19 @@ What the author writes is a small app on the library, with one task per outcome.
 
 - `succeed`    returns at once;
 - `fail`       raises ValueError; it is never retried;
-- `retry`      raises ValueError at its first attempt and returns at its second, which the library starts after at most 2 s
-               (ATTEMPTS_FOLDER in the environment is a folder for counting attempts, where the library does not tell them);
+- `retry`      raises ValueError at its first attempt and returns at its second, which the library starts after at most 2 s, or
+               the subject's `retries_within_s` (ATTEMPTS_FOLDER in the environment is a folder for counting attempts, where the
+               library does not tell them);
 - `give_up`    raises ValueError at every attempt, and is retried once;
 - `time_out`   runs for 30 s in short sleeps, with a time limit of the library's of 1 s; it is never retried;
 - `delayed`    returns at once, and is sent with `options` that make the library run it 1 s later.
 
 An outcome that the library cannot have is named in `Subject.missing` with the reason, and its events are left out of the
-adapter's `reports`; what only some versions cannot report is said by the agent's `inspect`, in its answer's `missing`. So it is
-declared and not guessed, and the kit checks the declaration. `Subject.missing` may also name "standing": jobs sent while no
-worker runs do not wait, but are dropped.
+adapter's `reports`; what only some versions cannot have or report is said by the agent's `inspect`, in its answer's `missing`
+(by outcome, or by event). So it is declared and not guessed, and the kit checks the declaration: each event of a job's life is
+either among the adapter's `reports` or said to be missing. `Subject.missing` may also name
+"standing": jobs sent while no worker runs do not wait, but are dropped; and `inspect` may name "stop": workers of this version
+need not end on SIGTERM.
 
 The apps of the libraries that come with jobharness are in `scenarios/apps/conformance/`, one file a library, and their subjects
 in `tests/conformance/subjects/`, where `celery.py` is the model.

@@ -32,6 +32,12 @@ CLOCK_SLACK_NS = 20_000_000  # Two clocks meet in a delay: the library's wall cl
 RARE = frozenset((Kind.JOB_REJECTED, Kind.ENQUEUE_PRIORITY, Kind.SCHEDULE_TICK, Kind.JOB_BURIED, Kind.JOB_LEASE_EXTENDED))
 """Kinds that a sound adapter may declare and the kit never provokes."""
 
+OF_A_LIFE = (
+    Kind.JOB_RECEIVED, Kind.JOB_RUNNING, Kind.JOB_FINISHED, Kind.JOB_FAILED, Kind.JOB_RETRIED, Kind.JOB_DEAD, Kind.JOB_REJECTED,
+    Kind.JOB_TIMED_OUT,
+)  # fmt: skip
+"""Kinds that an adapter reports, or says why it cannot."""
+
 UNJUDGED = HARNESS_KINDS | RARE - {Kind.JOB_REJECTED}
 
 
@@ -186,8 +192,10 @@ def never_ready_early(evidence: Evidence) -> list[str]:
 
 
 def stop_leaves_nothing(evidence: Evidence) -> list[str]:
-    """A SIGTERM ends every worker in time, and all that it started."""
-    complaints = [f"{name} did not stop after SIGTERM and had to be killed" for name in evidence.killed]
+    """A SIGTERM ends every worker in time, and all that it started; a library that is declared not to, leaves nothing after a
+    SIGKILL."""
+    killed = () if "stop" in evidence.app.missing else evidence.killed
+    complaints = [f"{name} did not stop after SIGTERM and had to be killed" for name in killed]
     return complaints + [f"still ran after the workers had stopped: {command}" for command in evidence.leftovers]
 
 
@@ -199,13 +207,19 @@ def declaration_is_true(evidence: Evidence) -> list[str]:
     optional = RARE | HARNESS_KINDS | {kind for expected in EXPECTED.values() for kind in expected} - provoked
     complaints = [f"{kind.name_} is declared, and never came" for kind in sorted(reports - seen - optional)]
     complaints += [f"{kind.name_} came, and is not declared" for kind in sorted(seen - reports - HARNESS_KINDS)]
+    said = {NEEDED[outcome] for outcome in subject.missing if outcome in NEEDED}
+    complaints += [
+        f"{kind.name_} is neither declared nor said to be missing"
+        for kind in OF_A_LIFE
+        if kind not in reports | said and kind.name_ not in evidence.app.missing
+    ]
     for outcome in OUTCOMES:
         if outcome not in subject.jobs and outcome not in subject.missing:
             complaints.append(f"there is no job of {outcome!r}, and no reason in `missing`")
         if outcome in subject.jobs and outcome in subject.missing:
             complaints.append(f"{outcome!r} is called missing ({subject.missing[outcome]}), and there is a job of it")
     for outcome, kind in NEEDED.items():
-        if outcome in subject.missing and kind in reports:
+        if outcome in subject.missing and kind in reports and outcome not in evidence.app.missing:
             complaints.append(f"{outcome!r} is called missing, and {kind.name_} is declared all the same")
     return complaints
 

@@ -34,7 +34,7 @@ __all__ = ["observe"]
 
 PRODUCER_WITHIN_S = 60.0
 DONE_WITHIN_S = 60.0
-SILENCE_S = 10.0
+SILENCE_S = 8.0  # Beside the time that a retry may take.
 STOP_GRACE_S = 20.0
 STANDING = 12
 EACH = 4
@@ -145,7 +145,7 @@ class _Stage:
 
         def over() -> bool:
             # An adapter that does not tell an end would keep us here: where nothing is heard any more, nothing more will come.
-            silent = seconds_between(max(began_ns, self._heard_ns), now_ns()) > SILENCE_S
+            silent = seconds_between(max(began_ns, self._heard_ns), now_ns()) > SILENCE_S + self._subject.retries_within_s
             return len(self._ended) >= total or silent
 
         self._until(over, DONE_WITHIN_S)
@@ -178,12 +178,12 @@ class _Stage:
     def note(self, when: str) -> None:
         """Ask the adapter what the broker holds, at a moment at which the truth is known.
 
-        An end is recorded before the broker is told of it, so the counts get a moment to settle.
+        An end is recorded before the broker is told of it, so the counts get a moment to settle, and more while they move.
         """
         queue, broker = self._parts.queue, self._parts.broker
         stand = not self._ended
         waiting, delayed = (self._sent.get("succeed", 0), self._sent.get("delayed", 0)) if stand else (0, 0)
-        wait_for(lambda: queue.counts(broker, self._app).unsettled in (None, waiting + delayed), SETTLES_WITHIN_S)
+        self._settle(waiting + delayed)
         self._snapshots.append(
             Snapshot(
                 when,
@@ -195,6 +195,18 @@ class _Stage:
                 dead=sum(self._sent.get(outcome, 0) for outcome in ("fail", "give_up", "time_out")),
             )
         )
+
+    def _settle(self, real: int) -> None:
+        counted, moved_ns = None, now_ns()
+
+        def settled() -> bool:
+            nonlocal counted, moved_ns
+            before, counted = counted, self._parts.queue.counts(self._parts.broker, self._app).unsettled
+            if counted != before:
+                moved_ns = now_ns()
+            return counted in (None, real) or seconds_between(moved_ns, now_ns()) > SETTLES_WITHIN_S
+
+        wait_for(settled, DONE_WITHIN_S)
 
     def close(self) -> None:
         """Stop the workers as a deploy does, and look for what is left of them."""

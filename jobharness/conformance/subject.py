@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from jobharness.history.event import Kind
@@ -43,7 +43,7 @@ class Subject:
     """An adapter on a broker.
 
     `queue` and `broker`: the tables of a scenario; `jobs`: by outcome, see `jobharness.conformance`; `missing`: outcomes (or
-    "standing") that there are not -> the reason.
+    "standing") that there are not -> the reason; `retries_within_s`: how soon the library starts a retry at the latest.
     """
 
     name: str
@@ -51,6 +51,7 @@ class Subject:
     broker: Mapping[str, Any]
     jobs: Mapping[str, Job]
     missing: Mapping[str, str] = field(default_factory=dict)
+    retries_within_s: float = 2.0
 
     def scenario(self) -> Scenario:
         """A scenario of these parts; its workload names every task, so that their existence is checked.
@@ -76,11 +77,12 @@ class Subject:
         return next((outcome for outcome, job in self.jobs.items() if job.task == task), None)
 
     def less(self, missing: Mapping[str, str]) -> Subject:
-        """The same subject without the outcomes that need an event which the live app's version cannot report."""
-        gone = {outcome: missing[kind.name_] for outcome, kind in NEEDED.items() if kind.name_ in missing}
+        """The same subject without the outcomes that the live app's version cannot have, or not report for lack of an event."""
+        gone = {outcome: missing[outcome] for outcome in OUTCOMES if outcome in missing}
+        gone |= {outcome: missing[kind.name_] for outcome, kind in NEEDED.items() if kind.name_ in missing}
         jobs = {outcome: job for outcome, job in self.jobs.items() if outcome not in gone}
-        return Subject(self.name, self.queue, self.broker, jobs, {**gone, **self.missing})
+        return replace(self, jobs=jobs, missing={**gone, **self.missing})
 
     def with_queue(self, **changes: Any) -> Subject:
         """The same subject with other entries in its queue table, such as another `python`."""
-        return Subject(self.name, {**self.queue, **changes}, self.broker, self.jobs, self.missing)
+        return replace(self, queue={**self.queue, **changes})

@@ -55,8 +55,9 @@ LEAST_REPORTS = frozenset(
 class App:
     """What the live app says of itself: library version, settings that matter, tasks by name with their own settings.
 
-    `missing`: what this version of the library cannot report though others can, such as {"job.retried": why}. `home`: the
-    file that it was imported from. `packages`: what is installed beside it, with versions.
+    `missing`: what this version of the library cannot report though others can, such as {"job.retried": why}; or cannot do:
+    {"stop": why} of one whose workers need not end on SIGTERM. `home`: the file that it was imported from. `packages`: what is
+    installed beside it, with versions.
     """
 
     version: str

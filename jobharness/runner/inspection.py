@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from jobharness.errors import AppFailed, InvalidRequest, UnknownName
+from jobharness.errors import AppFailed, InvalidRequest, LibraryMissing, UnknownName
 from jobharness.processes.process import Process
 from jobharness.queues.queue import App
 from jobharness.runner.folder import RunFolder
@@ -21,8 +21,8 @@ TIMEOUT_S = 60.0
 def inspect_app(parts: Parts, surroundings: Surroundings, folder: RunFolder, mark: str) -> App:
     """Import the app in its own environment and check what the scenario says of it.
 
-    Raises: AppFailed when it cannot be imported (with its own traceback), UnknownName for a task that it does not have,
-    InvalidRequest for a setting that did not take.
+    Raises: LibraryMissing, AppFailed when it cannot be imported for another reason (with its own traceback), UnknownName for a
+    task that it does not have, InvalidRequest for a setting that did not take.
     """
     queue = parts.scenario.queue
     answer_path = folder.data / "app.json"
@@ -36,6 +36,8 @@ def inspect_app(parts: Parts, surroundings: Surroundings, folder: RunFolder, mar
         raise AppFailed(queue.app, "could not be imported: its process ended without an answer", process.log_tail())
     answer = json.loads(answer_path.read_text(encoding="utf-8"))
     if not answer["ok"]:
+        if "\nModuleNotFoundError: " in "\n" + answer["traceback"] and _lacks_library(parts, answer["packages"]):
+            raise _library_missing(parts, surroundings)
         raise AppFailed(queue.app, f"could not be imported from {surroundings.cwd}:", answer["traceback"])
     told = {name: answer[name] for name in ("missing", "home", "packages") if answer.get(name)}
     app = App(answer["version"], answer["python"], answer["settings"], answer["tasks"], **told)
@@ -44,6 +46,19 @@ def inspect_app(parts: Parts, surroundings: Surroundings, folder: RunFolder, mar
     for shape in {job.shape for job in parts.scenario.workload.job} & app.missing.keys():
         raise InvalidRequest(f"workload.job: this app cannot send a {shape}: {app.missing[shape]}")
     return app
+
+
+def _lacks_library(parts: Parts, packages: dict[str, str]) -> bool:
+    installed = {name.lower().replace("_", "-") for name in packages}
+    return not getattr(parts.queue, "own_code", False) and parts.queue.library.lower() not in installed
+
+
+def _library_missing(parts: Parts, surroundings: Surroundings) -> LibraryMissing:
+    """Into the harness's own environment with the extra; into another the library alone, since nothing else is needed there."""
+    library, python = parts.queue.library, surroundings.python
+    if parts.scenario.queue.python is None:
+        return LibraryMissing(library, str(python), f"pip install 'jobharness[{parts.scenario.queue.adapter}]'")
+    return LibraryMissing(library, str(python), f"{python} -m pip install {library}")
 
 
 def _check_tasks(parts: Parts, app: App) -> None:

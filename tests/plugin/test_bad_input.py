@@ -1,6 +1,7 @@
 """What a person sees when they get something wrong: the same words from `jobharness run` and from `pytest --jobharness`, never our traceback."""
 
 import socket
+import venv
 
 import pytest
 
@@ -22,9 +23,14 @@ UNREADABLE = {
 # What reading alone cannot tell: the command line says it before the first run, pytest when the item runs.
 UNUSABLE = {
     "unknown_queue": (SCENARIO.replace('"celery"', '"celary"'), "there is no queue adapter called 'celary'. Did you mean 'celery'?"),
+    "no_such_pair": (SCENARIO.replace('kind = "redis"', 'kind = "postgres"'), "broker.kind: celery does not run on 'postgres' here; it runs on: redis, rabbitmq, sqlite"),
     "unknown_fault": (SCENARIO + KILL.replace('"kill"', '"kil"'), "there is no kind of fault called 'kil'. Did you mean 'kill'?"),
     "unknown_metric": (SCENARIO + '[gate]\n"latency.p96" = { max = "1s" }', "there is no such metric; did you mean 'latency.p99'?"),
 }  # fmt: skip
+
+# The app is never reached, since its environment lacks the library: the harness's own, or one that the scenario names.
+NO_LIBRARY = SCENARIO.replace('"celery"', '"django-q2"').replace('pool = "solo"\n', "").replace("arguments", "# arguments")
+NO_LIBRARY = NO_LIBRARY.replace('kind = "redis"', 'kind = "sqlite"')
 
 # What only the app, the machine or the queue can tell.
 APP_FAILS = "def helper():\n    return {}['nope']\n\n\nhelper()\n"
@@ -34,6 +40,11 @@ FAILING = {
     "app_raises": (
         SCENARIO.replace('"tiny:app"', '"app_that_fails:app"'),
         ['app_that_fails.py", line 5, in <module>', "return {}['nope']", "KeyError: 'nope'"],
+    ),
+    "no_library": (NO_LIBRARY, ["has no django-q2. Install it with: pip install 'jobharness[django-q2]'"]),
+    "no_library_there": (
+        SCENARIO.replace("[queue]", '[queue]\npython = "bare"'),
+        ["bare/bin/python, in which the app runs, has no celery. Install it with: ", "bare/bin/python -m pip install celery"],
     ),
     "unknown_task": (SCENARIO.replace("tiny.quick", "tiny.quik"), ["'tiny.quik'. Did you mean 'tiny.quick'?"]),
     "worker_exits": (
@@ -95,6 +106,7 @@ def failing(tmp_path_factory):
 
     project = Project(tmp_path_factory.mktemp("failing"))
     project.write("app_that_fails.py", APP_FAILS)
+    venv.create(project.folder / "bare", with_pip=False)
     write_all(project, FAILING)
     return project.jobharness("run", "scenarios"), project.pytest("--jobharness", "-rN"), project
 

@@ -1,7 +1,8 @@
 """The subjects of the conformance kit that come with jobharness, each in its newest and its oldest environment.
 
 A module of `tests/conformance/subjects` has `SUBJECTS`, and may have `OLDEST` and `NEWEST`: `(python, requirements)` of an
-environment of its own, or such a pair by kind of broker. Where it names no newest one, that is the harness's own.
+environment of its own, or such a pair by kind of broker. Where it names no newest one, that is the harness's own. `LINGER` is a job
+that runs for a second, where the library has no time limit that could end a longer one.
 """
 
 import importlib
@@ -9,7 +10,7 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from jobharness.conformance import Subject
+from jobharness.conformance import Job, Subject
 from tests.support.environments import environment, wanted
 
 __all__ = ["NEWEST", "OLDEST", "Case"]
@@ -19,10 +20,11 @@ FOLDER = Path(__file__).parents[1] / "conformance" / "subjects"
 
 @dataclass(frozen=True)
 class Case:
-    """A subject, and the environment that it is to run in (None: the harness's own)."""
+    """A subject, the environment that it is to run in (None: the harness's own), and a job that takes it about a second."""
 
     subject: Subject
     wanted: tuple[str, tuple[str, ...]] | None
+    linger: Job
 
     def subject_there(self) -> Subject:
         """The subject in its environment, which is built when there is none yet.
@@ -44,7 +46,8 @@ MODULES = [importlib.import_module(f"tests.conformance.subjects.{path.stem}") fo
 def _cases(age):
     for module in MODULES:
         for subject in module.SUBJECTS:
-            yield Case(subject, wanted(module, age, subject.broker["kind"]) if hasattr(module, age) else None)
+            environment_of_it = wanted(module, age, subject.broker["kind"])
+            yield Case(subject, environment_of_it, getattr(module, "LINGER", None) or subject.jobs["time_out"])
 
 
 NEWEST = {case.subject.name: case for case in _cases("NEWEST")}

@@ -162,6 +162,7 @@ def inspect(app):
     missing = {
         "job.timed_out": "APScheduler 3 has no time limit for a job",
         "job.retried": "APScheduler 3 does not retry a job",
+        "job.rejected": "APScheduler 3 never hands a job back",
     }
     tasks = {name: {} for name in wanted if callable(pydoc.locate(name.replace(":", ".")))}
     return {"version": version("apscheduler"), "settings": settings, "tasks": tasks, "missing": missing}

@@ -8,6 +8,7 @@ two share, and `Sentinel.reincarnate` says it. Attempts are counted in the datab
 """
 
 import functools
+import importlib.util
 import json
 import multiprocessing
 import os
@@ -61,7 +62,7 @@ def attach_pusher(recorder, settings):
     """Record what the pusher takes; when it begins to, the cluster takes jobs."""
     from django_q import pusher as module
 
-    package, original = module.SignedPackage, module.pusher
+    package, original, asked = module.SignedPackage, module.pusher, {}
 
     class Package(package):
         """django_q.signing.SignedPackage, whose reading is recorded."""
@@ -69,15 +70,24 @@ def attach_pusher(recorder, settings):
         @staticmethod
         def loads(raw):
             task = package.loads(raw)
-            task[TAKEN] = time.monotonic_ns()
+            task[TAKEN] = asked["ns"]
             key, text = recorder.job(task["id"])
             recorder.record(events.JOB_RECEIVED, key, 0, 0, recorder.text(name_of(task["func"])), text)
             return task
 
     @functools.wraps(original)
-    def pusher(*args, **kwargs):
+    def pusher(task_queue, event, broker=None):
+        broker = broker or module.get_broker()
+        dequeue = broker.dequeue
+
+        def take():
+            # The lock on what comes begins a moment later.
+            asked["ns"] = time.monotonic_ns()
+            return dequeue()
+
+        broker.dequeue = take
         recorder.record(events.WORKER_READY)
-        return original(*args, **kwargs)
+        return original(task_queue, event, broker)
 
     module.SignedPackage, module.pusher = Package, pusher
 
@@ -285,14 +295,16 @@ def inspect(app):
     settings["django"] = version("django")
     missing = {
         "enqueue.not_before": "django-q2 delays a job by a schedule, which enqueues it when it is due",
+        "job.rejected": "django-q2 never hands a job back: its lock runs out",
         "attempt": "django-q2's package does not say how often its job was tried",
     }
+    if importlib.util.find_spec("django_q.timeout") is None:
+        missing["time_out"] = "before 1.7 a job over its time limit is delivered again for ever, whatever max_attempts"
     return {"version": version("django-q2"), "settings": settings, "tasks": _tasks(), "missing": missing}
 
 
 def _tasks():
     """The functions of the apps' modules `tasks`, and those that the scenario names: django-q2 runs any that can be imported."""
-    import importlib
     import pydoc
 
     from django.apps import apps

@@ -25,6 +25,10 @@ TASKS = ("task", "task_name", "name", "kind", "func")
 ATTEMPTS = ("attempt", "attempts", "tries")
 DELAYS = ("delay", "delay_s", "countdown")
 MARK = "_jobharness_verb"
+MISSING = {
+    "job.timed_out": "jobharness knows no verb of a home-grown queue by which it ends an execution for its time limit",
+    "job.rejected": "jobharness knows no verb of a home-grown queue by which it hands a job back",
+}
 
 
 class Put:
@@ -305,5 +309,5 @@ def inspect(app):
         "version": str(getattr(module, "__version__", "0, home-grown")),
         "settings": settings,
         "tasks": {str(name): {} for name in tasks},
-        "missing": {kinds[verb]: "the queue has no %r" % verb for verb in absent},
+        "missing": dict(MISSING, **{kinds[verb]: "the queue has no %r" % verb for verb in absent}),
     }

@@ -14,6 +14,7 @@ import asyncio
 import contextvars
 import functools
 import inspect as signatures
+import sys
 import threading
 import time
 
@@ -322,7 +323,24 @@ def inspect(app):
     }
     shown.update(("job." + name, value) for name, value in defaults.items())
     tasks = {name: dict(defaults) for name in _functions(settings)}
-    return {"version": version("saq"), "settings": shown, "tasks": tasks, "missing": MISSING}
+    missing = dict(MISSING)
+    if type(queue).__name__ == "PostgresQueue" and not shown.get("dequeue_timeout") and _listens_through_cancellations():
+        missing["stop"] = (
+            "a worker may go on after SIGTERM for ever: SAQ cancels the task that listens for jobs, which asyncio.wait_for of"
+            " Python %d.%d can swallow (python/cpython#86296); Python 3.12 or a dequeue_timeout cures it" % sys.version_info[:2]
+        )
+    return {"version": version("saq"), "settings": shown, "tasks": tasks, "missing": missing}
+
+
+def _listens_through_cancellations():
+    """Whether the one task of a worker that waits for PostgreSQL's notifications can miss the only cancellation it gets.
+
+    It waits by `asyncio.wait_for`, a second at a time and again (saq/multiplexer.py); before Python 3.12 that gives back the
+    notification that has come in the same turn, and the cancellation is gone. After many enqueues there is always a next one.
+    """
+    from saq import multiplexer
+
+    return sys.version_info < (3, 12) and 1.0 in multiplexer.Multiplexer.listen.__code__.co_consts
 
 
 MISSING = {"job.rejected": "SAQ never hands a job back: a worker that stops retries its jobs"}

@@ -12,6 +12,7 @@ import asyncio
 import contextvars
 import json
 import os
+import sys
 import time
 
 from .. import enqueue, events
@@ -408,7 +409,32 @@ def inspect(app):
         missing["job.settled"] = "%s does not acknowledge: a message is gone once it was taken" % type(broker).__name__
     if not any(hasattr(broker, name) and getattr(broker, name) for name in DELAYS):
         missing["enqueue.not_before"] = "%s does not delay a job; taskiq's scheduler does" % type(broker).__name__
+    if _may_miss_its_stop(broker):
+        missing["stop"] = (
+            "an idle worker may go on after SIGTERM: taskiq ends it by a cancellation, which asyncio.wait_for of Python %d.%d can"
+            " swallow (python/cpython#86296); Python 3.12 or uvloop cures it" % sys.version_info[:2]
+        )
     return {"version": version("taskiq"), "settings": settings, "tasks": tasks, "missing": missing}
+
+
+def _may_miss_its_stop(broker):
+    """Whether the end of an idle worker is a matter of luck, or worse.
+
+    Newer receivers cancel their broker's `listen`. Their signal handler does not wake asyncio's loop, so the cancellation comes
+    in the turn in which the broker's answer does; and redis-py 8, whose sockets have a timeout by default, sends its next command
+    by `asyncio.wait_for` in just that turn: never seen to end. nats-py fetches with it. uvloop is woken by a signal.
+    """
+    from importlib.metadata import version
+    from importlib.util import find_spec
+
+    from taskiq.receiver.receiver import Receiver
+
+    if sys.version_info >= (3, 12) or find_spec("uvloop") is not None or not hasattr(Receiver, "_close_prefetch_state"):
+        return False
+    if type(broker).__module__.startswith("taskiq_redis."):
+        by_default = 5 if int(version("redis").partition(".")[0]) >= 8 else None
+        return getattr(broker.connection_pool, "connection_kwargs", {}).get("socket_timeout", by_default) is not None
+    return type(broker).__module__.startswith("taskiq_nats.")
 
 
 def _queues(broker):

@@ -1,5 +1,6 @@
 """The conformance app on PgQueuer. BROKER_URL names the PostgreSQL database; `main` is what `pgq run` is given."""
 
+import asyncio
 import os
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -46,5 +47,10 @@ async def main():
         @manager.entrypoint("delayed")
         async def delayed(job):
             """Return at once; sent with a delay."""
+
+        @manager.entrypoint("linger")
+        async def linger(job):
+            """Run for a second."""
+            await asyncio.sleep(1)
 
         yield manager

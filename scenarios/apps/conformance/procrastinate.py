@@ -1,5 +1,6 @@
 """The conformance app on procrastinate. BROKER_URL names the PostgreSQL database."""
 
+import asyncio
 import os
 
 from procrastinate import App, PsycopgConnector, RetryStrategy
@@ -34,3 +35,9 @@ async def give_up(number):
 @app.task(name="delayed")
 async def delayed(number):
     """Return at once; sent with a delay."""
+
+
+@app.task(name="linger")
+async def linger(number):
+    """Run for a second."""
+    await asyncio.sleep(1)

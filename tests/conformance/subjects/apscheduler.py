@@ -8,6 +8,7 @@ JOBS = {
     "fail": Job(f"{APP}.jobs:fail"),
     "delayed": Job(f"{APP}.jobs:delayed", {"delay": 1.0}),
 }
+LINGER = Job(f"{APP}.jobs:linger")
 QUEUE = {
     "adapter": "apscheduler",
     "app": f"{APP}.jobs:scheduler",

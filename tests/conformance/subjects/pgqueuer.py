@@ -3,6 +3,7 @@
 from jobharness.conformance import Job, Subject
 
 JOBS = {name: Job(name) for name in ("succeed", "fail", "retry", "give_up")} | {"delayed": Job("delayed", {"execute_after": 1.0})}
+LINGER = Job("linger")
 QUEUE = {
     "adapter": "pgqueuer",
     "app": "scenarios.apps.conformance.pgqueuer:main",

@@ -5,6 +5,7 @@ from jobharness.conformance import Job, Subject
 JOBS = {name: Job(name) for name in ("succeed", "fail", "retry", "give_up")} | {
     "delayed": Job("delayed", {"schedule_in": {"seconds": 1}})
 }
+LINGER = Job("linger")
 QUEUE = {
     "adapter": "procrastinate",
     "app": "scenarios.apps.conformance.procrastinate.app",

@@ -13,6 +13,7 @@ ASK = {
     "held": "SELECT id, 'in the table jobs, ' || state FROM jobs WHERE state = 'ready'",
     "buried": "SELECT id, 'in the table jobs, dead' FROM jobs WHERE state = 'dead'",
 }
+LINGER = Job("linger")
 QUEUE = {
     "adapter": "python",
     "app": f"{APP}.jobs:queue",

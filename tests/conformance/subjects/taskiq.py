@@ -14,7 +14,5 @@ SUBJECTS = [
     Subject("taskiq on nats", QUEUE, {"kind": "nats"}, JOBS, UNDELAYED),
 ]
 
-# The newest that the kit passes. taskiq 0.13 asks for redis-py 8, with which an idle worker never ends on SIGTERM; nor does
-# one on RabbitMQ with taskiq-aio-pika 0.6.
-NEWEST = ("python3.11", ("taskiq==0.12.6", "taskiq-redis==1.2.2", "taskiq-aio-pika==0.5.0", "taskiq-nats==0.6.0"))
+NEWEST = ("python3.11", ("taskiq==0.13.0", "taskiq-redis==1.2.4", "taskiq-aio-pika==0.6.1", "taskiq-nats==0.7.0"))
 OLDEST = ("python3.11", ("taskiq>=0.11.0,<0.12", "taskiq-redis==1.0.2", "taskiq-aio-pika==0.4.4", "taskiq-nats==0.5.0"))

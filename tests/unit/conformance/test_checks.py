@@ -93,11 +93,17 @@ DONE = Snapshot(
 )
 
 
+def app(**missing):
+    """A live app whose library hands no job back, and lacks more."""
+    lacks = {name.replace("__", "."): why for name, why in missing.items()}
+    return App("1.0", "3.11", {"acks_late": True}, {one: {} for one in OUTCOMES}, {"job.rejected": "never handed back", **lacks})
+
+
 def evidence(lines=SOUND, **changes):
     """Evidence of a sound adapter, but for the changes."""
     sound = Evidence(
         subject=SUBJECT,
-        app=App("1.0", "3.11", {"acks_late": True}, {outcome: {} for outcome in OUTCOMES}),
+        app=app(),
         tested="toy 1.0",
         history=history(lines),
         reports=REPORTS,
@@ -210,6 +216,12 @@ def test_what_outlives_the_stop_is_told():
     assert len(CHECKS["stop_leaves_nothing"](evidence(leftovers=("work-horse",), killed=("worker-2",)))) == 2
 
 
+def test_worker_that_is_declared_not_to_stop_may_be_killed_and_leaves_nothing():
+    deaf = app(stop="its loop is not woken")
+    assert CHECKS["stop_leaves_nothing"](evidence(app=deaf, killed=("worker-2",))) == []
+    assert len(CHECKS["stop_leaves_nothing"](evidence(app=deaf, leftovers=("work-horse",)))) == 1
+
+
 def test_missing_outcome_needs_a_reason_and_no_event():
     jobs = {outcome: job for outcome, job in SUBJECT.jobs.items() if outcome != "time_out"}
     silent = Subject("toy", {}, {}, jobs)
@@ -217,6 +229,20 @@ def test_missing_outcome_needs_a_reason_and_no_event():
     said = Subject("toy", {}, {}, jobs, {"time_out": "the library has no time limits"})
     (complaint, *_) = CHECKS["declaration_is_true"](evidence(subject=said))
     assert complaint == "'time_out' is called missing, and job.timed_out is declared all the same"
+
+
+def test_event_of_a_life_that_is_neither_declared_nor_said_to_be_missing_is_told():
+    kept = "\n".join(line for line in SOUND.splitlines() if "job.received" not in line)
+    blind = evidence(kept, reports=REPORTS - {Kind.JOB_RECEIVED})
+    assert CHECKS["declaration_is_true"](blind) == ["job.received is neither declared nor said to be missing"]
+    assert CHECKS["declaration_is_true"](replace(blind, app=app(job__received="the library does not tell"))) == []
+
+
+def test_outcome_that_a_version_cannot_have_is_left_out_though_its_event_is_declared():
+    less = SUBJECT.less({"time_out": "before 2.0 such a job is delivered again for ever"})
+    assert "time_out" not in less.jobs
+    old = evidence(subject=less, app=app(time_out="before 2.0 such a job is delivered again for ever"))
+    assert CHECKS["declaration_is_true"](old) == []
 
 
 def test_app_that_says_no_version_or_task_is_told():

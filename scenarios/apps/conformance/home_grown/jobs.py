@@ -1,6 +1,7 @@
 """The queue, and a task per outcome."""
 
 import os
+import time
 
 from scenarios.apps.lease_shop.queue import LeaseQueue, path_of
 
@@ -8,7 +9,7 @@ from scenarios.apps.lease_shop.queue import LeaseQueue, path_of
 class OutcomeQueue(LeaseQueue):
     """A job of it is a number."""
 
-    tasks = dict.fromkeys(("succeed", "fail", "retry", "give_up", "delayed"))
+    tasks = dict.fromkeys(("succeed", "fail", "retry", "give_up", "delayed", "linger"))
 
     def put(self, task, number, delay=0.0):
         """Add a job, to be run after `delay` seconds. Returns its id."""
@@ -19,6 +20,8 @@ queue = OutcomeQueue(path_of(os.environ.get("BROKER_URL", "sqlite:///conformance
 
 
 def perform(job):
-    """Fail as the job's task says."""
+    """Fail, or take a second, as the job's task says."""
+    if job.task == "linger":
+        time.sleep(1)
     if job.task in ("fail", "give_up") or (job.task == "retry" and job.attempt == 1):
         raise ValueError(f"number {job.payload['number']} fails")

@@ -1,6 +1,7 @@
 """The scheduler, and a function per outcome. BROKER_URL is the job store's address, as SQLAlchemy writes it."""
 
 import os
+import time
 
 from apscheduler.jobstores.memory import MemoryJobStore
 from apscheduler.jobstores.sqlalchemy import SQLAlchemyJobStore
@@ -30,3 +31,8 @@ def fail(number):
 
 def delayed(number):
     """Return at once; sent with a delay."""
+
+
+def linger(number):
+    """Run for a second."""
+    time.sleep(1)

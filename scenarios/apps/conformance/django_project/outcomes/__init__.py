@@ -1,0 +1,1 @@
+"""The conformance app on django-q2."""
