@@ -50,8 +50,9 @@ class Starvation(Promise):
             never=never[starved],
         )
         by_task = pl.DataFrame({"task": tally.label("task")[jobs[~never]], "waited": ms(waited_ns[~never])})
-        longest = by_task.group_by("task").agg(pl.col("waited").max()).sort("waited", descending=True).iter_rows()
-        most = {f"longest_ms[{history.text(task) or '-'}]": max(0, waited) for task, waited in longest}
+        longest = by_task.group_by("task").agg(pl.col("waited").max()).iter_rows()
+        named = ((history.text(task) or "-", max(0, waited)) for task, waited in longest)
+        most = {f"longest_ms[{name}]": waited for name, waited in sorted(named, key=lambda wait: (-wait[1], wait[0]))}
         counts = {"acknowledged": len(jobs), "starved": int(starved.sum()), "never": int(never.sum())}
         return Evidence(len(jobs), found, int(never.sum()), counts, most)
 
@@ -67,5 +68,5 @@ class Starvation(Promise):
 
 def _worst(figures: Mapping[str, int]) -> str:
     waits = [(name[len("longest_ms[") : -1], value) for name, value in figures.items() if name.startswith("longest_ms[")]
-    worst = sorted(waits, key=lambda wait: -wait[1])[:3]
+    worst = sorted(waits, key=lambda wait: (-wait[1], wait[0]))[:3]
     return "".join(f"; {task}: {value} ms at most" for task, value in worst)
