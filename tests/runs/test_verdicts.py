@@ -171,7 +171,8 @@ def test_jobs_that_enter_by_http_count_from_the_moment_they_were_meant_for(run, 
     first = lives["intended_ns"].min()
     assert [moment - first for moment in lives["intended_ns"]] == [number * 10_000_000 for number in range(30)]
     waited = (lives["begun_ns"] - lives["intended_ns"]).to_list()
-    assert waited[-1] > 10 * 20_000_000 > waited[0] > 0
+    # The first may wait for a service that is still warming up; each later one waits 20 ms longer.
+    assert waited[0] > 0 and waited[-1] - waited[0] > 10 * 20_000_000
     assert result.metrics["latency.p99"].value > 0.2
 
 
