@@ -24,6 +24,7 @@ from jobharness.report.record import record
 from jobharness.report.terminal import show
 from jobharness.report.trial import Trial, plain
 from jobharness.report.trial_report import trial_report
+from jobharness.runner.masking import without_secrets
 from jobharness.runner.progress import Silent
 from jobharness.scenario.model import GateSpec
 from jobharness.scenario.units import parse_duration
@@ -103,8 +104,11 @@ def conclude(said: Trial, outlets: Outlets) -> int:
 
 
 def typed_command() -> str:
-    """What was typed."""
-    return shlex.join([Path(sys.argv[0]).name.removesuffix(".py").replace("main", "jobharness"), *sys.argv[1:]])
+    """What was typed, secrets masked."""
+    typed: str = without_secrets(
+        shlex.join([Path(sys.argv[0]).name.removesuffix(".py").replace("main", "jobharness"), *sys.argv[1:]])
+    )
+    return typed
 
 
 def limits_of(words: Sequence[str]) -> dict[str, Limit]:

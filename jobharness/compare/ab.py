@@ -20,6 +20,7 @@ from jobharness.metrics.samples import COUNTS, WATCHED
 from jobharness.report.digest import Digest
 from jobharness.report.trial import Notes, Trial, TrialSide, trial
 from jobharness.runner.folder import new_folder
+from jobharness.runner.masking import without_secrets
 from jobharness.runner.progress import Progress
 from jobharness.scenario.load import load_scenario
 from jobharness.scenario.model import Scenario
@@ -27,6 +28,7 @@ from jobharness.scenario.model import Scenario
 __all__ = ["AUTO", "Asked", "check_limits", "enough", "fewest_for", "run_ab"]
 
 AUTO = "auto"
+INTERRUPTED = "Interrupted"
 EACH = 4
 """With `auto`: after so many further pairs it is looked at again."""
 DECIDING = ("throughput", "latency.p95", "run_time.p50")
@@ -74,16 +76,21 @@ def run_ab(asked: Asked, project: Path, reports: Path, progress: Progress, say: 
         if not made:
             raise KeyboardInterrupt
         files = changed_files(project, sides[0].commit, sides[1].commit)
+        names = [
+            without_secrets(word, scenario.report.mask)
+            for word in (asked.before.name, asked.after.name, *(s.state for s in sides))
+        ]
         return trial(
             Notes(scenario.title, scenario.owner, scenario.expected, scenario.rollback, asked.reason, scenario.known_gap or ""),
-            TrialSide(asked.before.name, sides[0].state, [before for before, _ in made]),
-            TrialSide(asked.after.name, sides[1].state, [after for _, after in made]),
+            TrialSide(names[0], names[2], [before for before, _ in made]),
+            TrialSide(names[1], names[3], [after for _, after in made]),
             limits,
             paired=True,
             files=files,
             command=asked.command,
             folder=str(folder),
             warnings=[stopped] if stopped else [],
+            interrupted=stopped.startswith(INTERRUPTED),
         )
 
 
@@ -129,7 +136,7 @@ def _pairs(
             if now_ns() > limit_ns:
                 return made, f"The budget of {asked.budget_s:.0f} s was spent after {len(made)} pairs."
     except KeyboardInterrupt:
-        return made, f"Interrupted after {len(made)} pairs."
+        return made, f"{INTERRUPTED} after {len(made)} pairs."
     raise AssertionError("pairs never end")
 
 

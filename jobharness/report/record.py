@@ -19,7 +19,7 @@ __all__ = ["assumptions", "record"]
 
 MOST_FILES = 15
 MOST_DIFFERENCES = 20
-WORDS = {0: "passed", 1: "a promise is broken", 3: "no verdict", 4: "the gate is crossed"}
+WORDS = {0: "passed", 1: "a promise is broken", 3: "no verdict", 4: "the gate is crossed", 130: "interrupted"}
 
 
 def record(one: Trial) -> str:

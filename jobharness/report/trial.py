@@ -85,6 +85,7 @@ class Trial:
     command: str
     folder: str = ""
     warnings: Sequence[str] = field(default_factory=tuple)
+    interrupted: bool = False
 
     @property
     def broken(self) -> list[Kept]:
@@ -104,10 +105,12 @@ class Trial:
 
     @property
     def exit_code(self) -> int:
-        """0 passed, 1 a promise is broken after, 3 no verdict (a run could not tell, or a gate cannot be judged), 4 a gate
-        was crossed."""
+        """0 passed, 1 a promise is broken after, 3 no verdict (a run could not tell, or a gate cannot be judged), 4 a gate was
+        crossed, 130 interrupted before there were pairs enough."""
         if self.broken:
             return 1
+        if self.interrupted:
+            return 130
         words = {crossing.word for crossing in self.crossings}
         if self.before.unusable or self.after.unusable:
             return 3
@@ -117,6 +120,8 @@ class Trial:
     def headline(self) -> str:
         """All of it in a sentence or two."""
         parts = []
+        if self.interrupted:
+            parts.append("Interrupted")
         if self.broken:
             parts.append(f"Broken after the change: {', '.join(one.promise for one in self.broken)}")
         if unusable := [*self.before.unusable, *self.after.unusable]:
@@ -152,6 +157,7 @@ def trial(
     command: str = "",
     folder: str = "",
     warnings: Sequence[str] = (),
+    interrupted: bool = False,
 ) -> Trial:
     """Judge the runs of two sides; at least one a side. Pairs in which a run has no verdict are not measured by.
 
@@ -176,6 +182,7 @@ def trial(
         command=command,
         folder=folder,
         warnings=(*_warnings(found, before, after, floor_reason), *warnings),
+        interrupted=interrupted,
     )
 
 

@@ -19,7 +19,7 @@ STYLES = {
     "better": "bold green", "mended": "bold green", "holds": "green", "passed": "green",
     "not enough evidence": "yellow", "unknown": "yellow", "not known": "yellow", "no difference": "",
 }  # fmt: skip
-CODES = {0: "bold green", 1: "bold red", 3: "bold yellow", 4: "bold red"}
+CODES = {0: "bold green", 1: "bold red", 3: "bold yellow", 4: "bold red", 130: "bold yellow"}
 MOST_DIFFERENCES = 12
 
 

@@ -136,6 +136,10 @@ class Shop:
             check=False,
         )
 
+    def start(self, *words):
+        command = [sys.executable, "-m", "jobharness.cli.main", *words]
+        return subprocess.Popen(command, cwd=self.folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
     def jobharness(self, *words):
         return self.run("jobharness.cli.main", *words)
 

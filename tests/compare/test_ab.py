@@ -2,13 +2,16 @@
 
 import json
 import re
+import signal
 
 import pytest
+
+from tests.support.leftovers import leftovers
 
 pytestmark = pytest.mark.real
 
 
-def kept(shop, done):
+def kept(shop, _):
     """The trial as comparison.json has it."""
     (path,) = shop.folder.glob("reports/*/comparison.json")
     return json.loads(path.read_text())
@@ -74,6 +77,21 @@ def test_worktree_that_is_not_clean_is_recorded_and_said(shop):
     done = shop.jobharness("ab", "shop.toml", "--before", "main", "--after", ".", "--runs", "2")
     assert "with changes that are not committed: shop.py" in done.stdout
     assert "not committed: shop.py" in kept(shop, done)["after"]["state"]
+
+
+def test_interrupted_comparison_judges_what_there_is_and_is_no_pass(shop):
+    running = shop.start("ab", "shop.toml", "--before", "main", "--runs", "50")
+    for line in running.stderr:
+        if line.startswith("pair 2 "):
+            break
+    running.send_signal(signal.SIGINT)
+    out, err = running.communicate(timeout=120)
+    assert running.returncode == 130, out + err
+    assert out.startswith("Interrupted. ")
+    assert "! Interrupted after 1 pairs." in out
+    assert kept(shop, None)["interrupted"] is True
+    assert leftovers(str(shop.folder)) == []
+    assert len(shop.git("worktree", "list").splitlines()) == 1
 
 
 @pytest.mark.parametrize(
