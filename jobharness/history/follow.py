@@ -78,8 +78,12 @@ class _Tail:
                 later = next((slot for slot in ahead if self._committed(slot)), None)
                 if later is None:
                     return
-                self.holes.extend(range(self.next, later))
-                self.next = later
+                # It may have been filled meanwhile: a hole is what is empty still when a later slot is not. Taken for
+                # a hole, the begin of an execution would be read after its end.
+                if not self._committed(self.next):
+                    self.holes.append(self.next)
+                    self.next += 1
+                    continue
             yield self._read(self.next)
             self.next += 1
 

@@ -5,7 +5,6 @@ stop, or as many as its default budget allows. Which of two runs of one version 
 """
 
 import json
-import os
 import random
 import sys
 from collections import Counter
@@ -23,31 +22,35 @@ from jobharness.metrics.metric import Metric
 COMPARISONS = 200
 LOSING_PAIRS = 5
 BUDGET_S = 600
+FIXED_PAIRS = 20
 HEAD = """# Is the gate honest?
 
 A gate that cries wolf is switched off, and one that stays silent is worse. So it was measured, on a machine that other programs kept busy:
-two cores with a load average of {load} while the runs were made. `make gate-study` does it again, and writes this page.
+two cores with a load average of {load:.0f} while the runs were made. `make gate-study` does it again, and writes this page.
 
 ## How
 
 A pool of {runs} real runs of the [study's shop](../tests/study/shop.py) was recorded: a home-grown queue over SQLite, a worker process,
 a producer process, 200 jobs a run, half of each job waiting and half of it computing. In each of {rounds} rounds two runs of the same
 version and one whose tasks take 10% longer were made one right after the other, in a random order; in every fourth round also one that
-loses 1 of its 200 jobs. A run took {run_s:.1f} s.
+loses 1 of its 200 jobs. A run took {run_s:.1f} s.{first}
 
 From the pool {comparisons} comparisons of each kind were drawn. Each begins at a random round and takes the rounds that follow, as
-`jobharness ab --runs auto` would have: it stops when it would have stopped, and at the latest after {most} pairs, which is what the default
-budget of ten minutes allows here. In a comparison of a version with itself, a coin decides for each pair which run is called before. Runs
-are shared between comparisons: {blocks} of them are disjoint. So the percentages say how the rule behaves on these runs, and their
-uncertainty is larger than {comparisons} separate experiments would leave.
+`jobharness ab` would have. With `--runs auto` it stops where that would have stopped, and at the latest after {most} pairs, which is what the
+default budget of ten minutes allows here; with `--runs {fixed}` after {fixed}. In a comparison of a version with itself, a coin decides for each
+pair which run is called before, as it decides in a real one. Runs are shared between comparisons, of which only {auto_blocks} with `auto` and
+{fixed_blocks} with `--runs {fixed}` have none in common. So the percentages say how each rule behaves on these runs; {comparisons}
+comparisons with runs of their own would have been days of running, and would tell it with more certainty.
 
 ## What came of it
 
-"Called" means that at least one of the metrics was called better or worse (for the gate), or that the rule fired.
+"Called" means: at least one of all metrics was called better or worse; or the simpler rule fired.
 
-| rule | same version, called | 10% slower, called worse | mean pairs |
+| rule | pairs | same version, called | 10% slower, called worse |
 | --- | ---: | ---: | ---: |
 """
+FIRST = """ The worker and the producer of every run went before the machine's
+other programs, as with `nice -n -15`; else so busy a machine leaves *not enough evidence*, which it says."""
 
 
 def metrics_of(run):
@@ -57,7 +60,7 @@ def metrics_of(run):
 class Comparison:
     """Two sides, drawn from consecutive rounds until the rule of `auto` stops."""
 
-    def __init__(self, rounds, start, coin, other, most):
+    def __init__(self, rounds, start, coin, other, most, auto):
         self.before, self.after = [], []
         left, right = [], []
         for offset in range(most):
@@ -68,7 +71,7 @@ class Comparison:
             self.after.append(second)
             left.append(metrics_of(first))
             right.append(metrics_of(second))
-            if enough(left, right, {}):
+            if auto and enough(left, right, {}):
                 break
         self.judged = judge_metrics(left, right, {}, paired=True)
 
@@ -91,44 +94,40 @@ class Comparison:
 
 
 def study(rounds, most, coin):
-    """The rows of the table, and how often each metric was called."""
-    drawn = {
-        kind: [Comparison(rounds, coin.randrange(len(rounds)), coin, kind, most) for _ in range(COMPARISONS)]
-        for kind in ("again", "slower")
-    }
+    """The rows of the table, and how often each metric was called with `auto`."""
+    rows = []
+    for words, pairs, auto in ((f"--runs {FIXED_PAIRS}", FIXED_PAIRS, False), ("--runs auto", most, True)):
+        drawn = {
+            kind: [Comparison(rounds, coin.randrange(len(rounds)), coin, kind, pairs, auto) for _ in range(COMPARISONS)]
+            for kind in ("again", "slower")
+        }
+        rows += _rows(drawn, f"`jobharness ab {words}`")
+    return rows, {kind: Counter(name for one in found for name in one.called("better", "worse")) for kind, found in drawn.items()}
+
+
+def _rows(drawn, name):
+    """What each rule said of the same runs, as rows of the table."""
     same, slower = drawn["again"], drawn["slower"]
+    mean = f"{np.mean([len(one.before) for one in same + slower]):.0f}"
     rules = {
-        "jobharness ab, any metric": (
-            [bool(one.called("better", "worse")) for one in same],
-            [bool(one.called("worse")) for one in slower],
-        ),
-        "jobharness ab, `run_time.p50` alone": (
-            ["run_time.p50" in one.called("better", "worse") for one in same],
-            ["run_time.p50" in one.called("worse") for one in slower],
-        ),
-        "mean:10% of the run time, one run a side": (
-            [one.mean_rule("run_time_us", 1) for one in same],
-            [one.mean_rule("run_time_us", 1) for one in slower],
-        ),
-        "mean:10% of the run time, all runs": (
-            [one.mean_rule("run_time_us") for one in same],
-            [one.mean_rule("run_time_us") for one in slower],
-        ),
+        f"{name}, any metric": (mean, lambda one: one.called("better", "worse"), lambda one: one.called("worse")),
+        "mean:10% of the run time, all runs": (mean, *[lambda one: one.mean_rule("run_time_us")] * 2),
+        "mean:10% of the run time, one run a side": ("1", *[lambda one: one.mean_rule("run_time_us", 1)] * 2),
         "t-test of pooled run times, p < 0.05": (
-            [bool(one.t_test("run_time_us")) for one in same],
-            [one.t_test("run_time_us") == "worse" for one in slower],
+            mean,
+            lambda one: one.t_test("run_time_us"),
+            lambda one: one.t_test("run_time_us") == "worse",
         ),
         "t-test of pooled latencies, p < 0.05": (
-            [bool(one.t_test("latency_us")) for one in same],
-            [one.t_test("latency_us") == "worse" for one in slower],
+            mean,
+            lambda one: one.t_test("latency_us"),
+            lambda one: one.t_test("latency_us") == "worse",
         ),
     }
-    pairs = float(np.mean([len(one.before) for one in same + slower]))
-    rows = [
-        f"| {name} | {np.mean(left):.1%} | {np.mean(right):.1%} | {'1' if 'one run' in name else f'{pairs:.0f}'} |"
-        for name, (left, right) in rules.items()
+    return [
+        f"| {rule} | {pairs} | {np.mean([bool(wrong(one)) for one in same]):.1%} | {np.mean([bool(right(one)) for one in slower]):.1%} |"
+        for rule, (pairs, wrong, right) in rules.items()
     ]
-    return rows, {kind: Counter(name for one in found for name in one.called("better", "worse")) for kind, found in drawn.items()}
 
 
 def losses(rounds, coin):
@@ -156,10 +155,7 @@ def main(pool, page):
     for line in lines:
         by_round.setdefault(line["round"], {})[line["kind"]] = line
     rounds = [one for _, one in sorted(by_round.items()) if {"same", "again", "slower"} <= one.keys()]
-    run_s = float(np.mean([line.get("took_s") or float(os.environ["STUDY_RUN_S"]) for line in lines]))
-    load = (
-        f"{np.mean([line['load'] for line in lines]):.0f}" if all("load" in line for line in lines) else os.environ["STUDY_LOAD"]
-    )
+    run_s, load = (float(np.mean([line[name] for line in lines])) for name in ("took_s", "load"))
     most = min(int(BUDGET_S / (2 * run_s)), len(rounds))
     coin = random.Random("the study of the gate")
     rows, called = study(rounds, most, coin)
@@ -169,9 +165,12 @@ def main(pool, page):
         runs=len(lines),
         rounds=len(rounds),
         run_s=run_s,
+        first=FIRST if all(line["first"] for line in lines) else "",
         comparisons=COMPARISONS,
         most=most,
-        blocks=len(rounds) // most,
+        fixed=FIXED_PAIRS,
+        auto_blocks=len(rounds) // most,
+        fixed_blocks=len(rounds) // FIXED_PAIRS,
     )
     named = ", ".join(f"`{name}` {count}" for name, count in called["slower"].most_common()) or "none"
     wrong = ", ".join(f"`{name}` {count}" for name, count in called["again"].most_common()) or "none"
@@ -179,7 +178,8 @@ def main(pool, page):
 A version that loses 1 job in 200 was called (`at_least_once`: newly broken, exit code 1) in {lost} of {COMPARISONS} comparisons of
 {LOSING_PAIRS} pairs. That needs no statistics: one run that lost an acknowledged job proves that this version can lose one.
 
-Metrics called in the {COMPARISONS} comparisons with the slower version: {named}. In the {COMPARISONS} of one version with itself: {wrong}.
+With `--runs auto`, these metrics were called in the {COMPARISONS} comparisons with the slower version: {named}; in the {COMPARISONS} of one
+version with itself: {wrong}.
 
 Written on {datetime.now(UTC):%Y-%m-%d}.
 """

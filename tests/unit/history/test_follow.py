@@ -7,6 +7,7 @@ import pytest
 from jobharness.agent import record
 from jobharness.agent.recorder import Recorder
 from jobharness.errors import HistoryUnreadable
+from jobharness.history import follow
 from jobharness.history.event import Kind
 from jobharness.history.follow import Follower
 
@@ -133,3 +134,23 @@ def test_file_of_a_process_that_was_killed_stays_followed(tmp_path):
     os.waitpid(child, 0)
     assert values(follower) == [7]
     assert follower.followed == 1
+
+
+def test_slots_filled_while_they_are_looked_at_are_read_in_their_order(tmp_path, recorder, monkeypatch):
+    """A reader may be held up between looking at a slot and at the next: then the begin of an execution was read after its end, and the
+    job ran for ever."""
+    follower, asked, written = Follower(tmp_path), follow._Tail._committed, []
+    recorder.record(Kind.JOB_RUNNING, value=0)
+    assert values(follower) == [0]
+
+    def held_up(tail, slot):
+        answer = asked(tail, slot)
+        if not answer and not written:
+            written.extend((1, 2))
+            for value in written:
+                recorder.record(Kind.JOB_RUNNING, value=value)
+        return answer
+
+    monkeypatch.setattr(follow._Tail, "_committed", held_up)
+    assert values(follower) == [1, 2]
+    assert values(follower) == []
