@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.text import Text
 
 from jobharness.catalog import METRICS
+from jobharness.cli.run import interrupted_by_sigterm
 from jobharness.compare.ab import AUTO, Asked, run_ab
 from jobharness.compare.side import side
 from jobharness.errors import InvalidRequest, UnknownName
@@ -81,7 +82,7 @@ def compare_sides(wish: Wish, reports: Path | None) -> int:
     )
     errors = Console(stderr=True, highlight=False)
     # A line per phase of each run would bury the lines that say how far it is.
-    with progress_on(errors) if errors.is_terminal else nullcontext(Silent()) as progress:
+    with interrupted_by_sigterm(), progress_on(errors) if errors.is_terminal else nullcontext(Silent()) as progress:
         said = run_ab(
             asked,
             Path.cwd(),

@@ -27,7 +27,7 @@ from jobharness.report.digest import Digest, digest
 from jobharness.report.live import progress_on
 from jobharness.report.terminal import before_after_table, run_report, show, summary_table
 
-__all__ = ["GRAVEST_FIRST", "gravest", "rehearse_scenarios", "run_scenarios", "scenario_files"]
+__all__ = ["GRAVEST_FIRST", "gravest", "interrupted_by_sigterm", "rehearse_scenarios", "run_scenarios", "scenario_files"]
 
 EXIT_INTERRUPTED = 130
 EXIT_BUG = 3
@@ -78,7 +78,7 @@ def run_scenarios(paths: list[Path], seed: int | None, json_file: Path | None, r
     files = scenario_files(paths)
     session.check(files)
     if not session.codes:
-        with _interrupted_by_sigterm():
+        with interrupted_by_sigterm():
             session.run(files, {} if seed is None else {"seed": seed})
         session.conclude()
     code = gravest(session.codes)
@@ -92,7 +92,7 @@ def run_scenarios(paths: list[Path], seed: int | None, json_file: Path | None, r
 
 
 @contextmanager
-def _interrupted_by_sigterm() -> Iterator[None]:
+def interrupted_by_sigterm() -> Iterator[None]:
     """SIGTERM, which is how CI systems cancel, becomes an interruption like Ctrl-C: what was seen until then is kept."""
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:

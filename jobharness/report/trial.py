@@ -135,6 +135,8 @@ class Trial:
         for word, judged in (("Worse", self.worse), ("Better", self.better)):
             if judged:
                 parts.append(f"{word}: {', '.join(f'{one.name} {one.difference}' for one in judged)}")
+        if self.worse and not self.crossings and not self.exit_code:
+            parts.append("No gate is set, so this fails nothing")
         mended = [one.promise for one in self.kept if one.word == "mended"]
         if mended:
             parts.append(f"Mended: {', '.join(mended)}")

@@ -79,12 +79,13 @@ def test_worktree_that_is_not_clean_is_recorded_and_said(shop):
     assert "not committed: shop.py" in kept(shop, done)["after"]["state"]
 
 
-def test_interrupted_comparison_judges_what_there_is_and_is_no_pass(shop):
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_interrupted_comparison_judges_what_there_is_and_is_no_pass(shop, number):
     running = shop.start("ab", "shop.toml", "--before", "main", "--runs", "50")
     for line in running.stderr:
         if line.startswith("pair 2 "):
             break
-    running.send_signal(signal.SIGINT)
+    running.send_signal(number)
     out, err = running.communicate(timeout=120)
     assert running.returncode == 130, out + err
     assert out.startswith("Interrupted. ")

@@ -53,10 +53,6 @@ FIRST = """ The worker and the producer of every run went before the machine's
 other programs, as with `nice -n -15`; else so busy a machine leaves *not enough evidence*, which it says."""
 
 
-def metrics_of(run):
-    return {name: Metric.of(name, plain) for name, plain in run["metrics"].items()}
-
-
 class Comparison:
     """Two sides, drawn from consecutive rounds until the rule of `auto` stops."""
 
@@ -69,8 +65,8 @@ class Comparison:
             second = one["slower"] if other == "slower" else one["again"] if first is one["same"] else one["same"]
             self.before.append(first)
             self.after.append(second)
-            left.append(metrics_of(first))
-            right.append(metrics_of(second))
+            left.append(first["measured"])
+            right.append(second["measured"])
             if auto and enough(left, right, {}):
                 break
         self.judged = judge_metrics(left, right, {}, paired=True)
@@ -148,13 +144,19 @@ def losses(rounds, coin):
 PROMISES = ("at_least_once", "no_phantoms")
 
 
+def _told(one):
+    """Whether every run of a round has a verdict; `ab` leaves such pairs out too."""
+    return all(run["verdict"] in ("holds", "broken") for run in one.values())
+
+
 def main(pool, page):
-    """Write the page. A round that is not whole is left out."""
+    """Write the page. A round that is not whole, or in which a run could not tell, is left out."""
     lines = [json.loads(line) for line in pool.read_text(encoding="utf-8").splitlines()]
     by_round = {}
     for line in lines:
+        line["measured"] = {name: Metric.of(name, plain) for name, plain in line["metrics"].items()}
         by_round.setdefault(line["round"], {})[line["kind"]] = line
-    rounds = [one for _, one in sorted(by_round.items()) if {"same", "again", "slower"} <= one.keys()]
+    rounds = [one for _, one in sorted(by_round.items()) if {"same", "again", "slower"} <= one.keys() and _told(one)]
     run_s, load = (float(np.mean([line[name] for line in lines])) for name in ("took_s", "load"))
     most = min(int(BUDGET_S / (2 * run_s)), len(rounds))
     coin = random.Random("the study of the gate")

@@ -111,3 +111,19 @@ def test_run_whose_producer_was_late_is_not_measured_by(tmp_path):
     said = compare_saved(("a", "b"), [run()], [run(metrics=late)], {}, tmp_path, "")
     assert said.judgements == []
     assert any("the producer did not keep its schedule" in one for one in said.warnings)
+
+
+def test_worse_metric_without_a_gate_fails_nothing_and_says_so(tmp_path):
+    def runs(factor):
+        return [
+            run(
+                seed=seed,
+                metrics={"latency.p95": {"value": factor * (1 + seed / 500), "unit": "s", "count": 50, "better": "lower"}},
+            )
+            for seed in range(9)
+        ]
+
+    said = compare_saved(("a", "b"), runs(1.0), runs(1.5), {}, tmp_path, "")
+    assert said.exit_code == 0
+    assert said.headline.startswith("Worse: latency.p95 +50.0% (")
+    assert said.headline.endswith("No gate is set, so this fails nothing.")
