@@ -1,4 +1,4 @@
-"""Writes a trial into its folder: comparison.json for programs, record.md for people."""
+"""Writes a trial into its folder: comparison.json for programs, record.md and report.html for people."""
 
 from __future__ import annotations
 
@@ -13,10 +13,13 @@ __all__ = ["keep_trial", "write_text"]
 
 
 def keep_trial(one: Trial) -> None:
-    """Write both files. Raises: ReportsNotWritable."""
+    """Write them. Raises: ReportsNotWritable."""
+    from jobharness.report.trial_page import trial_page  # Plotly takes a moment to load.
+
     folder = Path(one.folder)
     write_text(folder / "comparison.json", json.dumps(plain(one), indent=1, default=str, ensure_ascii=False) + "\n")
     write_text(folder / "record.md", record(one))
+    write_text(folder / "report.html", trial_page(one))
 
 
 def write_text(path: Path, text: str) -> None:

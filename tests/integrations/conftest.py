@@ -12,5 +12,5 @@ def run():
     return Digest(
         title="A worker <dies>", source="scenarios/a.toml", before="", seed=1, verdict="broken", sentence="1 of 3 jobs were lost",
         known_gap="", exit_code=1, folder="reports/1", repeat="jobharness run scenarios/a.toml", story=("lost: so it was",),
-        metrics={"jobs.lost": lost, "latency.p95": {**lost, "value": 0.5, "unit": "s"}}, variables={},
+        metrics={"jobs.lost": lost, "latency.p95": {**lost, "value": 0.5, "unit": "s"}}, variables={}, promises={}, finished_at="",
     )  # fmt: skip
