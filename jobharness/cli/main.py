@@ -24,6 +24,13 @@ app = typer.Typer(
 )
 
 
+class CiProvider(StrEnum):
+    """Whose workflow is written."""
+
+    GITHUB = "github"
+    GITLAB = "gitlab"
+
+
 class Document(StrEnum):
     """What there is a schema of."""
 
@@ -194,11 +201,12 @@ def scenarios(
 @app.command()
 def init(
     project: Annotated[Path, typer.Argument(metavar="[PROJECT]", help="The project's folder.", show_default=False)] = Path(),
+    ci: Annotated[CiProvider | None, typer.Option("--ci", help="Write the workflow that runs the scenarios in CI, too.")] = None,
 ) -> None:
     """Find the queue of a project by reading its source, write a first scenario, and say what to do next."""
     from jobharness.cli.init import begin
 
-    ended(lambda: begin(project))
+    ended(lambda: begin(project, ci.value if ci is not None else None))
 
 
 @app.command()

@@ -12,6 +12,7 @@ the fixture is asked for, or there is something to show.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Generator
 from pathlib import Path
 from typing import Any
@@ -45,6 +46,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     group.addoption("--jobharness-seed", type=int, metavar="N", help="instead of each scenario's own seed")
     group.addoption("--jobharness-reports", metavar="DIR", help="where run folders go (default: reports in the root folder)")
+    group.addoption(
+        "--jobharness-markdown", metavar="FILE", help="add the table of the runs to a file, as Markdown ($GITHUB_STEP_SUMMARY)"
+    )
     group.addoption(
         "--jobharness-runs", type=int, default=1, metavar="N", help="run each scenario N times, with seeds that follow"
     )
@@ -133,7 +137,11 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
     """One table over everything that ran, then before and after where both did."""
     texts = digests_of(terminalreporter)
     if texts:
-        from jobharness.pytest_plugin.session import summary
+        from jobharness.pytest_plugin.session import annotated, summary, write_markdown
 
         terminalreporter.section("jobharness")
         terminalreporter.write_line(summary(texts, config, bool(terminalreporter.hasmarkup)))
+        write_markdown(texts, config)
+        if os.environ.get("GITHUB_ACTIONS") == "true":
+            for line in annotated(texts, config):
+                terminalreporter.write_line(line)

@@ -18,12 +18,24 @@ from jobharness.pytest_plugin import RUNS
 from jobharness.report.comparison import comparisons
 from jobharness.report.crash_table import crash_report
 from jobharness.report.digest import Digest, digest
+from jobharness.report.summary import error_lines, markdown
 from jobharness.report.terminal import WIDE, as_text, before_after_table, run_report, summary_table
 from jobharness.runner.progress import Progress
 from jobharness.runner.result import Result
 from jobharness.scenario.model import Scenario
 
-__all__ = ["SessionHarness", "keep", "make_harness", "map_story", "properties", "reports_folder", "story", "summary"]
+__all__ = [
+    "SessionHarness",
+    "annotated",
+    "keep",
+    "make_harness",
+    "map_story",
+    "properties",
+    "reports_folder",
+    "story",
+    "summary",
+    "write_markdown",
+]
 
 
 class SessionHarness:
@@ -92,7 +104,29 @@ def _width(config: pytest.Config) -> int:
 
 def summary(texts: Iterable[str], config: pytest.Config, colour: bool) -> str:
     """The tables over the digests of all runs, given as JSON."""
-    # Folders begin with the time of the run, so their names put the runs of all workers in order.
-    digests = sorted((Digest(**json.loads(text)) for text in texts), key=lambda one: one.folder)
+    digests = _in_order(texts)
     parts = [summary_table(digests), *(before_after_table(comparison) for comparison in comparisons(digests))]
     return "\n\n".join(as_text(part, _width(config), colour) for part in parts)
+
+
+def write_markdown(texts: Iterable[str], config: pytest.Config) -> None:
+    """Add the runs to the file that --jobharness-markdown names, if it does. Raises: pytest.UsageError."""
+    given = config.getoption("--jobharness-markdown")
+    if given is None:
+        return
+    path = Path(config.invocation_params.dir, given)
+    try:
+        with path.open("a", encoding="utf-8") as file:
+            file.write(markdown(_in_order(texts)))
+    except OSError as error:
+        raise pytest.UsageError(f"--jobharness-markdown {given}: {error.strerror}") from error
+
+
+def annotated(texts: Iterable[str], config: pytest.Config) -> list[str]:
+    """For GitHub: a line for each scenario that is red."""
+    return list(error_lines(_in_order(texts), config.rootpath))
+
+
+def _in_order(texts: Iterable[str]) -> list[Digest]:
+    """Folders begin with the time of the run, so their names put the runs of all workers in order."""
+    return sorted((Digest(**json.loads(text)) for text in texts), key=lambda one: one.folder)

@@ -14,11 +14,12 @@ from jobharness.report.charts import HEIGHT, WIDTH
 from jobharness.report.html import render
 from jobharness.report.words import figure, sentence
 
-__all__ = ["Entry", "Trend", "entries", "trend", "write_index"]
+__all__ = ["Compared", "Entry", "Trend", "compared", "entries", "trend", "write_index"]
 
 MOST_RUNS = 300
 """The newest ones; older folders are left alone and not listed."""
 MOST_IN_TREND = 40
+MOST_COMPARED = 50
 TRENDS = (
     ("Lost or stuck", ("jobs.lost", "jobs.stuck"), "jobs"),
     ("Latency p95", ("latency.p95",), "s"),
@@ -77,9 +78,37 @@ def write_index(reports: Path) -> Path:
     ]
     path = reports / "index.html"
     partial = reports / f"index.{os.getpid()}.partial"
-    partial.write_text(render("index.html.j2", groups=groups, most=MOST_RUNS, in_trend=MOST_IN_TREND), encoding="utf-8")
+    page = render("index.html.j2", groups=groups, compared=compared(reports), most=MOST_RUNS, in_trend=MOST_IN_TREND)
+    partial.write_text(page, encoding="utf-8")
     partial.replace(path)
     return path
+
+
+@dataclass(frozen=True)
+class Compared:
+    """One comparison in the list, as its own file tells it."""
+
+    folder: str
+    title: str
+    before: str
+    after: str
+    headline: str
+    word: str
+
+
+def compared(reports: Path) -> list[Compared]:
+    """The comparisons of a folder, the newest first; what is none is passed over."""
+    found = []
+    folders = sorted((path.parent for path in reports.glob("*/comparison.json")), key=lambda folder: folder.name, reverse=True)
+    for folder in folders[:MOST_COMPARED]:
+        try:
+            told = read_json(folder / "comparison.json")
+            word = {0: "holds", 3: "unknown"}.get(told["exit_code"], "broken")
+            before, after = told["before"]["name"], told["after"]["name"]
+            found.append(Compared(folder.name, told["notes"]["title"], before, after, told["headline"], word))
+        except (RunUnreadable, KeyError, TypeError, AttributeError):
+            continue
+    return found
 
 
 def entries(reports: Path) -> list[Entry]:

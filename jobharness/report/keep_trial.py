@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 from jobharness.errors import ReportsNotWritable
+from jobharness.report.index import write_index
 from jobharness.report.record import record
 from jobharness.report.trial import Trial, plain
 
@@ -20,6 +21,7 @@ def keep_trial(one: Trial) -> None:
     write_text(folder / "comparison.json", json.dumps(plain(one), indent=1, default=str, ensure_ascii=False) + "\n")
     write_text(folder / "record.md", record(one))
     write_text(folder / "report.html", trial_page(one))
+    write_index(folder.parent)
 
 
 def write_text(path: Path, text: str) -> None:

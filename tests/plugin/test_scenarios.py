@@ -204,3 +204,17 @@ def test_without_the_flag_nothing_of_the_tool_is_imported(project):
     run = project.pytest()
     assert run.returncode == 0, run.stdout
     assert "jobharness:" not in run.stdout.split("\nplugins:")[0]
+
+
+@pytest.mark.real
+def test_a_page_of_ci_gets_the_table_and_github_a_mark_in_the_file_that_is_red(project, monkeypatch):
+    fill(project, ("vacuous",))
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    (project.folder / "summary.md").write_text("before\n")
+    run = project.pytest("--jobharness", "--jobharness-markdown", "summary.md")
+    written = (project.folder / "summary.md").read_text()
+    assert written.startswith("before\n### jobharness\n")
+    assert "| vacuous | ○ vacuous" in written
+    assert re.search(
+        r"^::error file=scenarios/vacuous\.toml,line=1,title=.*vacuous::kill#1 never fired", run.stdout, re.MULTILINE
+    )

@@ -86,6 +86,14 @@ def test_the_verdict_comes_first_and_says_what_was_newly_broken_and_what_paid(op
     assert "worse" in row
 
 
+def test_the_list_of_runs_leads_to_it(opened: Opened) -> None:
+    opened.page.click(".crumb a")
+    assert opened.texts("#h-compared ~ * h3, .promises h3")[0].startswith("A worker dies: v1 → ")
+    opened.page.click(".promises h3 a")
+    assert opened.page.url.endswith("/ab-1/report.html")
+    opened.page.wait_for_selector("html[data-drawn=yes]")
+
+
 def test_names_and_notes_are_shown_and_not_run(opened: Opened) -> None:
     assert ATTACK in opened.page.locator("h1").inner_text()
     assert opened.page.evaluate("window.pwned") is None
