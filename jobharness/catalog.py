@@ -210,8 +210,10 @@ def _arm(scenario: Scenario, key: str, label: str, spec: FaultSpec, where: str) 
     kind: type[Fault] = _load("kind of fault", spec.kind, FAULTS)
     for need in getattr(kind, "needs", ()):
         if need == "mishaps" and not getattr(queue_kind(scenario.queue.adapter), "mishaps", False):
+            able = ", ".join(name for name in QUEUES if getattr(queue_kind(name), "mishaps", False))
             reason = (
-                f"the agent cannot yet let tasks of {scenario.queue.adapter} go wrong; let the app raise, or use another fault"
+                f"the agent does not run inside the tasks of {scenario.queue.adapter}, so it cannot let them go wrong. "
+                f"It can in: {able}; an adapter of yours can with an agent module that has AROUND, and mishaps = True"
             )
             raise ScenarioInvalid(where, key, reason)
         if need == "upstream" and scenario.upstream is None:

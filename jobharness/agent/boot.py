@@ -14,8 +14,8 @@ Variables, all set by the harness:
 - `JOBHARNESS_SETTINGS`: JSON of queue settings that the library's module lays over the app's own.
 
 A library's module has `WATCH`, a dict of module name -> function(recorder, settings), called once that module
-has been imported, the same for `AROUND` with function(mishaps), and what `producer` and `inspect` ask of it (see
-`libraries/__init__`).
+has been imported, the same for `AROUND` with function(mishaps), attached before it, and what `producer` and `inspect`
+ask of it (see `libraries/__init__`).
 """
 
 import atexit
@@ -44,10 +44,11 @@ def start(environ):
     if environ.get("JOBHARNESS_STEPS"):
         imports.when_imported("sqlite3", _watch_statements)
     if library:
-        for module, attach in library_module(library).WATCH.items():
-            imports.when_imported(module, _attacher(attach, settings(environ)))
+        # First, so that they are nearest to the task's own code: what goes wrong there is recorded like the task's own failure.
         if environ.get("JOBHARNESS_MISHAPS"):
             _expect_mishaps(environ["JOBHARNESS_MISHAPS"], library_module(library))
+        for module, attach in library_module(library).WATCH.items():
+            imports.when_imported(module, _attacher(attach, settings(environ)))
 
 
 def _watch_statements():

@@ -17,11 +17,11 @@ __all__ = ["TaskGoesWrong"]
 class TaskGoesWrong:
     """Some executions go wrong inside the worker; the worker itself records each one that was hit.
 
-    `action`: "raise"; "hang" (for ever; in asyncio it yields), "block" (for `delay`, without yielding); "slow"
-    (`factor` times its own time, and
-    `delay`); "exit" (the process ends at once with `code`: poison); "leak-memory" (`size` each time) or
-    "leak-descriptors" (`count` each time); "unserialisable" or "huge" (`size`) answers. `of`: the task's name, all
-    where it is left out. `hits`: how many executions; 0: all. `share`: the probability for each.
+    `action`: "raise"; "hang" (in asyncio it yields) or "block" (it does not), for `by`, or until the fault is over;
+    "slow" (`factor` times its own time, and `by` more); "exit" (the process ends at once with `code`: poison);
+    "leak-memory" (`size` each time) or "leak-descriptors" (`count` each time), which stay leaked until the process is
+    replaced; "unserialisable" or "huge" (`size`) answers. `of`: the task's name, all where it is left out. `hits`: how
+    many executions of each strike; 0: all. `share`: the probability for each.
     """
 
     kind = "task"
@@ -34,7 +34,7 @@ class TaskGoesWrong:
         of: str = "",
         hits: int = 1,
         share: float = 1.0,
-        delay: str = "0s",
+        by: str = "0s",
         factor: float = 1.0,
         size: str = "1MB",
         count: int = 10,
@@ -45,7 +45,7 @@ class TaskGoesWrong:
             hint = f" Did you mean {guess!r}?" if guess else ""
             raise InvalidRequest(f"fault {self.kind!r}: action must be one of {', '.join(ACTIONS)}, not {action!r}.{hint}")
         try:
-            delay_s, size_bytes = parse_duration(delay), parse_size(size)
+            delay_s, size_bytes = parse_duration(by), parse_size(size)
         except ValueError as error:
             raise InvalidRequest(f"fault {self.kind!r}: {error}") from None
         if not 0 < share <= 1 or hits < 0 or factor < 1:
@@ -67,5 +67,5 @@ class TaskGoesWrong:
         return (Target("tasks", 0),)
 
     def undo(self, scene: Scene) -> None:
-        """Take it back; what hangs already goes on hanging, until its worker ends."""
+        """Take it back; what hangs goes on with the task's own code."""
         scene.cancel_mishap()

@@ -20,8 +20,8 @@ class UpstreamMisbehaves:
     """For a share of its requests the upstream answers wrongly; the upstream itself records each request that it hit.
 
     `answer`: an HTTP status such as 429 or 503, or "slow", "hang", "reset" (nothing is done) or "reply-lost" (it is
-    done, the answer is not sent). `delay`: before it. `retry_after`: what a refusal asks the caller to wait, written
-    as `retry_style` ("seconds", "date", "none").
+    done, the answer is not sent). `by`: how much later than usual, for "slow" and for statuses. `retry_after`: what a
+    refusal asks the caller to wait, written as `retry_style` ("seconds", "date", "none").
     `path`: only requests whose path begins so.
     """
 
@@ -33,7 +33,7 @@ class UpstreamMisbehaves:
         self,
         answer: int | str,
         share: float = 1.0,
-        delay: str = "0s",
+        by: str = "0s",
         retry_after: str = "0s",
         retry_style: str = "seconds",
         path: str = "",
@@ -44,7 +44,7 @@ class UpstreamMisbehaves:
                     "label": "",
                     "answer": answer,
                     "share": share,
-                    "delay_s": parse_duration(delay),
+                    "delay_s": parse_duration(by),
                     "retry_after_s": parse_duration(retry_after),
                     "retry_after": retry_style,
                     "path": path,

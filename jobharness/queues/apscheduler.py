@@ -26,6 +26,7 @@ class ApschedulerQueue:
     """
 
     library = "apscheduler"
+    mishaps = True
     brokers = ("postgres", "sqlite")
     reports = frozenset(
         (

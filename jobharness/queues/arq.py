@@ -32,6 +32,7 @@ class ArqQueue:
 
     library = "arq"
     preload = ("arq", "arq.cli", "arq.worker", "arq.connections", "redis.asyncio", "pydantic")
+    mishaps = True
     brokers = ("redis",)
     reports = frozenset(
         (

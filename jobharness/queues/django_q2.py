@@ -29,6 +29,7 @@ class DjangoQ2Queue:
     """
 
     library = "django-q2"
+    mishaps = True
     brokers = ("postgres", "sqlite")
     reports = frozenset(
         (

@@ -33,6 +33,7 @@ class DramatiqQueue:
     """Dramatiq workers by `dramatiq APP`: one process per core with eight threads each, where the scenario says nothing else."""
 
     library = "dramatiq"
+    mishaps = True
     brokers = ("redis", "rabbitmq")
     shapes = frozenset(("chain", "group", "chord"))
     reports = frozenset(

@@ -36,6 +36,7 @@ class HueyQueue:
 
     library = "huey"
     preload = ("huey.api", "huey.consumer", "huey.consumer_options", "huey.storage", "redis", "sqlite3")
+    mishaps = True
     brokers = ("redis", "sqlite")
     shapes = frozenset(("chain", "group", "chord"))
     reports = frozenset(

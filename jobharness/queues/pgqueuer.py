@@ -31,6 +31,7 @@ class PgqueuerQueue:
 
     library = "pgqueuer"
     preload = ("pgqueuer", "pgqueuer.cli", "pgqueuer.qm", "pgqueuer.db", "pgqueuer.supervisor", "asyncpg", "psycopg")
+    mishaps = True
     brokers = ("postgres",)
     inspected_with_broker = True
     reports = frozenset(

@@ -32,6 +32,7 @@ class ProcrastinateQueue:
 
     library = "procrastinate"
     preload = ("procrastinate.cli", "procrastinate.worker", "procrastinate.psycopg_connector", "psycopg", "psycopg_pool")
+    mishaps = True
     brokers = ("postgres",)
     reports = frozenset(
         (

@@ -23,6 +23,7 @@ class PythonQueue:
     """Any queue of the user's own: `queue.app` names the Python object, `queue.command` starts a worker."""
 
     library = "python"
+    mishaps = True
     own_code = True  # There is no package to install.
     brokers = ("nats", "postgres", "rabbitmq", "redis", "sqlite")
     reports = frozenset(

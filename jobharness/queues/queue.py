@@ -14,6 +14,8 @@ Further abilities are asked for and not required of everyone:
 - `number_from(broker, first)` (`NumbersJobs`): where job ids are numbers, the next one is this.
 - `preload`, a class attribute (`CanBeWarm`): modules of the library that may be imported once and shared by forked workers: none
   may open a connection, start a thread or read the environment when it is imported.
+- `mishaps = True`: the agent's module for the library has `AROUND` (see `agent.libraries`), so that faults of tasks work. Where
+  it does not, a scenario with one is refused.
 - `dead(broker, app)` (`ListsDead`): the jobs in the place where the library keeps failed ones. With it, the history
   has `job.buried`, and the contract `dead_letters` can be asked for.
 """

@@ -31,6 +31,7 @@ class RqQueue:
 
     library = "rq"
     preload = ("rq", "rq.cli.cli", "rq.worker", "rq.scheduler", "redis", "redis.asyncio")
+    mishaps = True
     brokers = ("redis",)
     shapes = frozenset(("chain", "group", "chord"))
     reports = frozenset(

@@ -40,6 +40,7 @@ class SaqQueue:
         "psycopg",
         "psycopg_pool",
     )
+    mishaps = True
     brokers = ("redis", "postgres")
     reports = frozenset(
         (

@@ -26,6 +26,7 @@ class TaskiqQueue:
     """taskiq workers by `taskiq worker APP`. Its default of two processes stays, unless `arguments` says otherwise."""
 
     library = "taskiq"
+    mishaps = True
     brokers = ("redis", "rabbitmq", "nats")
     reports = frozenset(
         (

@@ -88,6 +88,7 @@ class _Seen:
 
     def __init__(self, job, recorder):
         self._job, self._recorder, self.called = job, recorder, False
+        self.function = job.func
 
     def __getattr__(self, name):
         return getattr(self._job, name)
@@ -103,7 +104,7 @@ class _Seen:
         self.called = True
         self.record(events.JOB_RUNNING, text=self._recorder.job(self._job.id)[1])
         try:
-            answer = self._job.func(*args, **kwargs)
+            answer = self.function(*args, **kwargs)
         except BaseException as error:
             words = self._recorder.text(one_line(error))
             self.record(events.JOB_FAILED, text=words)
@@ -119,6 +120,24 @@ def name_of(job):
 
 
 WATCH = {"apscheduler.schedulers.base": attach_scheduler, "apscheduler.executors.base": attach_executor}
+
+
+def attach_mishaps(mishaps):
+    """Wrap the function of each job that is reported (see `_Seen`): this is what `attach_executor` calls."""
+    from apscheduler.executors import base
+
+    original = base.run_job
+
+    @functools.wraps(original)
+    def run_job(job, *args, **kwargs):
+        if isinstance(job, _Seen):
+            job.function = mishaps.around(job.function, lambda *_, **__: (name_of(job), job.id))
+        return original(job, *args, **kwargs)
+
+    base.run_job = run_job
+
+
+AROUND = {"apscheduler.executors.base": attach_mishaps}
 
 
 class Sender:

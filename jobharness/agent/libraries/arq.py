@@ -182,6 +182,24 @@ def _outcomes(recorder):
 WATCH = {"arq": attach}
 
 
+def attach_mishaps(mishaps):
+    """Wrap the coroutine of each function that a worker has."""
+    from arq.worker import Worker
+
+    @wrap(Worker, "__init__")
+    def init(original, self, *args, **kwargs):
+        original(self, *args, **kwargs)
+        for function in self.functions.values():
+            function.coroutine = mishaps.around(function.coroutine, _about(function.name))
+
+
+def _about(name):
+    return lambda ctx, *_, **__: (name, ctx["job_id"])
+
+
+AROUND = {"arq": attach_mishaps}
+
+
 class Sender:
     """Sends by `ArqRedis.enqueue_job`, over one pool; `options` are its own without the underscore (defer_by, job_id ...)."""
 

@@ -203,7 +203,8 @@ def attach_mishaps(mishaps):
     @functools.wraps(original)
     def task_from_fun(self, fun, name=None, *args, **kwargs):
         name = name or self.gen_task_name(fun.__name__, fun.__module__)
-        return original(self, mishaps.around(name, fun, lambda: current_task.request.id), name, *args, **kwargs)
+        function = mishaps.around(fun, lambda *_, **__: (name, current_task.request.id))
+        return original(self, function, name, *args, **kwargs)
 
     Celery._task_from_fun = task_from_fun
 

@@ -248,6 +248,33 @@ WATCH = {
 }
 
 
+def attach_mishaps(mishaps):
+    """Wrap the function that a worker finds by its name, as it finds all but those that were enqueued as objects."""
+    from django_q import worker as module
+    from django_q.signals import pre_execute
+
+    find, present = module.pydoc.locate, {}
+
+    class Finding:
+        """Stands in for the module pydoc, of which a worker uses this one function."""
+
+        @staticmethod
+        def locate(name):
+            function = find(name)
+            if function is None:
+                return None
+            return mishaps.around(function, lambda *_, **__: (name, present["id"]))
+
+    def begin(sender=None, task=None, **_):
+        present["id"] = task["id"]
+
+    module.pydoc = Finding
+    pre_execute.connect(begin, weak=False)
+
+
+AROUND = {"django_q.worker": attach_mishaps}
+
+
 class Sender:
     """Calls the app's functions as its own code does, by `async_task`. `app` is Django's settings module."""
 

@@ -11,6 +11,7 @@ it counts as received only from there. With RabbitMQ a message is settled when D
 connection's own thread, which sends it a moment later.
 """
 
+import contextvars
 import threading
 import time
 
@@ -303,6 +304,30 @@ def _death(message):
 
 
 WATCH = {"dramatiq": attach, "dramatiq.cli": attach_processes, "dramatiq.brokers.redis": attach_redis}
+
+
+def attach_mishaps(mishaps):
+    """Wrap the function of every actor as the app defines it."""
+    from dramatiq.actor import Actor
+    from dramatiq.worker import _WorkerThread
+
+    # Not thread-local: Dramatiq runs a coroutine in its event loop's thread, with the context of the one that waits for it.
+    present = contextvars.ContextVar("jobharness_message", default="")
+
+    @wrap(_WorkerThread, "process_message")
+    def process_message(original, self, message):
+        token = present.set(message.message_id)
+        try:
+            return original(self, message)
+        finally:
+            present.reset(token)
+
+    @wrap(Actor, "__init__")
+    def init(original, self, fn, *args, **kwargs):
+        original(self, mishaps.around(fn, lambda *_, **__: (self.actor_name, present.get())), *args, **kwargs)
+
+
+AROUND = {"dramatiq": attach_mishaps}
 
 
 class Sender:

@@ -230,6 +230,21 @@ def _moment_s(huey, eta):
 WATCH = {"huey": attach, "huey.consumer": attach_consumer}
 
 
+def attach_mishaps(mishaps):
+    """Wrap the function that each task class executes."""
+    from huey.api import TaskWrapper
+
+    @wrap(TaskWrapper, "create_task")
+    def create_task(original, self, *args, **kwargs):
+        made = original(self, *args, **kwargs)
+        name = self.huey._registry.task_to_string(made)
+        made.execute = mishaps.around(made.execute, lambda task: (name, task.id))
+        return made
+
+
+AROUND = {"huey": attach_mishaps}
+
+
 class Sender:
     """Makes a task as `TaskWrapper.schedule` does, and enqueues it; `options` are its own (delay in s, priority, retries ...)."""
 

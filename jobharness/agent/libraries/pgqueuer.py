@@ -196,6 +196,21 @@ WATCH = {
 }
 
 
+def attach_mishaps(module, mishaps):
+    """Wrap the function of each entrypoint that a manager registers."""
+    manager = _home(module, "QueueManager")
+    if manager is None:
+        return
+
+    @wrap(manager, "register_executor")
+    def register_executor(original, self, name, executor):
+        executor.parameters.func = mishaps.around(executor.parameters.func, lambda job, *_: (job.entrypoint, job.id))
+        return original(self, name, executor)
+
+
+AROUND = {name: functools.partial(attach_mishaps, name) for name in ("pgqueuer.qm", "pgqueuer.core.qm")}
+
+
 @contextlib.asynccontextmanager
 async def entered(app):
     """The app's manager, as `pgq run` makes it: the factory's result is a context manager, or before 1.0 an awaitable."""

@@ -6,6 +6,7 @@ both events of an enqueue are written when the insert has returned. `JobManager.
 was decided (procrastinate/worker.py). A process is ready when it has looked for jobs and listens for new ones.
 """
 
+import contextvars
 import datetime
 import json
 import os
@@ -173,6 +174,31 @@ def load(app):
     live = App.from_path(app)
     live.perform_import_paths()
     return live
+
+
+def attach_mishaps(mishaps):
+    """Wrap the function of every task. A plain one runs in a thread that has the context of the job's coroutine."""
+    from procrastinate.tasks import Task
+
+    @wrap(Task, "__init__")
+    def init(original, self, *args, **kwargs):
+        original(self, *args, **kwargs)
+        self.func = mishaps.around(self.func, lambda *_, **__: (self.name, _present.get()))
+
+
+def attach_present_job(mishaps):
+    """Let each execution know its job."""
+    from procrastinate.worker import Worker
+
+    @wrap(Worker, "_process_job")
+    async def _process_job(original, self, context):
+        _present.set(context.job.id)
+        return await original(self, context)
+
+
+_present = contextvars.ContextVar("jobharness_job", default=0)
+
+AROUND = {"procrastinate.tasks": attach_mishaps, "procrastinate.worker": attach_present_job}
 
 
 class Sender:

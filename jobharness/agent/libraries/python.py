@@ -155,10 +155,14 @@ def part_of(job, names, default=None):
 def write(recorder, kind, job, value=0, words="", named=False):
     """Record an event of a job."""
     key, text = recorder.job(part_of(job, IDS, job))
-    task = part_of(job, TASKS, "")
-    task = task if isinstance(task, str) else getattr(task, "__name__", str(task))
     attempt = int(part_of(job, ATTEMPTS, 0) or 0)
-    recorder.record(kind, key, value, attempt, recorder.text(task), text if named else recorder.text(words))
+    recorder.record(kind, key, value, attempt, recorder.text(task_of(job)), text if named else recorder.text(words))
+
+
+def task_of(job):
+    """The name of a job's task, or ""."""
+    task = part_of(job, TASKS, "")
+    return task if isinstance(task, str) else getattr(task, "__name__", str(task))
 
 
 def wrapped(recorder, verb, function, is_method):
@@ -229,16 +233,19 @@ def attach(module, recorder, settings):
 
 
 def _wrap_one(recorder, verb, module, dotted):
+    home, name, is_method = _home_of(module, dotted)
+    if home is not None:
+        setattr(home, name, wrapped(recorder, verb, vars(home)[name], is_method))
+
+
+def _home_of(module, dotted):
+    """`(module or class that has it, its name there, whether it is a method)`; None for the first where nothing has it."""
     owner_path, _, name = dotted.rpartition(".")
     owner = _reach(module, owner_path)
     if standard.ismodule(owner):
-        if hasattr(owner, name):
-            setattr(owner, name, wrapped(recorder, verb, getattr(owner, name), False))
-        return
+        return (owner if name in vars(owner) else None), name, False
     kind = owner if isinstance(owner, type) else type(owner)
-    home = next((one for one in kind.__mro__ if name in vars(one)), None)
-    if home is not None:
-        setattr(home, name, wrapped(recorder, verb, vars(home)[name], True))
+    return next((one for one in kind.__mro__ if name in vars(one)), None), name, True
 
 
 def _reach(module, path):
@@ -249,6 +256,23 @@ def _reach(module, path):
 
 
 WATCH = {module: functools.partial(attach, module) for module, _ in places().values() if module}
+
+
+def attach_mishaps(module, mishaps):
+    """Wrap what runs one job, where it is in this module."""
+    place, dotted = places()["run"]
+    if place == module:
+        owner, name, is_method = _home_of(sys.modules[module], dotted)
+        if owner is not None:
+
+            def about(*args, **kwargs):
+                job = Call(None, is_method, args, kwargs).job
+                return task_of(job), part_of(job, IDS, job)
+
+            setattr(owner, name, mishaps.around(vars(owner)[name], about))
+
+
+AROUND = {module: functools.partial(attach_mishaps, module) for module, _ in places().values() if module}
 
 
 class Sender:

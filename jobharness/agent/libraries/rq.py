@@ -317,6 +317,18 @@ def _lay_over(settings):
 WATCH = {"rq": attach}
 
 
+def attach_mishaps(mishaps):
+    """Wrap the call of a job's function; RQ runs a coroutine to its end within it."""
+    from rq.job import Job
+
+    @wrap(Job, "_execute")
+    def _execute(original, self):
+        return mishaps.around(original, lambda job: (job.func_name, job.id))(self)
+
+
+AROUND = {"rq": attach_mishaps}
+
+
 class Sender:
     """Calls a function as RQ's users do: by its `delay` where `@job` gave it one, else by the app's queue.
 

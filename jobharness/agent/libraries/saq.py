@@ -268,6 +268,24 @@ def _laid_over(chosen, own):
 WATCH = {"saq": attach}
 
 
+def attach_mishaps(mishaps):
+    """Wrap the functions of a worker."""
+    from saq.worker import Worker
+
+    @wrap(Worker, "__init__")
+    def init(original, self, *args, **kwargs):
+        original(self, *args, **kwargs)
+        for name, function in list(self.functions.items()):
+            self.functions[name] = mishaps.around(function, _about(name))
+
+
+def _about(name):
+    return lambda context, *_, **__: (name, context["job"].key)
+
+
+AROUND = {"saq": attach_mishaps}
+
+
 class Sender:
     """Sends by `Queue.enqueue`; `options` are the fields of a Job (timeout, retries, scheduled ...), and `delay`, in seconds."""
 

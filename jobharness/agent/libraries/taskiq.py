@@ -359,6 +359,19 @@ def load(app):
     return broker
 
 
+def attach_mishaps(mishaps):
+    """Wrap a task's function when the receiver is about to run it."""
+    from taskiq.receiver.receiver import Receiver
+
+    @wrap(Receiver, "run_task")
+    async def run_task(original, self, target, message, *args, **kwargs):
+        wrong = mishaps.around(target, lambda *_, **__: (message.task_name, message.task_id))
+        return await original(self, wrong, message, *args, **kwargs)
+
+
+AROUND = {"taskiq.receiver.receiver": attach_mishaps}
+
+
 class Sender:
     """Calls the app's tasks as its own code does, by `kiq`; the broker's connections are kept."""
 
