@@ -10,6 +10,7 @@ Variables, all set by the harness:
 - `JOBHARNESS_TASKS`: JSON of the names of the tasks that the workload sends.
 - `JOBHARNESS_METHODS`: JSON of what a home-grown queue's methods are called; for the library `python` alone.
 - `JOBHARNESS_MISHAPS`: folder of orders to executions of tasks (see `mishaps`); set where a fault of the scenario needs it.
+- `JOBHARNESS_UPSTREAM`: JSON of where the upstream is, and of the hosts that are led to it (see `redirect`).
 - `JOBHARNESS_POOL`: the kind of pool that the scenario asks for, or nothing.
 - `JOBHARNESS_SETTINGS`: JSON of queue settings that the library's module lays over the app's own.
 
@@ -41,6 +42,8 @@ def start(environ):
     library = environ.get("JOBHARNESS_LIBRARY", "")
     recorder = Recorder(folder, environ.get("JOBHARNESS_ROLE", "worker"), environ.get("JOBHARNESS_NAME", "process"), library)
     atexit.register(recorder.close)
+    if environ.get("JOBHARNESS_UPSTREAM"):
+        _lead_to_upstream(environ)
     if environ.get("JOBHARNESS_STEPS"):
         imports.when_imported("sqlite3", _watch_statements)
     if library:
@@ -49,6 +52,16 @@ def start(environ):
             _expect_mishaps(environ["JOBHARNESS_MISHAPS"], library_module(library))
         for module, attach in library_module(library).WATCH.items():
             imports.when_imported(module, _attacher(attach, settings(environ)))
+
+
+def _lead_to_upstream(environ):
+    from . import redirect
+    from .running import Running
+
+    running = Running()
+    # Before anything is attached: libraries' instrumentation takes `record` from the recorder when it is.
+    recorder.record = running.noting(recorder.record)
+    redirect.attach(environ, running)
 
 
 def _watch_statements():

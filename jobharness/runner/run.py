@@ -116,7 +116,7 @@ class Run:
         """Everything up to the first job: the app is asked first, then servers, service, workers and producer are
         started."""
         scenario = self.parts.scenario
-        upstream = Upstream(manners_of(scenario.upstream)) if scenario.upstream is not None else None
+        upstream = Upstream(manners_of(scenario.upstream), scenario.upstream.hosts) if scenario.upstream is not None else None
         service = Service(scenario.service) if scenario.service is not None else None
         for watch in self.parts.watches:
             stack.callback(watch.stop)
@@ -142,6 +142,7 @@ class Run:
         if upstream is not None:
             stack.callback(upstream.stop)
             upstream.start(site)
+            around.reach_upstream_by(upstream.ways)
         if service is not None:
             stack.callback(service.stop)
             service.start(around, site)

@@ -8,6 +8,7 @@ import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from jobharness.errors import InvalidRequest, nearest
 from jobharness.runner.folder import RunFolder
@@ -37,6 +38,7 @@ class Surroundings:
         self._mishaps = any("mishaps" in getattr(armed.fault, "needs", ()) for armed in parts.faults)
         self._broker_url: Callable[[str], str] | None = None
         self._statements: Statements | None = None
+        self._upstream: Mapping[str, Any] | None = None
         self._filled_env("inspector")
 
     def _interpreter(self, given: str | None) -> Path:
@@ -51,6 +53,10 @@ class Surroundings:
     def reach_broker_by(self, url_for: Callable[[str], str]) -> None:
         """From now on {broker.url} is another for each process, by its name."""
         self._broker_url = url_for
+
+    def reach_upstream_by(self, ways: Mapping[str, Any]) -> None:
+        """From now on the agent leads calls to the upstream (see `agent.redirect`), and says which job each is for."""
+        self._upstream = ways
 
     def watch_statements(self, statements: Statements) -> None:
         """From now on the agent strikes at what is armed at SQL statements."""
@@ -111,6 +117,7 @@ class Surroundings:
             "JOBHARNESS_TASKS": json.dumps([task for job in self._parts.scenario.workload.job for task in job.tasks]),
             "JOBHARNESS_METHODS": json.dumps(self._parts.scenario.queue.methods),
             "JOBHARNESS_MISHAPS": str(self._folder.mishaps) if self._mishaps else "",
+            "JOBHARNESS_UPSTREAM": json.dumps(self._upstream) if self._upstream is not None else "",
             "JOBHARNESS_POOL": self._parts.scenario.queue.pool or "",
             "JOBHARNESS_STEPS": str(self._statements.folder) if self._statements is not None else "",
             "JOBHARNESS_STEPS_DATABASE": str(self._statements.database) if self._statements is not None else "",

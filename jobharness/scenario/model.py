@@ -105,9 +105,16 @@ class QuotaSpec(Part):
     """A request header that tells callers apart; all are one where it is left out."""
 
 
+NAME = "[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?"
+Origin = Annotated[str, Field(pattern=f"^({NAME}|https?://{NAME}(:[0-9]{{1,5}})?)$")]
+
+
 class UpstreamSpec(Part):
     """The HTTP API that jobs call: a server of its own, started for the run."""
 
+    hosts: tuple[Origin, ...] = ()
+    """Hosts that the app calls, such as "https://api.example.com": the agent leads those calls to the upstream, and the app
+    keeps its URLs. A bare name is both http and https; a port goes with a scheme."""
     latency: Duration = 0.0
     """How long each answer takes."""
     quota: tuple[QuotaSpec, ...] = ()

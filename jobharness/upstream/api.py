@@ -1,7 +1,8 @@
 """The API itself: answers any request, keeps its quotas, misbehaves when told to, and writes every request to a ledger.
 
-The ledger is the history: `upstream.request`, `upstream.answered`, `effect.applied`. A request says which job it belongs to
-in the header `X-Job-Id`, and what makes it one and the same effect in `Idempotency-Key`. The harness tells the API how to
+The ledger is the history: `upstream.request`, `upstream.answered`, `effect.applied`. The agent in the caller says which job a
+request belongs to (see `agent.redirect`), and an app without it may, by its id in `X-Job-Id`; what makes it one and the
+same effect is in `Idempotency-Key`. The harness tells the API how to
 misbehave by PUT and DELETE of `/.jobharness/misbehaviour/<label>`.
 
     request -> ledger -> misbehaviour? -> quota? -> latency -> effect -> answer
@@ -15,15 +16,18 @@ import math
 import socket
 import struct
 import sys
-from collections.abc import Awaitable, Callable, Iterable, Iterator, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, MutableMapping
+from contextlib import suppress
 from email.utils import formatdate
 from random import Random
 from time import time
 from typing import Any
 
 import uvicorn
+import uvloop
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from jobharness.agent import redirect
 from jobharness.agent.recorder import Recorder
 from jobharness.clock import NS_PER_S, now_ns
 from jobharness.history.event import Kind
@@ -32,6 +36,7 @@ from jobharness.upstream.quota import QUOTAS, Quota
 
 __all__ = ["CONTROL", "Api", "main"]
 
+HEADER = redirect.HEADER.lower().encode()
 CONTROL = "/.jobharness/misbehaviour/"
 NO_JOB = b"\0" * 16
 LOST = -1  # In the ledger, where an HTTP status stands else: the caller got no answer.
@@ -47,11 +52,7 @@ class _Exchange:
     def __init__(self, recorder: Recorder, scope: Scope, send: Send) -> None:
         headers = dict(scope["headers"])
         self.headers, self._scope, self._send, self._recorder = headers, scope, send, recorder
-        job_id = headers.get(b"x-job-id", b"").decode("latin-1")
-        self.key: bytes = NO_JOB
-        job_text = 0
-        if job_id:
-            self.key, job_text = recorder.job(job_id)
+        self.key, job_text = _job_of(headers, recorder)
         self._effect = recorder.text(headers.get(b"idempotency-key", b"").decode("latin-1")) or job_text
         self._route = recorder.text(f"{scope['method']} {scope['path']}")
 
@@ -163,6 +164,16 @@ class Api:
         await send({"type": "http.response.body", "body": b""})
 
 
+def _job_of(headers: Mapping[bytes, bytes], recorder: Recorder) -> tuple[bytes, int]:
+    """Key and text of the job that a request is for: as the agent in its caller tells it, or else the app."""
+    told = headers.get(HEADER)
+    if told is not None and len(told) == 2 * len(NO_JOB):
+        with suppress(ValueError):
+            return bytes.fromhex(told.decode("latin-1")), 0
+    job_id = headers.get(b"x-job-id", b"").decode("latin-1")
+    return recorder.job(job_id) if job_id else (NO_JOB, 0)
+
+
 def _retry_headers(exchange: _Exchange, style: str, wait_ns: int) -> Iterator[tuple[str, str]]:
     """`Retry-After` in the given style; whole seconds, rounded up, so that who honours it is not too early."""
     if style == "none" or not wait_ns:
@@ -196,20 +207,24 @@ class _Protocol(HttpToolsProtocol):
         self.scope["jobharness.transport"] = self.transport  # type: ignore[typeddict-unknown-key]  # an extension of ours
 
 
-def main(port: str, records: str, manners: str) -> None:
-    """Serve on 127.0.0.1 until ended. `manners`: JSON."""
+def main(port: str, records: str, manners: str, tls_port: str = "", chain: str = "") -> None:
+    """Serve on 127.0.0.1 until ended. `manners`: JSON; `chain`: key and certificate for `tls_port`."""
     recorder = Recorder(records, "upstream", "upstream")
     api = Api(Manners.model_validate(json.loads(manners)), recorder)
-    uvicorn.run(
-        api,
-        host="127.0.0.1",
-        port=int(port),
-        http=_Protocol,
-        loop="uvloop",
-        lifespan="off",
-        log_level="warning",
-        access_log=False,
-    )
+    servers = [_server(api, int(port))]
+    if tls_port:
+        servers.append(_server(api, int(tls_port), ssl_certfile=chain, ssl_keyfile=chain))
+    uvloop.run(_serve(servers))
+
+
+def _server(api: Api, port: int, **tls: Any) -> uvicorn.Server:
+    quiet: dict[str, Any] = {"lifespan": "off", "log_level": "warning", "access_log": False}
+    return uvicorn.Server(uvicorn.Config(api, host="127.0.0.1", port=port, http=_Protocol, **quiet, **tls))
+
+
+async def _serve(servers: Iterable[uvicorn.Server]) -> None:
+    """All of them in one loop, so that they have one app; a signal ends all."""
+    await asyncio.gather(*(server.serve() for server in servers))
 
 
 if __name__ == "__main__":

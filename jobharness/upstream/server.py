@@ -5,6 +5,10 @@ from __future__ import annotations
 import http.client
 import importlib.util
 import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 from jobharness.errors import EnvironmentFailed, ExtraMissing, ProcessFailed
@@ -18,29 +22,46 @@ __all__ = ["PACKAGES", "Upstream"]
 PACKAGES = ("uvicorn", "httptools", "uvloop")
 """What the server process imports; the extra `upstream` installs them."""
 
+TLS_PACKAGE = "trustme"
+"""Makes the certificate that the server shows under the names of hosts called by https."""
+
+USUAL_PORTS = {"http": 80, "https": 443}
 READY_WITHIN_S = 15.0
 CONTROL = "/.jobharness/misbehaviour/"
 CONTROL_TIMEOUT_S = 2.0
 
 
 class Upstream:
-    """One upstream on a free loopback port. Not for two threads at once.
+    """One upstream on a free loopback port, and on a second one that speaks TLS where one of the hosts is called by it.
+
+    Args: `hosts`: what the app calls and is led here, each "https://api.example.com", "http://other.example.com:8080" or,
+    for both schemes, a bare name. Not for two threads at once.
 
     Raises: ExtraMissing.
     """
 
-    def __init__(self, manners: Manners) -> None:
-        for package in PACKAGES:
+    def __init__(self, manners: Manners, hosts: Sequence[str] = ()) -> None:
+        self._origins = [origin for host in hosts for origin in _origins(host)]
+        secure = any(way == "tls" for _, _, way in self._origins)
+        for package in (*PACKAGES, *((TLS_PACKAGE,) if secure else ())):
             if importlib.util.find_spec(package) is None:
                 raise ExtraMissing(package, "upstream", "an [upstream]")
         self._manners = manners
         self._port = free_port()
+        self._tls_port = free_port() if secure else 0
+        self._certificate: _Certificate | None = None
         self._process: Process | None = None
 
     @property
     def url(self) -> str:
         """Its address, without a path."""
         return f"http://127.0.0.1:{self._port}"
+
+    @property
+    def ways(self) -> dict[str, Any]:
+        """How it is reached, in the words of `agent.redirect`. Known after `start`."""
+        ca = str(self._certificate.ca) if self._certificate is not None else ""
+        return {"plain": self._port, "tls": self._tls_port, "ca": ca, "origins": self._origins}
 
     @property
     def pid(self) -> int:
@@ -51,10 +72,14 @@ class Upstream:
         """Start it and wait until it listens. Raises: ProcessFailed with its last lines."""
         manners = self._manners.model_dump_json()
         command = [sys.executable, "-m", "jobharness.upstream.api", str(self._port), str(site.records), manners]
+        if self._tls_port:
+            self._certificate = _Certificate.made_for(sorted({host for host, _, _ in self._origins}), site.data)
+            command += [str(self._tls_port), str(self._certificate.chain)]
         process = site.start("upstream", command)
         self._process = process
-        wait_for(lambda: process.exit_code is not None or is_open(self._port), READY_WITHIN_S)
-        if not is_open(self._port):
+        ports = [port for port in (self._port, self._tls_port) if port]
+        wait_for(lambda: process.exit_code is not None or all(map(is_open, ports)), READY_WITHIN_S)
+        if not all(map(is_open, ports)):
             raise ProcessFailed("upstream", f"did not listen within {READY_WITHIN_S:g} s", process.log_tail())
 
     def misbehave(self, wrong: Misbehaviour) -> None:
@@ -83,3 +108,29 @@ class Upstream:
         if self._process is not None:
             self._process.stop(grace_s=3)
             self._process = None
+
+
+def _origins(host: str) -> Iterator[tuple[str, int, str]]:
+    """`(name, port, "plain" or "tls")` of what an entry of `hosts` names."""
+    scheme, _, place = host.rpartition("://")  # A bare name has no port.
+    name, _, port = place.partition(":")
+    for one in (scheme,) if scheme else USUAL_PORTS:
+        yield name.lower(), int(port) if port else USUAL_PORTS[one], "tls" if one == "https" else "plain"
+
+
+@dataclass(frozen=True)
+class _Certificate:
+    """`chain`: key and certificate as the server needs them; `ca`: what its callers have to trust. Files of the run's folder."""
+
+    chain: Path
+    ca: Path
+
+    @classmethod
+    def made_for(cls, hosts: Sequence[str], folder: Path) -> _Certificate:
+        import trustme
+
+        authority = trustme.CA(organization_name="jobharness, for one run")
+        made = cls(folder / "upstream.pem", folder / "upstream-ca.pem")
+        authority.issue_cert(*hosts).private_key_and_cert_chain_pem.write_to_path(str(made.chain))
+        authority.cert_pem.write_to_path(str(made.ca))
+        return made

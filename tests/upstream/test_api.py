@@ -1,9 +1,7 @@
 """The upstream as its callers see it, and as the history remembers it."""
 
 import http.client
-import os
 import uuid
-from contextlib import contextmanager
 from email.utils import parsedate_to_datetime
 
 import polars as pl
@@ -12,27 +10,10 @@ import pytest
 from jobharness.clock import utc_now
 from jobharness.history import log
 from jobharness.history.event import Kind
-from jobharness.processes.guardian import Guardian
-from jobharness.processes.site import Site
 from jobharness.upstream.behaviour import Manners, Misbehaviour, QuotaRule
-from jobharness.upstream.server import Upstream
+from tests.support.upstream import upstream_at
 
 JOB = str(uuid.UUID(int=7))
-
-
-@contextmanager
-def upstream_at(tmp_path, manners=None):
-    for name in ("data", "logs", "records"):
-        (tmp_path / name).mkdir()
-    mark = f"test-{uuid.uuid4()}"
-    site = Site(tmp_path / "data", tmp_path / "logs", tmp_path / "records", mark, dict(os.environ))
-    upstream = Upstream(manners or Manners())
-    with Guardian(mark):
-        upstream.start(site)
-        try:
-            yield upstream
-        finally:
-            upstream.stop()
 
 
 def call(upstream, path="/messages", timeout_s=5.0):
