@@ -20,6 +20,7 @@ from jobharness.faults.fault import AtStep, Fault
 from jobharness.faults.trigger import Trigger
 from jobharness.metrics.names import DEFINITIONS
 from jobharness.queues.queue import Queue, reported_kinds
+from jobharness.runner.clocks import ClockPlan
 from jobharness.runner.parts import ArmedFault, Parts
 from jobharness.runner.watch import Watch
 from jobharness.scenario.model import ContractSpec, FaultSpec, Scenario
@@ -52,6 +53,7 @@ BROKERS = {
 }
 FAULTS = {
     "bandwidth": "jobharness.faults.bandwidth:Bandwidth",
+    "clock": "jobharness.faults.clock:MovedClock",
     "corruption": "jobharness.faults.corruption:Corruption",
     "delay_message": "jobharness.faults.delay_message:DelayMessage",
     "drop": "jobharness.faults.drop:Drop",
@@ -180,6 +182,7 @@ def assemble(scenario: Scenario, project: Path, source: Path | None = None) -> P
         contracts=_contracts(scenario, adapter, [fault.label for fault in faults], where),
         wire=_wire(scenario, broker, adapter, faults, where),
         watches=_watches(scenario, project),
+        clock=_clock(scenario, faults, where),
     )
 
 
@@ -291,6 +294,24 @@ def _watches(scenario: Scenario, project: Path) -> tuple[Watch, ...]:
             raise ExtraMissing("prometheus-client", "prometheus", "an alarm")
         found.append(_load("watch", "prometheus", WATCHES)(scenario, project))
     return tuple(found)
+
+
+def _clock(scenario: Scenario, faults: tuple[ArmedFault, ...], where: str) -> ClockPlan | None:
+    """How the workers' clocks are moved, where a fault moves one."""
+    moving = [fault for fault in faults if "clocks" in getattr(fault.fault, "needs", ())]
+    if not moving:
+        return None
+    workers = [f"worker-{number}" for number in range(1, scenario.queue.workers + 1)]
+    for armed in moving:
+        target = getattr(armed.fault, "target", "all")
+        if target not in ("worker", "all", *workers):
+            raise ScenarioInvalid(
+                where, f"fault {armed.label!r}.target", f"must be worker, all, or one of {', '.join(workers)}, not {target!r}"
+            )
+    try:
+        return ClockPlan.through([getattr(fault.fault, "through", "") for fault in moving], scenario.queue.command)
+    except InvalidRequest as error:
+        raise ScenarioInvalid(where, f"fault {moving[0].label!r}", str(error)) from error
 
 
 def _contracts(scenario: Scenario, adapter: type[Queue], labels: list[str], where: str) -> tuple[Contract, ...]:

@@ -11,6 +11,7 @@ Variables, all set by the harness:
 - `JOBHARNESS_METHODS`: JSON of what a home-grown queue's methods are called; for the library `python` alone.
 - `JOBHARNESS_MISHAPS`: folder of orders to executions of tasks (see `mishaps`); set where a fault of the scenario needs it.
 - `JOBHARNESS_UPSTREAM`: JSON of where the upstream is, and of the hosts that are led to it (see `redirect`).
+- `JOBHARNESS_CLOCK`, `JOBHARNESS_CLOCK_LIBRARY`: where a fault may move the clock of this process (see `moved_clock`).
 - `JOBHARNESS_POOL`: the kind of pool that the scenario asks for, or nothing.
 - `JOBHARNESS_SETTINGS`: JSON of queue settings that the library's module lays over the app's own.
 
@@ -42,6 +43,8 @@ def start(environ):
     library = environ.get("JOBHARNESS_LIBRARY", "")
     recorder = Recorder(folder, environ.get("JOBHARNESS_ROLE", "worker"), environ.get("JOBHARNESS_NAME", "process"), library)
     atexit.register(recorder.close)
+    if environ.get("JOBHARNESS_CLOCK"):
+        _move_clock(environ)
     if environ.get("JOBHARNESS_UPSTREAM"):
         _lead_to_upstream(environ)
     if environ.get("JOBHARNESS_STEPS"):
@@ -52,6 +55,12 @@ def start(environ):
             _expect_mishaps(environ["JOBHARNESS_MISHAPS"], library_module(library))
         for module, attach in library_module(library).WATCH.items():
             imports.when_imported(module, _attacher(attach, settings(environ)))
+
+
+def _move_clock(environ):
+    from . import moved_clock
+
+    moved_clock.attach(environ, recorder)
 
 
 def _lead_to_upstream(environ):

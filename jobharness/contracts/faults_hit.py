@@ -51,7 +51,7 @@ class FaultsHit(RunPromise):
         ]
         if reasons:
             return Finding(self.name, Word.VACUOUS, "; ".join(reasons), figures)
-        return Finding(self.name, Word.HOLDS, self.kept(figures), figures)
+        return Finding(self.name, Word.HOLDS, "; ".join([self.kept(figures), *_told(history)]), figures)
 
     def broken(self, figures: Mapping[str, int]) -> str:
         """It never is."""
@@ -62,3 +62,9 @@ class FaultsHit(RunPromise):
         if not self.labels:
             return "the scenario has no faults"
         return f"{figures['strikes']} strikes hit {figures['jobs_hit']} jobs in flight"
+
+
+def _told(history: History) -> list[str]:
+    """What the faults themselves have to say of what they did, such as that a clock was moved."""
+    begun = history.columns.rows(Kind.FAULT_BEGIN)
+    return [words for number in dict.fromkeys(history.columns["task"][begun].tolist()) if (words := history.text(number))]

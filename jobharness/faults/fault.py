@@ -17,7 +17,20 @@ from jobharness.history.follow import News
 from jobharness.upstream.behaviour import Misbehaviour
 from jobharness.wire.control import Wire
 
-__all__ = ["EVERYONE", "AtStep", "CanArm", "CanMisbehave", "Fault", "Scene", "Target", "Working", "aim", "checked_target"]
+__all__ = [
+    "CLOCKS",
+    "EVERYONE",
+    "AtStep",
+    "CanArm",
+    "CanMisbehave",
+    "CanMoveClocks",
+    "Fault",
+    "Scene",
+    "Target",
+    "Working",
+    "aim",
+    "checked_target",
+]
 
 TARGETS = ("worker", "child", "tree", "all")
 
@@ -46,6 +59,19 @@ class CanMisbehave(Protocol):
     def misbehave(self, wrong: Misbehaviour) -> None: ...
 
     def behave(self, label: str) -> None: ...
+
+
+CLOCKS = ("freezegun", "libfaketime")
+"""Ways in which the clock of a worker can be moved."""
+
+
+class CanMoveClocks(Protocol):
+    """The workers' clocks, as a fault sees them (see `jobharness.runner.clocks`)."""
+
+    @property
+    def workers(self) -> Sequence[str]: ...
+
+    def move(self, worker: str, by_s: float, label: str) -> None: ...
 
 
 class CanArm(Protocol):
@@ -82,6 +108,11 @@ class Scene(Protocol):
     @property
     def steps(self) -> CanArm | None:
         """Where faults at broker steps are armed: the proxy, or the agent for SQLite; None where no fault needs it."""
+        ...
+
+    @property
+    def clocks(self) -> CanMoveClocks | None:
+        """The workers' clocks; None where no fault of the scenario moves one."""
         ...
 
     @property
@@ -131,8 +162,9 @@ class Fault(Protocol):
     """Something that goes wrong. Made from its details in the scenario; refuses details it does not know.
 
     What it cannot do without stands in a class attribute `needs`: "upstream" (the scenario has one), "mishaps" (the
-    agent can let this library's tasks go wrong). A scenario without it is refused. What it does through the proxy says
-    `on_wire = True`.
+    agent can let this library's tasks go wrong), "clocks" (the workers' clocks can be moved). A scenario without it is
+    refused. What it does through the proxy says `on_wire = True`. `tells`: what a reader of the verdict must know of a
+    strike, where there is such a thing.
     """
 
     kind: str

@@ -125,7 +125,8 @@ class Conductor:
         if not targets:
             armed.trigger.missed()
             return
-        self._recorder.record(Kind.FAULT_BEGIN, value=armed.trigger.strikes + 1, text=self._recorder.text(armed.label))
+        told = self._recorder.text(getattr(armed.fault, "tells", ""))
+        self._recorder.record(Kind.FAULT_BEGIN, value=armed.trigger.strikes + 1, task=told, text=self._recorder.text(armed.label))
         armed.trigger.struck(now_ns())
         until_ns = deadline_ns(armed.lasts_s) if armed.fault.lasting and armed.lasts_s is not None else None
         strike = _Strike(armed, scene, targets, until_ns, working=isinstance(armed.fault, Working))
@@ -162,7 +163,7 @@ class Conductor:
         if strike.working and isinstance(fault, Working):
             strike.working = not fault.work(strike.scene)
         over = not fault.lasting or (strike.until_ns is not None and now_ns() >= strike.until_ns)
-        if over and not strike.working and not strike.undone:
+        if over and (fault.lasting or not strike.working) and not strike.undone:
             self._undo(strike)
         if strike.undone and self._fleet.whole:
             self._recorder.record(Kind.FAULT_END, text=self._recorder.text(strike.armed.label))

@@ -10,6 +10,7 @@ from jobharness.contracts.contract import Contract
 from jobharness.faults.fault import Fault
 from jobharness.faults.trigger import Trigger
 from jobharness.queues.queue import Queue
+from jobharness.runner.clocks import ClockPlan
 from jobharness.runner.watch import Watch
 from jobharness.scenario.model import Scenario
 from jobharness.wire.plan import WirePlan
@@ -48,3 +49,5 @@ class Parts:
     """The proxy that the faults need, or None."""
     watches: tuple[Watch, ...] = ()
     """What looks at the run from outside."""
+    clock: ClockPlan | None = None
+    """How the workers' clocks can be moved, where a fault does; or None."""

@@ -32,6 +32,7 @@ from jobharness.processes.process import Process, runs_code
 from jobharness.processes.site import Site
 from jobharness.queues.queue import App, ListsDead
 from jobharness.runner.board import Board
+from jobharness.runner.clocks import Clocks
 from jobharness.runner.conductor import Conductor
 from jobharness.runner.failures import logged
 from jobharness.runner.fleet import Fleet
@@ -139,6 +140,9 @@ class Run:
         if with_broker:
             self.app = inspect_app(self.parts, around, self.folder, self._mark)
         wire, armable = self._start_wire(stack, around, site)
+        clocks = Clocks(self.parts.clock, self.folder.data / "clocks") if self.parts.clock is not None else None
+        if clocks is not None:
+            around.move_clocks_by(clocks)
         if upstream is not None:
             stack.callback(upstream.stop)
             upstream.start(site)
@@ -149,7 +153,7 @@ class Run:
         for watch in self.parts.watches:
             watch.start(site, places)
         self._fleet = Fleet(scenario.queue, around, self.folder, self._recorder, self._mark)
-        scenes = self._scenes(self._fleet, upstream, wire, armable)
+        scenes = self._scenes(self._fleet, upstream, wire, armable, clocks)
         steps = Steps(self.parts.faults, scenes, armable)
         self._conductor = Conductor(self.parts.faults, scenes, self._fleet, self._board, self._recorder, steps)
         self._fleet.start()
@@ -176,11 +180,15 @@ class Run:
         around.reach_broker_by(wire.url_for)
         return wire, wire
 
-    def _scenes(self, fleet: Fleet, upstream: Upstream | None, wire: Wire | None, armable: CanArm | None) -> dict[str, RunScene]:
+    def _scenes(
+        self, fleet: Fleet, upstream: Upstream | None, wire: Wire | None, armable: CanArm | None, clocks: Clocks | None
+    ) -> dict[str, RunScene]:
         """What each fault may see and do, with its own stream of the seed."""
         seed, mishaps = self.parts.scenario.seed, self.folder.mishaps
         labels = [armed.label for armed in self.parts.faults]
-        return {label: RunScene(label, fleet, upstream, wire, armable, mishaps, Random(f"{seed}:{label}")) for label in labels}
+        return {
+            label: RunScene(label, fleet, upstream, wire, armable, mishaps, Random(f"{seed}:{label}"), clocks) for label in labels
+        }
 
     def _places(self, upstream: Upstream | None, service: Service | None) -> dict[str, str]:
         """What the placeholders of a scenario stand for in this run."""

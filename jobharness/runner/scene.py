@@ -12,7 +12,7 @@ from typing import Any
 
 import psutil
 
-from jobharness.faults.fault import CanArm, Target
+from jobharness.faults.fault import CanArm, CanMoveClocks, Target
 from jobharness.runner.fleet import Fleet, State, Worker
 from jobharness.upstream.server import Upstream
 from jobharness.wire.control import Wire
@@ -38,10 +38,11 @@ class RunScene:
         armable: CanArm | None,
         mishaps: Path,
         random: Random,
+        clocks: CanMoveClocks | None = None,
     ) -> None:
         self.label, self._fleet, self.upstream, self.wire = label, fleet, upstream, wire
         self._mishaps, self.random = mishaps, random
-        self.steps = armable
+        self.steps, self.clocks = armable, clocks
         self.sent: set[int] = set()  # Signals sent to main processes.
         self._children: dict[int, psutil.Process] = {}
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from jobharness.errors import InvalidRequest, nearest
+from jobharness.runner.clocks import Clocks
 from jobharness.runner.folder import RunFolder
 from jobharness.runner.parts import Parts
 from jobharness.wire.statements import Statements
@@ -38,6 +39,7 @@ class Surroundings:
         self._mishaps = any("mishaps" in getattr(armed.fault, "needs", ()) for armed in parts.faults)
         self._broker_url: Callable[[str], str] | None = None
         self._statements: Statements | None = None
+        self._clocks: Clocks | None = None
         self._upstream: Mapping[str, Any] | None = None
         self._filled_env("inspector")
 
@@ -53,6 +55,10 @@ class Surroundings:
     def reach_broker_by(self, url_for: Callable[[str], str]) -> None:
         """From now on {broker.url} is another for each process, by its name."""
         self._broker_url = url_for
+
+    def move_clocks_by(self, clocks: Clocks) -> None:
+        """From now on workers are started with clocks that can be moved."""
+        self._clocks = clocks
 
     def reach_upstream_by(self, ways: Mapping[str, Any]) -> None:
         """From now on the agent leads calls to the upstream (see `agent.redirect`), and says which job each is for."""
@@ -122,6 +128,7 @@ class Surroundings:
             "JOBHARNESS_STEPS": str(self._statements.folder) if self._statements is not None else "",
             "JOBHARNESS_STEPS_DATABASE": str(self._statements.database) if self._statements is not None else "",
             "JOBHARNESS_SETTINGS": json.dumps(self._parts.scenario.queue.settings),
+            **(self._clocks.env_for(name) if self._clocks is not None and role == "worker" else {}),
         }
 
     def without_agent(self) -> dict[str, str]:
