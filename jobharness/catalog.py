@@ -19,6 +19,7 @@ from jobharness.errors import ExtraMissing, InvalidRequest, ScenarioInvalid, Unk
 from jobharness.faults.fault import AtStep, Fault
 from jobharness.faults.trigger import Trigger
 from jobharness.metrics.names import DEFINITIONS
+from jobharness.processes.disk import may_mount
 from jobharness.queues.queue import Queue, reported_kinds
 from jobharness.runner.clocks import ClockPlan
 from jobharness.runner.parts import ArmedFault, Parts
@@ -56,6 +57,7 @@ FAULTS = {
     "clock": "jobharness.faults.clock:MovedClock",
     "corruption": "jobharness.faults.corruption:Corruption",
     "delay_message": "jobharness.faults.delay_message:DelayMessage",
+    "disk": "jobharness.faults.disk:DiskFull",
     "drop": "jobharness.faults.drop:Drop",
     "kill": "jobharness.faults.kill:Kill",
     "latency": "jobharness.faults.latency:Latency",
@@ -183,6 +185,7 @@ def assemble(scenario: Scenario, project: Path, source: Path | None = None) -> P
         wire=_wire(scenario, broker, adapter, faults, where),
         watches=_watches(scenario, project),
         clock=_clock(scenario, faults, where),
+        disk_bytes=_disk_bytes(scenario, faults, where),
     )
 
 
@@ -312,6 +315,25 @@ def _clock(scenario: Scenario, faults: tuple[ArmedFault, ...], where: str) -> Cl
         return ClockPlan.through([getattr(fault.fault, "through", "") for fault in moving], scenario.queue.command)
     except InvalidRequest as error:
         raise ScenarioInvalid(where, f"fault {moving[0].label!r}", str(error)) from error
+
+
+def _disk_bytes(scenario: Scenario, faults: tuple[ArmedFault, ...], where: str) -> int:
+    """The size of the file system under the broker's data, where a fault needs one of its own; or 0."""
+    filling = [fault for fault in faults if "disk" in getattr(fault.fault, "needs", ())]
+    if not filling:
+        return 0
+    key = f"fault {filling[0].label!r}"
+    if scenario.broker.url is not None:
+        raise ScenarioInvalid(where, key, "the broker was given by URL, and its disk is not the run's; leave broker.url out")
+    if scenario.broker.provider == "container":
+        raise ScenarioInvalid(where, key, "a container keeps its data in itself; use a broker of this machine or from a wheel")
+    if not may_mount():
+        way = "unshare --map-root-user --mount jobharness run ..."
+        raise ScenarioInvalid(where, key, f"to mount a file system of its own takes root, or, with Redis and SQLite: {way}")
+    sizes: set[int] = {getattr(fault.fault, "size_bytes", 0) for fault in filling}
+    if len(sizes) > 1:
+        raise ScenarioInvalid(where, key, f"the run has one such disk; the faults ask for sizes of {sorted(sizes)} bytes")
+    return sizes.pop()
 
 
 def _contracts(scenario: Scenario, adapter: type[Queue], labels: list[str], where: str) -> tuple[Contract, ...]:

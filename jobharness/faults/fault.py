@@ -14,6 +14,7 @@ from typing import Any, Protocol, runtime_checkable
 from jobharness.errors import InvalidRequest
 from jobharness.history.event import Kind
 from jobharness.history.follow import News
+from jobharness.processes.disk import LimitedDisk
 from jobharness.upstream.behaviour import Misbehaviour
 from jobharness.wire.control import Wire
 
@@ -111,6 +112,11 @@ class Scene(Protocol):
         ...
 
     @property
+    def disk(self) -> LimitedDisk | None:
+        """The file system under the broker's data; None where no fault of the scenario needs one of its own."""
+        ...
+
+    @property
     def clocks(self) -> CanMoveClocks | None:
         """The workers' clocks; None where no fault of the scenario moves one."""
         ...
@@ -162,9 +168,9 @@ class Fault(Protocol):
     """Something that goes wrong. Made from its details in the scenario; refuses details it does not know.
 
     What it cannot do without stands in a class attribute `needs`: "upstream" (the scenario has one), "mishaps" (the
-    agent can let this library's tasks go wrong), "clocks" (the workers' clocks can be moved). A scenario without it is
-    refused. What it does through the proxy says `on_wire = True`. `tells`: what a reader of the verdict must know of a
-    strike, where there is such a thing.
+    agent can let this library's tasks go wrong), "clocks" (the workers' clocks can be moved), "disk" (the broker's data
+    is on a file system of its own). A scenario without it is refused. What it does through the proxy says
+    `on_wire = True`. `tells`: what a reader of the verdict must know of a strike, where there is such a thing.
     """
 
     kind: str

@@ -4,7 +4,7 @@ Every process of a run carries the run's mark, and so do all that descend from i
 environment, and in the path of the log that is its standard output. Two places, because servers that set their process title
 (Redis, PostgreSQL, everything with `setproctitle`) write it over their environment. The guardian waits at one end of a pipe. When
 the harness ends, by whatever death, the pipe closes, and the guardian kills every process with the mark, and its descendants,
-until none is left.
+until none is left, and unmounts what was mounted under it.
 
     harness --pipe--> guardian
        `-> broker, workers, producer, ... (all marked)
@@ -23,6 +23,7 @@ from types import TracebackType
 import psutil
 
 from jobharness.errors import EnvironmentFailed
+from jobharness.processes.disk import unmount_marked
 
 __all__ = ["MARK", "Guardian", "marked", "sweep"]
 
@@ -137,6 +138,7 @@ class Guardian:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
         sweep(self.mark)
+        unmount_marked(self.mark)
         if self._process is not None and self._process.stdin is not None:
             self._process.stdin.close()
             self._process.wait()
@@ -150,6 +152,7 @@ def main(mark: str) -> None:
     sys.stdout.flush()
     sys.stdin.buffer.read()
     sweep(mark)
+    unmount_marked(mark)
 
 
 if __name__ == "__main__":

@@ -51,3 +51,5 @@ class Parts:
     """What looks at the run from outside."""
     clock: ClockPlan | None = None
     """How the workers' clocks can be moved, where a fault does; or None."""
+    disk_bytes: int = 0
+    """The size of the file system under the broker's data, where a fault needs one of its own; or 0."""

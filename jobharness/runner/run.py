@@ -12,13 +12,14 @@ import time
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack, suppress
 from dataclasses import replace
+from pathlib import Path
 from random import Random
 
 from jobharness.agent.recorder import Recorder
 from jobharness.brokers.broker import LivesInFolder, MessageQueues
 from jobharness.clock import NS_PER_S, deadline_ns, now_ns, seconds_between
 from jobharness.contracts.contract import Verdict, judge
-from jobharness.errors import BrokerFailed, EnvironmentFailed, JobharnessError, ProcessFailed
+from jobharness.errors import BrokerFailed, EnvironmentFailed, InvalidRequest, JobharnessError, ProcessFailed
 from jobharness.faults.fault import CanArm
 from jobharness.history import log
 from jobharness.history.event import Kind
@@ -27,6 +28,7 @@ from jobharness.history.frame import History
 from jobharness.metrics.gate import Crossing, judge_gate
 from jobharness.metrics.measure import measure
 from jobharness.metrics.metric import Metric
+from jobharness.processes.disk import LimitedDisk
 from jobharness.processes.guardian import Guardian
 from jobharness.processes.process import Process, runs_code
 from jobharness.processes.site import Site
@@ -133,9 +135,12 @@ class Run:
         write_plan(jobs, self.folder.plan, app=scenario.queue.app, library=self.parts.queue.agent_library())
 
         self._begin("provision")
+        disk = self._mount_disk(stack)
         stack.callback(self.parts.broker.stop)
-        self.parts.broker.start(site)
+        self.parts.broker.start(replace(site, data=disk.folder) if disk is not None else site)
         self.provider = self.parts.broker.provider
+        if disk is not None and not disk.used_bytes:
+            raise InvalidRequest(f"the fault 'disk' finds no data of the broker on its disk: {self.provider} keeps it elsewhere")
         set_up(self.parts, around, site)
         if with_broker:
             self.app = inspect_app(self.parts, around, self.folder, self._mark)
@@ -153,7 +158,7 @@ class Run:
         for watch in self.parts.watches:
             watch.start(site, places)
         self._fleet = Fleet(scenario.queue, around, self.folder, self._recorder, self._mark)
-        scenes = self._scenes(self._fleet, upstream, wire, armable, clocks)
+        scenes = self._scenes(self._fleet, upstream, wire, armable, clocks, disk)
         steps = Steps(self.parts.faults, scenes, armable)
         self._conductor = Conductor(self.parts.faults, scenes, self._fleet, self._board, self._recorder, steps)
         self._fleet.start()
@@ -163,6 +168,18 @@ class Run:
         fleet, board = self._fleet, self._board
         if not self._until(lambda: fleet.whole and board.producer_ready, PRODUCER_WITHIN_S):
             raise ProcessFailed("producer", f"was not ready within {PRODUCER_WITHIN_S:g} s", self._producer.log_tail())
+
+    def _mount_disk(self, stack: ExitStack) -> LimitedDisk | None:
+        """A file system of its own for the broker's data, where a fault needs it."""
+        if not self.parts.disk_bytes:
+            return None
+        disk = LimitedDisk(self._broker_data, self.parts.disk_bytes, self._mark)
+        stack.callback(disk.unmount)
+        return disk
+
+    @property
+    def _broker_data(self) -> Path:
+        return self.folder.data / "disk" if self.parts.disk_bytes else self.folder.data
 
     def _start_wire(self, stack: ExitStack, around: Surroundings, site: Site) -> tuple[Wire | None, CanArm | None]:
         """Put the proxy between every process of the app and the broker, where a fault needs it; for SQLite, let the agent
@@ -181,19 +198,26 @@ class Run:
         return wire, wire
 
     def _scenes(
-        self, fleet: Fleet, upstream: Upstream | None, wire: Wire | None, armable: CanArm | None, clocks: Clocks | None
+        self,
+        fleet: Fleet,
+        upstream: Upstream | None,
+        wire: Wire | None,
+        armable: CanArm | None,
+        clocks: Clocks | None,
+        disk: LimitedDisk | None,
     ) -> dict[str, RunScene]:
         """What each fault may see and do, with its own stream of the seed."""
         seed, mishaps = self.parts.scenario.seed, self.folder.mishaps
         labels = [armed.label for armed in self.parts.faults]
         return {
-            label: RunScene(label, fleet, upstream, wire, armable, mishaps, Random(f"{seed}:{label}"), clocks) for label in labels
+            label: RunScene(label, fleet, upstream, wire, armable, mishaps, Random(f"{seed}:{label}"), clocks, disk)
+            for label in labels
         }
 
     def _places(self, upstream: Upstream | None, service: Service | None) -> dict[str, str]:
         """What the placeholders of a scenario stand for in this run."""
         if isinstance(self.parts.broker, LivesInFolder):
-            self.parts.broker.live_in(self.folder.data)
+            self.parts.broker.live_in(self._broker_data)
         places = {"broker.url": self.parts.broker.url, "run.folder": str(self.folder.data)}
         if upstream is not None:
             places["upstream.url"] = upstream.url

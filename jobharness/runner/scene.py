@@ -13,6 +13,7 @@ from typing import Any
 import psutil
 
 from jobharness.faults.fault import CanArm, CanMoveClocks, Target
+from jobharness.processes.disk import LimitedDisk
 from jobharness.runner.fleet import Fleet, State, Worker
 from jobharness.upstream.server import Upstream
 from jobharness.wire.control import Wire
@@ -39,10 +40,11 @@ class RunScene:
         mishaps: Path,
         random: Random,
         clocks: CanMoveClocks | None = None,
+        disk: LimitedDisk | None = None,
     ) -> None:
         self.label, self._fleet, self.upstream, self.wire = label, fleet, upstream, wire
         self._mishaps, self.random = mishaps, random
-        self.steps, self.clocks = armable, clocks
+        self.steps, self.clocks, self.disk = armable, clocks, disk
         self.sent: set[int] = set()  # Signals sent to main processes.
         self._children: dict[int, psutil.Process] = {}
 

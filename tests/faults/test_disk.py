@@ -1,0 +1,69 @@
+"""A disk that is full for a while, under a broker's data."""
+
+from pathlib import Path
+
+import pytest
+
+from jobharness.contracts.contract import Word
+from jobharness.harness import Harness
+from jobharness.history.event import Kind
+from jobharness.processes.disk import LimitedDisk, may_mount, unmount_marked
+from tests.support.require import missing
+
+ROOT = Path(__file__).parents[2]
+
+pytestmark = pytest.mark.real
+
+
+@pytest.fixture(autouse=True)
+def mounts():
+    """What is mounted, and afterwards nothing more; missing where nothing may be."""
+    if not may_mount():
+        missing("mounting a file system takes root")
+    before = mounted()
+    yield
+    assert mounted() == before
+
+
+def mounted():
+    return [line for line in Path("/proc/mounts").read_text().splitlines() if line.startswith("jobharness-")]
+
+
+def refused(history):
+    """`(in the fault, outside)`: how many enqueues failed."""
+    begin, end = (history.of(kind).collect()["time_ns"][0] for kind in (Kind.FAULT_BEGIN, Kind.FAULT_END))
+    times = history.of(Kind.ENQUEUE_UNKNOWN, Kind.ENQUEUE_REFUSED).collect()["time_ns"]
+    return sum(begin <= time <= end for time in times), sum(not begin <= time <= end for time in times)
+
+
+@pytest.mark.parametrize("broker", ["redis", "sqlite"])
+def test_what_cannot_be_written_is_refused_and_what_was_acknowledged_is_done(broker, tmp_path):
+    result = Harness(ROOT, tmp_path).run(f"scenarios/faults/disk_full_{broker}.toml")
+    assert result.verdict.word is Word.HOLDS, result.verdict.findings
+    inside, outside = refused(result.history)
+    assert inside >= 1 and outside <= 1  # One that began when the disk was full may end after it.
+    words = " ".join(result.history.texts.to_list())
+    assert {"redis": "No space left on device", "sqlite": "database or disk is full"}[broker] in words
+    # It goes on when there is space again.
+    end = result.history.of(Kind.FAULT_END).collect()["time_ns"][0]
+    assert result.history.of(Kind.ENQUEUE_ACKNOWLEDGED).collect()["time_ns"].max() > end
+
+
+def test_full_disk_takes_nothing_and_is_as_large_as_before_when_it_is_free(tmp_path):
+    disk = LimitedDisk(tmp_path / "disk", 4_000_000, "a-test-of-disks")
+    try:
+        (disk.folder / "file").write_bytes(bytes(1_000_000))
+        disk.fill()
+        disk.fill()
+        with pytest.raises(OSError, match="No space left"):
+            (disk.folder / "more").write_bytes(bytes(10_000))
+        disk.free()
+        disk.free()
+        (disk.folder / "more").write_bytes(bytes(2_000_000))
+        with pytest.raises(OSError, match="No space left"):
+            (disk.folder / "too much").write_bytes(bytes(2_000_000))
+        assert unmount_marked("another-run") == []
+    finally:
+        disk.unmount()
+        disk.unmount()
+    assert list(disk.folder.iterdir()) == []
