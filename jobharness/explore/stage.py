@@ -148,7 +148,7 @@ class Stage:
         if scenario.upstream is not None:
             from jobharness.runner.run import manners_of
 
-            upstream = Upstream(manners_of(scenario.upstream))
+            upstream = Upstream(manners_of(scenario.upstream), scenario.upstream.hosts)
             places["upstream.url"] = upstream.url
         around = Surroundings(parts, folder, places)
         site = Site(folder.data, folder.logs, folder.records, mark, around.without_agent())
@@ -161,6 +161,7 @@ class Stage:
         if upstream is not None:
             stack.callback(upstream.stop)
             upstream.start(site)
+            around.reach_upstream_by(upstream.ways)
         self.fleet = Fleet(scenario.queue, around, folder, self.recorder, mark, self.setting.start)
         stack.callback(self._stop_workers)
         self.fleet.start()
