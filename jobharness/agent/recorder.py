@@ -35,6 +35,18 @@ class _Segment:
         self.buffer, self.count, self.slots = buffer, count, slots
 
 
+class _Found(dict):
+    """What `find` answered for each key that was asked for. Its own `__getitem__` costs a known key no call of Python's."""
+
+    __slots__ = ("find",)
+
+    def __init__(self, find):
+        self.find = find
+
+    def __missing__(self, key):
+        return self.find(key)
+
+
 def _exhausted():
     """A segment with no slot left, so that the next record opens a real one."""
     return _Segment(None, itertools.count(), 0)
@@ -52,12 +64,21 @@ class Recorder:
     Nothing is opened before the first record. If the files cannot be written the recorder marks itself failed
     (`failed`, and a mark that the harness reads: the flag of its last file, or an empty file ending in `.failed` where it
     has none) and drops what follows; it never raises into the app.
+
+    Every event of a job goes through three functions, which are attributes because they are on the worker's hot path:
+
+    - `record(kind, key, value, attempt, task, text, group, time_ns)`; `time_ns`: when it happened, where that was before now
+      (an id that is known only afterwards), 0 is now.
+    - `text(words)`: the number of a text, written to the side file when it is new. 0 for an empty one, or after a failure.
+    - `job(job_id)`: `(key, text)`, its 128-bit key, and the number of its id when the key does not tell it.
     """
 
     def __init__(self, folder, role, name, library="", slots=record.SLOTS):
         self.folder, self.role, self.name, self.library = str(folder), role, name, library
         self.failed = False
         self._slots = self._first_slots = slots
+        self._numbers, self._jobs = _Found(self._number_of), _Found(self._identity_of)
+        self.text, self.job = self._numbers.__getitem__, self._jobs.__getitem__
         self._reset()
         if hasattr(os, "register_at_fork"):
             # Hooks live as long as the process: a weak one lets a harness make one recorder a run.
@@ -69,8 +90,8 @@ class Recorder:
         self._segment = _exhausted()
         self._next_number = itertools.count(1)
         self._next_file = itertools.count()
-        self._numbers = {}
-        self._jobs = {}
+        self._numbers.clear()
+        self._jobs.clear()
         self._texts_fd = None
         self._process = os.getpid()
         self._stem = "%s.%s.%d.%d" % (self.role, self.name, self._process, monotonic_ns())
@@ -90,13 +111,8 @@ class Recorder:
             os.close(descriptor)
 
     def _make_record(self):
-        """`record(kind, key, value, attempt, task, text, group, time_ns)`; a closure, because it is on the worker's hot path.
-
-        `time_ns`: when it happened, where that was before now (an id that is known only afterwards); 0 is now.
-        """
-        pack_into = record.RECORD.pack_into
+        pack_into, now = record.RECORD.pack_into, monotonic_ns
         header, size, commit, no_job = record.HEADER_BYTES, record.RECORD_BYTES, record.COMMIT, record.NO_JOB
-        now, thread = monotonic_ns, threading.get_ident
 
         def write(kind, key=no_job, value=0, attempt=0, task=0, text=0, group=0, time_ns=0):
             segment = self._segment
@@ -109,8 +125,7 @@ class Recorder:
             try:
                 pack_into(
                     segment.buffer, header + slot * size,
-                    time_ns or now(), key, value, kind, attempt & 0xFFFF, self._process, task, text, group,
-                    thread() & 0xFFFFFFFF, 0, slot ^ commit,
+                    time_ns or now(), key, value, kind, attempt & 0xFFFF, self._process, task, text, group, 0, slot ^ commit,
                 )  # fmt: skip
             except (struct.error, TypeError) as error:
                 # A value that does not fit is a mistake of the instrumentation; the app must not pay for it.
@@ -118,11 +133,7 @@ class Recorder:
 
         return write
 
-    def text(self, words):
-        """The number of a text, written to the side file when it is new. 0 for an empty one, or after a failure."""
-        number = self._numbers.get(words)
-        if number is not None:
-            return number
+    def _number_of(self, words):
         if not words or self.failed:
             return 0
         with self._lock:
@@ -143,16 +154,12 @@ class Recorder:
         self._numbers[words] = number
         return number
 
-    def job(self, job_id):
-        """`(key, text)` of a job: its 128-bit key, and the number of its id when the key does not tell it."""
+    def _identity_of(self, job_id):
+        key, told = record.identity(job_id)
         # A job is spoken of several times in a row; those in hand are remembered.
-        known = self._jobs.get(job_id)
-        if known is None:
-            text = 0 if record.is_its_own_key(job_id) else self.text(str(job_id))
-            known = record.key_of(job_id), text
-            if len(self._jobs) >= JOBS_IN_HAND:
-                self._jobs.clear()
-            self._jobs[job_id] = known
+        if len(self._jobs) >= JOBS_IN_HAND:
+            self._jobs.clear()
+        known = self._jobs[job_id] = key, 0 if told else self.text(str(job_id))
         return known
 
     def error(self, exception):

@@ -3,7 +3,7 @@
 import functools
 import inspect
 
-__all__ = ["one_line", "wrap"]
+__all__ = ["during", "one_line", "wrap"]
 
 
 def wrap(owner, name):
@@ -32,6 +32,19 @@ def wrap(owner, name):
         return stand_in
 
     return put
+
+
+def during(variable):
+    """A stand-in for a coroutine: the context variable is True while it runs."""
+
+    async def stand_in(original, *args, **kwargs):
+        token = variable.set(True)
+        try:
+            return await original(*args, **kwargs)
+        finally:
+            variable.reset(token)
+
+    return stand_in
 
 
 def _itself(function):

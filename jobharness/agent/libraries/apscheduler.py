@@ -12,7 +12,7 @@ import json
 import os
 import time
 
-from .. import enqueue, events
+from .. import events, sending
 from ..apps import load
 from ..wrapping import one_line, wrap
 
@@ -31,10 +31,10 @@ def attach_scheduler(recorder, settings):
         delay_s = moment.timestamp() - time.time() if moment is not None else 0.0
         one_shot = type(job.trigger).__name__ == "DateTrigger"
         if one_shot:
-            enqueue.begin(recorder, job.id, name_of(job), delay_s if delay_s > 0.001 else 0.0)
+            sending.begin(recorder, job.id, name_of(job), delay_s=delay_s if delay_s > 0.001 else 0.0)
         answer = original(self, job, *args, **kwargs)
         if one_shot:
-            enqueue.acknowledged(recorder, job.id, name_of(job))
+            sending.acknowledge(recorder, job.id, name_of(job))
         return answer
 
     @wrap(BaseScheduler, "remove_job")

@@ -15,7 +15,7 @@ import uuid
 
 from .. import apps, boot, events, sending
 from ..loop import Loop
-from ..wrapping import wrap
+from ..wrapping import during, wrap
 
 SETTINGS = (
     "queue_name", "max_jobs", "job_timeout", "max_tries", "retry_jobs", "poll_delay", "queue_read_limit", "keep_result",
@@ -42,31 +42,17 @@ def _enqueuing(recorder):
         if _cron.get():
             job = await original(self, function, *args, **kwargs)
             if job is not None:  # Else another worker was first: the ids of ticks are the same in all.
-                _record_tick(recorder, function, job_id)
+                sending.tick(recorder, job_id, function, job_id)
             return job
         sending.begin(recorder, job_id, function, _moment_s(kwargs))
         job = await original(self, function, *args, **kwargs)
         if job is None:
-            words = recorder.text("arq has a job or a result with this id already")
-            recorder.record(events.ENQUEUE_REFUSED, recorder.job(job_id)[0], task=recorder.text(function), text=words)
+            sending.refuse(recorder, job_id, function, "arq has a job or a result with this id already")
         else:
             sending.acknowledge(recorder, job_id, function)
         return job
 
-    @wrap(Worker, "run_cron")
-    async def run_cron(original, *args, **kwargs):
-        token = _cron.set(True)
-        try:
-            return await original(*args, **kwargs)
-        finally:
-            _cron.reset(token)
-
-
-def _record_tick(recorder, function, job_id):
-    sending.begin(recorder, job_id, function)
-    sending.acknowledge(recorder, job_id, function)
-    name = recorder.text(function)
-    recorder.record(events.SCHEDULE_TICK, recorder.job(job_id)[0], 0, 0, name, name, recorder.text(job_id))
+    wrap(Worker, "run_cron")(during(_cron))
 
 
 def _moment_s(options):

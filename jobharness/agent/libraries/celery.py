@@ -1,8 +1,9 @@
-"""Celery 5.3 and newer: its signals, and the three places that have none.
+"""Celery 5.3 and newer: its signals, and the places that have none or where one costs too much.
 
 Settings are laid over the app's when its configuration has been loaded (`on_after_configure`). A refused publish and the
 settling of a message have no signal: `Task.apply_async`'s exceptions are the producer's to see, and
-`celery.worker.request.Request.acknowledge` and `.reject` are wrapped.
+`celery.worker.request.Request.acknowledge` and `.reject` are wrapped. An execution has two signals, but neither tells which
+attempt it is, and `task.request` costs more than the record: the function that Celery builds to run a task is told both.
 """
 
 import datetime
@@ -21,23 +22,6 @@ def attach_signals(recorder, settings):
 
     def connect(signal):
         return lambda handler: signal.connect(handler, weak=False)
-
-    def connect_alone(signal):
-        """For what every job sends: while the app has no receiver of its own, finding ours would cost more than the record."""
-
-        def attach(handler):
-            dispatch = signal.send
-            signal.connect(handler, weak=False)
-
-            def send(sender=None, **named):
-                if len(signal.receivers) > 1:
-                    return dispatch(sender, **named)
-                handler(sender=sender, **named)
-                return []
-
-            signal.send = send
-
-        return attach
 
     @connect(signals.before_task_publish)
     def enqueue_begin(sender=None, headers=None, properties=None, **_):
@@ -58,21 +42,22 @@ def attach_signals(recorder, settings):
         if headers and not headers.get("retries"):
             record(events.ENQUEUE_ACKNOWLEDGED, job(headers["id"])[0], 0, 0, text(sender))
 
-    @connect_alone(signals.task_received)
+    @connect(signals.task_received)
     def received(request=None, **_):
         key, job_id = job(request.id)
         attempt = (request.request_dict.get("retries") or 0) + 1
         record(events.JOB_RECEIVED, key, 0, attempt, text(request.name), job_id)
 
-    @connect_alone(signals.task_prerun)
-    def running(task_id=None, task=None, **_):
-        key, job_id = job(task_id)
-        record(events.JOB_RUNNING, key, 0, task.request.retries + 1, text(task.name), job_id)
+    # Every job sends this one. While the app has no receiver of its own, finding ours would cost more than the record.
+    others, dispatch = signals.task_received.receivers, signals.task_received.send
 
-    @connect_alone(signals.task_success)
-    def finished(sender=None, **_):
-        request = sender.request
-        record(events.JOB_FINISHED, job(request.id)[0], 0, request.retries + 1, text(sender.name))
+    def send(sender, request=None, **named):
+        if len(others) > 1:
+            return dispatch(sender, request=request, **named)
+        received(request)
+        return []
+
+    signals.task_received.send = send
 
     @connect(signals.task_retry)
     def retried(sender=None, request=None, reason=None, **_):
@@ -110,32 +95,64 @@ def attach_signals(recorder, settings):
         record(events.WORKER_STOPPING, text=text(str(how)))
 
 
+def attach_tracer(recorder, settings):
+    """Record each execution from the function that runs a task (celery/app/trace.py), which every pool calls."""
+    from celery import signals
+    from celery.app import trace
+
+    record, text, job = recorder.record, recorder.text, recorder.job
+    original = trace.build_tracer
+
+    def running(task_id=None, task=None, **_):
+        key, job_id = job(task_id)
+        record(events.JOB_RUNNING, key, 0, task.request.retries + 1, text(task.name), job_id)
+
+    @functools.wraps(original)
+    def build_tracer(name, task, *args, **kwargs):
+        trace_task = original(name, task, *args, **kwargs)
+        # Then it may find that the job was done before, and not run it. The signal comes after that.
+        may_skip = bool(task.app.conf.worker_deduplicate_successful_tasks)
+        if may_skip:
+            signals.task_prerun.connect(running, sender=task, weak=False)
+
+        def execute(uuid, args, kwargs, request=None):
+            key, job_id = job(uuid)
+            attempt = (request.get("retries") or 0) + 1 if request else 1
+            if not may_skip:
+                record(events.JOB_RUNNING, key, 0, attempt, text(name), job_id)
+            done = trace_task(uuid, args, kwargs, request)
+            if done.info is None and done.runtime is not None:
+                record(events.JOB_FINISHED, key, 0, attempt, text(name))
+            return done
+
+        return execute
+
+    trace.build_tracer = build_tracer
+
+
 def attach_settling(recorder, settings):
     """Record when a message is settled: acknowledged, or rejected (value 1: put back in the queue)."""
     from celery.worker.request import Request
 
     record, job = recorder.record, recorder.job
 
-    def wrap(method, value):
-        original = getattr(Request, method)
+    acknowledge, reject = Request.acknowledge, Request.reject
 
-        @functools.wraps(original)
-        def settle(self, *args, **kwargs):
-            before = self.acknowledged
-            answer = original(self, *args, **kwargs)
-            if self.acknowledged and not before:
-                key = job(self.id)[0]
-                if method == "acknowledge":
-                    record(events.JOB_SETTLED, key)
-                else:
-                    requeue = args[0] if args else kwargs.get("requeue", False)
-                    record(events.JOB_REJECTED, key, int(bool(requeue)))
-            return answer
+    @functools.wraps(acknowledge)
+    def acknowledge_recorded(self):
+        if not self.acknowledged:
+            acknowledge(self)
+            if self.acknowledged:
+                record(events.JOB_SETTLED, job(self.id)[0])
 
-        setattr(Request, method, settle)
+    @functools.wraps(reject)
+    def reject_recorded(self, requeue=False):
+        if not self.acknowledged:
+            reject(self, requeue)
+            if self.acknowledged:
+                record(events.JOB_REJECTED, job(self.id)[0], int(bool(requeue)))
 
-    wrap("acknowledge", 0)
-    wrap("reject", 1)
+    Request.acknowledge, Request.reject = acknowledge_recorded, reject_recorded
 
 
 def attach_ticks(recorder, settings):
@@ -187,6 +204,7 @@ def attach_settings(recorder, settings):
 
 WATCH = {
     "celery.signals": attach_signals,
+    "celery.app.trace": attach_tracer,
     "celery.worker.request": attach_settling,
     "celery.app.base": attach_settings,
     "celery.beat": attach_ticks,

@@ -14,7 +14,7 @@ import multiprocessing
 import os
 import time
 
-from .. import enqueue, events
+from .. import events, sending
 from ..wrapping import wrap
 
 TIMED_OUT = "Task exceeded maximum timeout value"  # The text of django_q.exceptions.TimeoutException (1.7 and newer).
@@ -46,13 +46,13 @@ def attach_tasks(recorder, settings):
         task_id = original(*args, **kwargs)
         name = begun.pop(task_id, None)
         if name is not None:
-            enqueue.acknowledged(recorder, task_id, name)
+            sending.acknowledge(recorder, task_id, name)
         return task_id
 
     def enqueue_begin(sender=None, task=None, **_):
         if not task.get("sync"):
             begun[task["id"]] = name_of(task["func"])
-            enqueue.begin(recorder, task["id"], begun[task["id"]])
+            sending.begin(recorder, task["id"], begun[task["id"]])
 
     tasks.async_task = async_task
     pre_enqueue.connect(enqueue_begin, weak=False)

@@ -16,7 +16,7 @@ import os
 import sys
 import time
 
-from .. import enqueue, events
+from .. import events, sending
 from ..wrapping import one_line, wrap
 
 RUN_SETTINGS = ("dequeue_timeout", "batch_size", "heartbeat_timeout", "max_concurrent_tasks")
@@ -92,8 +92,8 @@ def _note_enqueued(recorder, ids, began_ns, entrypoint, payload=None, priority=0
         rank = priority[number] if isinstance(priority, list) else priority
         delay = execute_after[number] if isinstance(execute_after, list) else execute_after
         delay_s = delay.total_seconds() if delay is not None else 0.0
-        enqueue.begin(recorder, job_id, name, delay_s, -rank if rank else None, began_ns)
-        enqueue.acknowledged(recorder, job_id, name)
+        sending.begin(recorder, job_id, name, None, -rank if rank else None, delay_s, began_ns)
+        sending.acknowledge(recorder, job_id, name)
 
 
 class _Worker:

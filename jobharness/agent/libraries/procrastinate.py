@@ -13,7 +13,7 @@ import os
 import time
 from inspect import signature
 
-from .. import enqueue, events
+from .. import events, sending
 from ..wrapping import one_line, wrap
 
 WORKER_SETTINGS = (
@@ -72,8 +72,8 @@ def _note_deferred(recorder, jobs, began_ns):
     for job in jobs:
         delay_s = job.scheduled_at.timestamp() - began if job.scheduled_at else 0.0
         rank = -job.priority if job.priority else None
-        enqueue.begin(recorder, job.id, job.task_name, delay_s, rank, began_ns)
-        enqueue.acknowledged(recorder, job.id, job.task_name)
+        sending.begin(recorder, job.id, job.task_name, None, rank, delay_s, began_ns)
+        sending.acknowledge(recorder, job.id, job.task_name)
 
 
 class _Readiness:

@@ -15,7 +15,7 @@ import os
 import sys
 import time
 
-from .. import enqueue, events
+from .. import events, sending
 from ..apps import load
 from ..wrapping import one_line
 
@@ -40,8 +40,8 @@ class Put:
     def after(self, recorder, call, began_ns, answer):
         name = call.arguments[0] if call.arguments else ""
         task = name if isinstance(name, str) else getattr(name, "__name__", str(name))
-        enqueue.begin(recorder, part_of(answer, IDS, answer), task, call.delay_s(), None, began_ns)
-        enqueue.acknowledged(recorder, part_of(answer, IDS, answer), task)
+        sending.begin(recorder, part_of(answer, IDS, answer), task, delay_s=call.delay_s(), began_ns=began_ns)
+        sending.acknowledge(recorder, part_of(answer, IDS, answer), task)
 
 
 class Reserve:

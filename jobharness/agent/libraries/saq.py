@@ -20,7 +20,7 @@ import time
 
 from .. import apps, boot, events, sending
 from ..loop import Loop
-from ..wrapping import wrap
+from ..wrapping import during, wrap
 
 WORKER_SETTINGS = (
     "concurrency", "timers", "dequeue_timeout", "shutdown_grace_period_s", "cancellation_hard_deadline_s", "poll_interval",
@@ -78,32 +78,17 @@ def _enqueuing(recorder):
         if _cron.get():
             job = await original(self, job_or_func, **kwargs)
             if job is not None:  # Else the tick is there already: SAQ sends each entry once a second, under one key.
-                _record_tick(recorder, name, job_id, scheduled)
+                sending.tick(recorder, job_id, name, "%s@%s" % (name, scheduled), scheduled)
             return job
         sending.begin(recorder, job_id, name, scheduled, rank or None)
         job = await original(self, job_or_func, **kwargs)
         if job is None:
-            words = recorder.text("SAQ has an unfinished job with this key")
-            recorder.record(events.ENQUEUE_REFUSED, recorder.job(job_id)[0], task=recorder.text(name), text=words)
+            sending.refuse(recorder, job_id, name, "SAQ has an unfinished job with this key")
         else:
             sending.acknowledge(recorder, job_id, name)
         return job
 
-    @wrap(Worker, "schedule")
-    async def schedule(original, *args, **kwargs):
-        token = _cron.set(True)
-        try:
-            return await original(*args, **kwargs)
-        finally:
-            _cron.reset(token)
-
-
-def _record_tick(recorder, name, job_id, scheduled):
-    sending.begin(recorder, job_id, name, scheduled)
-    sending.acknowledge(recorder, job_id, name)
-    words = recorder.text(name)
-    key = recorder.job(job_id)[0]
-    recorder.record(events.SCHEDULE_TICK, key, 0, 0, words, words, recorder.text("%s@%s" % (name, scheduled)))
+    wrap(Worker, "schedule")(during(_cron))
 
 
 def _outcomes(recorder, executions):

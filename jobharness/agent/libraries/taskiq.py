@@ -15,7 +15,7 @@ import os
 import sys
 import time
 
-from .. import enqueue, events
+from .. import events, sending
 from ..wrapping import one_line, wrap
 
 DELAYS = ("_delay_queue", "_delay_queue_name", "_delayed_message_exchange_plugin")
@@ -146,13 +146,13 @@ class _Hooks:
             if execution is not None and execution.task_id == message.task_id:
                 execution.retry(_number(message.labels.get("delay")))
             return message
-        enqueue.begin(self.recorder, message.task_id, message.task_name, delay_s=_number(message.labels.get("delay")))
+        sending.begin(self.recorder, message.task_id, message.task_name, delay_s=_number(message.labels.get("delay")))
         return message
 
     def sent(self, message):
         """The broker took it."""
         if "_retries" not in message.labels:
-            enqueue.acknowledged(self.recorder, message.task_id, message.task_name)
+            sending.acknowledge(self.recorder, message.task_id, message.task_name)
 
     def begin(self, message):
         """The task's code runs next."""

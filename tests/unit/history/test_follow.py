@@ -72,7 +72,7 @@ def test_slot_that_a_thread_has_taken_and_not_filled_is_told_when_it_is(tmp_path
     taken = next(recorder._segment.count)
     recorder.record(Kind.JOB_RUNNING, value=2)
     assert values(follower) == [0, 2]
-    fields = (1, record.NO_JOB, 1, int(Kind.JOB_RUNNING), 0, os.getpid(), 0, 0, 0, 0, 0, taken ^ record.COMMIT)
+    fields = (1, record.NO_JOB, 1, int(Kind.JOB_RUNNING), 0, os.getpid(), 0, 0, 0, 0, taken ^ record.COMMIT)
     record.RECORD.pack_into(recorder._segment.buffer, record.HEADER_BYTES + taken * record.RECORD_BYTES, *fields)
     assert values(follower) == [1]
     assert values(follower) == []
