@@ -1,11 +1,12 @@
 """Benchmarks print figures, each as a ratio within one run where it can be one, and `make bench` writes them down with their limits.
 
 They are no tests of time: a figure over its limit is shown as such and fails nothing, since the machine may be busy with something else.
+A benchmark that is run by itself replaces its own rows of the page and leaves the others, hence the date in each row.
 """
 
-import importlib.metadata
 import os
 import platform
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,11 +14,17 @@ from pathlib import Path
 import pytest
 
 PAGE = Path(__file__).parents[2] / "docs" / "figures.md"
+INTRODUCTION = """# Figures
+
+Written by `make bench`, row by row: a benchmark that is run by itself (`pytest tests/benchmarks/test_worker.py`) renews its own rows.
+*kept* is `undecided` where a figure was measured with an interval (95 %, in brackets) that holds the limit.
+"""
+COLUMNS = "| what | measured | limit | kept | how | when |\n| --- | --- | --- | --- | --- | --- |"
 
 
 @dataclass
 class Figure:
-    """One measured figure: what it is, what it may be, and how it was measured."""
+    """One measured figure: what it is, what it may be, and how it was measured; `within`: the interval that it surely lies in."""
 
     name: str
     value: float
@@ -25,16 +32,21 @@ class Figure:
     unit: str
     how: str
     at_least: bool = False
+    within: tuple[float, float] | None = None
 
     @property
     def kept(self):
-        """Whether it is within its limit."""
-        return self.value >= self.limit if self.at_least else self.value <= self.limit
+        """Whether it is within its limit: "yes", "NO", or "undecided" where its interval holds the limit."""
+        answers = {value >= self.limit if self.at_least else value <= self.limit for value in self.within or (self.value,)}
+        return "undecided" if len(answers) > 1 else "yes" if answers.pop() else "NO"
 
     def row(self):
         """A row of the table."""
         bound = f"at {'least' if self.at_least else 'most'} {self.limit:g} {self.unit}"
-        return f"| {self.name} | {self.value:.3g} {self.unit} | {bound} | {'yes' if self.kept else 'NO'} | {self.how} |"
+        interval = f" ({self.within[0]:.3g} to {self.within[1]:.3g})" if self.within else ""
+        when = f"{datetime.now(UTC):%Y-%m-%d}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}, Python {platform.python_version()}"
+        cells = (self.name, f"{self.value:.3g}{interval} {self.unit}", bound, self.kept, self.how, when)
+        return "| " + " | ".join(" ".join(cell.split()).replace("|", "/") for cell in cells) + " |"
 
 
 FIGURES = pytest.StashKey()
@@ -46,10 +58,11 @@ def pytest_configure(config):
 
 @pytest.fixture
 def figure(request):
-    """Takes down one figure: `figure(name, value, limit, unit, how, at_least=False)`."""
+    """Takes down one figure: `figure(name, value, limit, unit, how, at_least=False, within=None)`."""
+    section = " ".join(request.module.__doc__.split("\n\n")[0].split()).rstrip(".")
 
     def take(*fields, **more):
-        request.config.stash[FIGURES].append(Figure(*fields, **more))
+        request.config.stash[FIGURES].append((section, Figure(*fields, **more)))
 
     return take
 
@@ -58,26 +71,27 @@ def pytest_terminal_summary(terminalreporter, config):
     figures = config.stash[FIGURES]
     if not figures:
         return
-    page = _page(figures)
     terminalreporter.section("figures")
-    terminalreporter.write_line(page)
-    # Part of the figures would be a page that forgets the others.
-    if config.getoption("keyword") or os.environ.get("JOBHARNESS_FIGURES") == "keep":
+    for _, one in figures:
+        terminalreporter.write_line(one.row())
+    if os.environ.get("JOBHARNESS_FIGURES") == "keep":
         return
-    PAGE.parent.mkdir(exist_ok=True)
-    PAGE.write_text(page, encoding="utf-8")
+    rows = rows_of(PAGE.read_text(encoding="utf-8") if PAGE.exists() else "")
+    for section, one in figures:
+        rows.setdefault(section, {})[one.name] = one.row()
+    PAGE.write_text(page_of(rows), encoding="utf-8")
 
 
-def _page(figures):
-    packages = ("jobharness", "celery", "redis", "polars", "pytest")
-    versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in packages)
-    rows = "\n".join(one.row() for one in figures)
-    return f"""# Figures
+def rows_of(page):
+    """`{section: {name of a figure: its row}}` of a page."""
+    rows = {}
+    for section, table in re.findall(r"^## (.+)\n((?:(?!## ).*\n?)*)", page, re.MULTILINE):
+        lines = [line for line in table.splitlines() if line.startswith("| ") and line not in COLUMNS.splitlines()]
+        rows[section] = {line[2:].partition(" | ")[0]: line for line in lines}
+    return rows
 
-Written by `make bench` on {datetime.now(UTC):%Y-%m-%d}; load average then {os.getloadavg()[0]:.1f}. Python {platform.python_version()} on
-{platform.system()} {platform.machine()}, {os.cpu_count()} cores. {versions}.
 
-| what | measured | limit | kept | how |
-| --- | --- | --- | --- | --- |
-{rows}
-"""
+def page_of(rows):
+    """The page of such rows, sections in order."""
+    sections = (f"## {section}\n\n{COLUMNS}\n" + "\n".join(rows[section].values()) + "\n" for section in sorted(rows))
+    return "\n".join([INTRODUCTION, *sections])
