@@ -28,7 +28,8 @@ WITHIN = "150s"
 HEAD = f"""\
 # What happens to a job whose worker is killed
 
-On each pair, two workers run jobs of the [conformance kit](adapters.md) with the library's defaults. Three times a worker is
+On each pair, two workers run jobs of the [conformance kit](adapters.md) with the library's defaults, but for leases that would
+outlast a reader's patience: django-q2's `retry` is 15 s, and the home-grown queue's lease 20 s. Three times a worker is
 killed (SIGKILL of the worker and all it started) in the middle of a job, and a process manager starts it again. A job that has
 not come back {WITHIN} later counts as lost, or as stuck where the broker still holds it. Written by `make outcomes`.
 

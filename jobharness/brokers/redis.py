@@ -50,7 +50,9 @@ class RedisBroker(ServerBroker):
 
         try:
             with self.client() as client:
-                return str(client.info("server")["redis_version"])
+                about = client.info("server")
+                # Valkey calls itself a Redis 7.2.4, for the sake of clients that ask.
+                return str(about.get("valkey_version") or about["redis_version"])
         except redis.AuthenticationError as error:
             raise BrokerFailed(f"the Redis server at {self._where} refused the password in broker.url ({error})") from error
         except (redis.RedisError, OSError) as error:

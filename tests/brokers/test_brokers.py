@@ -1,5 +1,6 @@
 """Every kind of broker from every provider that this machine has, against the real servers."""
 
+import shutil
 import subprocess
 import sys
 from contextlib import closing
@@ -336,6 +337,17 @@ def test_missing_server_says_what_was_looked_for_and_what_to_install(kind, make_
     monkeypatch.setattr(broker_kind(kind), "offer", replace(offer, folders=(), wheel=None, binaries=names))
     with pytest.raises(BrokerFailed, match=rf"no {kind} server was found.*Install one with: {offer.install}"):
         make_broker(kind).start(site)
+
+
+def test_valkey_on_path_is_a_redis_broker(make_broker, site, monkeypatch, tmp_path):
+    """The server under Valkey's name, which Debian 12 has not: the two take the same options."""
+    need("redis")
+    (tmp_path / "valkey-server").symlink_to(Path(shutil.which("redis-server")).resolve())
+    monkeypatch.setenv("PATH", str(tmp_path))
+    broker = make_broker("redis")
+    broker.start(site)
+    assert broker.is_ready()
+    assert "valkey-server" in broker.provider
 
 
 def test_rabbitmq_counts_are_of_this_moment(make_broker, site):
