@@ -213,6 +213,8 @@ class _Stage:
         workers = [(worker.name, worker.process) for worker in self._fleet.workers if worker.process is not None]
         self._fleet.stop(STOP_GRACE_S)
         self._killed = tuple(name for name, process in workers if process.exit_code == -9)
+        if self._killed:  # SIGKILL was sent to what they had started, too; it takes a moment.
+            wait_for(lambda: all(process.pid in self._bystanders for process in marked(self._mark)), SETTLES_WITHIN_S)
         self._leftovers = tuple(
             " ".join(process.cmdline())[:200] for process in marked(self._mark) if process.pid not in self._bystanders
         )
