@@ -119,3 +119,15 @@ def test_control_run_comes_first_and_is_named_in_the_verdict(tmp_path):
     result = Harness(ROOT, tmp_path).run("scenarios/faults/task_raises.toml", control=True, workload__duration="1s")
     assert result.verdict["control"].word is Word.HOLDS
     assert len([path for path in tmp_path.iterdir() if (path / "verdict.json").exists()]) == 2
+
+
+def test_calls_of_a_host_by_its_own_name_come_to_the_upstream_with_their_jobs(run):
+    result = run("api_by_its_name")
+    assert result.verdict.word is Word.HOLDS, result.verdict.findings
+    seen = rows(result.history, Kind.UPSTREAM_REQUEST)
+    assert {row["job"] for row in seen} == set(result.history.lives["job"])
+    assert {result.history.text(row["task"]) for row in seen} == {"POST /v1/messages"}
+    refused = [row["job"] for row in rows(result.history, Kind.UPSTREAM_ANSWERED) if row["value"] == 503]
+    hit = [row["job"] for row in rows(result.history, Kind.FAULT_HIT) if row["job"] is not None]
+    assert refused and set(refused) <= set(hit)
+    assert len(seen) == len(result.history.lives) + len(refused)
