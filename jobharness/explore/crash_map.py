@@ -176,8 +176,7 @@ class Explorer:
         start, start_wire = self._warm(stack)
         room, is_set_up = self._share_server(stack)
         mark = self.folder.run_id
-        number = FIRST_NUMBER if is_set_up and isinstance(self.parts.queue, NumbersJobs) else None
-        return Setting(lambda: self._assemble(self.scenario), self.app, mark, jobs, start, start_wire, room, is_set_up, number)
+        return Setting(lambda: self._assemble(self.scenario), self.app, mark, jobs, start, start_wire, room, is_set_up)
 
     def _share_server(self, stack: ExitStack) -> tuple[Callable[[str], Broker] | None, bool]:
         """One server for all stages, each in a room of its own: where that takes less time than a server each.

@@ -61,7 +61,7 @@ class Setting:
     `parts`: makes the parts of the scenario with a broker of its own, at each call; `app`: as it said of itself; `mark`: of the
     map's run; `jobs`: the job and the nudge, in the producer's form; `room`: makes a place in a server that all stages
     share, by name, where the kind can have several; None: each stage starts its own; `is_set_up`: a room has what setting
-    up makes; `first_number`: the job's id, where the broker counts.
+    up makes.
     """
 
     parts: Callable[[], Parts]
@@ -72,7 +72,6 @@ class Setting:
     start_wire: Start = Process
     room: Callable[[str], Broker] | None = None
     is_set_up: bool = False
-    first_number: int | None = None
 
 
 @dataclass
@@ -179,8 +178,6 @@ class Stage:
         self.line = self.wire = wire = WirePlan.before(broker.url, gated=True).make(broker.url)
         stack.callback(wire.stop)
         wire.start(site, self.setting.start_wire)
-        if self.setting.first_number is not None:
-            wire.expect(str(self.setting.first_number))
         around.reach_broker_by(lambda name: wire.url_for(name) if name.startswith("worker-") else broker.url)
 
     def _start_producer(self, around: Surroundings, stack: ExitStack) -> Process:
@@ -215,6 +212,8 @@ class Stage:
 
     def send(self) -> None:
         """Let the producer send the job."""
+        if self.wire is not None:
+            self.wire.await_job()
         go = self._plan.with_name(self._plan.name + ".go")
         whole = go.with_suffix(".new")
         whole.write_text(str(now_ns()), encoding="ascii")

@@ -36,17 +36,17 @@ def passings(history: History) -> list[Passing]:
     """The messages of the workers in order; those of producers and others are left out."""
     names = history.processes["name"].to_list()
     found: list[Passing] = []
-    seen: set[tuple[str, int, bool, str, int]] = set()
+    last: tuple[object, ...] = ()
     for row in _rows(history):
         worker = names[row["process"]]
         if not worker.startswith("worker-"):
             continue
         # A message that is about several jobs stands there once for each.
         place = history.text(row["group"])
-        key = (worker, row["attempt"], row["value"] < 0, place, row["time_ns"] // 1_000_000)
-        if row["job"] is not None and key in seen:
+        message = (worker, row["attempt"], place, row["text"], row["value"])
+        if row["job"] is not None and message == last:
             continue
-        seen.add(key)
+        last = message if row["job"] is not None else ()
         number, _, rest = place.partition(" ")
         piece, _, alike = rest.partition(" ")
         found.append(

@@ -120,9 +120,9 @@ class Wire:
         """Record every message as an event, or no longer."""
         self.ask("transcribe", on=on)
 
-    def expect(self, job_id: str) -> None:
-        """The next job that is enqueued has this id, which its producer does not know beforehand."""
-        self.ask("expect", job=job_id)
+    def await_job(self) -> None:
+        """Keep what the broker says to workers until the first job is known."""
+        self.ask("await_job")
 
     def check(self) -> None:
         """Raises: ProcessFailed if the proxy has ended by itself."""

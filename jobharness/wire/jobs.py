@@ -52,21 +52,19 @@ class Jobs:
     def learn(self) -> None:
         """Take in the jobs enqueued since the last call."""
         for key, name in self._enqueued():
-            self.expect(key, name)
+            dashed = name or str(UUID(bytes=key))
+            if dashed.encode() in self._names or dashed.encode() in self._odd or dashed.encode() in self._short:
+                continue
+            self._count += 1
+            job = Job(key, self._count, dashed)
+            for spelt in {dashed.encode(), dashed.replace("-", "").encode()} if not name else {dashed.encode()}:
+                book = self._names if TOKENS.fullmatch(spelt) else self._short if len(spelt) < SHORT else self._odd
+                book[spelt] = job
 
-    def expect(self, key: bytes, name: str) -> None:
-        """Know a job, also before its enqueue was recorded; one that is known already stays as it is.
-
-        An id that the database gives is recorded once the insert has returned, and by then a worker may have the job.
-        """
-        dashed = name or str(UUID(bytes=key))
-        if dashed.encode() in self._names or dashed.encode() in self._odd or dashed.encode() in self._short:
-            return
-        self._count += 1
-        job = Job(key, self._count, dashed)
-        for spelt in {dashed.encode(), dashed.replace("-", "").encode()} if not name else {dashed.encode()}:
-            book = self._names if TOKENS.fullmatch(spelt) else self._short if len(spelt) < SHORT else self._odd
-            book[spelt] = job
+    @property
+    def known(self) -> int:
+        """How many jobs are known."""
+        return self._count
 
     def of(self, message: Message, values: Callable[[], Iterable[bytes]], scope: bytes = b"") -> list[Job]:
         """The jobs that a message is about, each once: those it names itself, else those that what went before it names.

@@ -75,6 +75,7 @@ class Link:
         self.pieces = 0  # Pieces of bytes received so far: what is in one was sent in one write.
         self.close_after_s = 0.0
         self._early: list[bytes] = []
+        self._unheard: list[bytes] = []
         self._linked = False
         self._kept: list[tuple[Direction, bytes, Message | None]] = []
         self._delayed: dict[tuple[Direction, int], deque[tuple[float, Message, Callable[[], None]]]] = {}
@@ -185,6 +186,18 @@ class Link:
 
     def received(self, way: Direction, data: bytes) -> None:
         """Bytes came in."""
+        if way is Direction.FROM_BROKER and (self.listener.awaiting or self._unheard):
+            self._unheard.append(data)
+            return
+        self._hear(way, data)
+
+    def take_kept(self) -> None:
+        """The first job is known: what the broker said meanwhile is heard now."""
+        unheard, self._unheard = self._unheard, []
+        for data in unheard:
+            self._hear(Direction.FROM_BROKER, data)
+
+    def _hear(self, way: Direction, data: bytes) -> None:
         framing = self.framing
         if framing is None:
             self.emit(way, data)

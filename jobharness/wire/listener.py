@@ -60,6 +60,7 @@ class Listener:
         self.hold: Step | None = None
         self.transcribing = False
         self.attentive = False
+        self.awaiting = False  # The first job is not known yet, so what the broker says is kept.
 
     # Connections.
 

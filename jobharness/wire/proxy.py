@@ -12,7 +12,7 @@ FD is one end of a socket pair; the harness has the other. It sends one JSON obj
 | peers | name | answers `ports`: of each connection of a process, by number, the port of its own end |
 | lay | label, kind, names, ways, share, first, seed, details | a network disturbance, see `disturbances` |
 | lift | label | the disturbance is over |
-| expect | job | the next job that is enqueued has this id |
+| await_job | | what the broker says to workers is kept until the first job is known |
 | transcribe | on | record every message as an event |
 
 When the socket closes, by whatever death of the harness, the proxy ends.
@@ -30,7 +30,6 @@ from pathlib import Path
 from random import Random
 from typing import Any, cast
 
-from jobharness.agent.record import key_of
 from jobharness.agent.recorder import Recorder
 from jobharness.history.event import Kind
 from jobharness.history.follow import Follower
@@ -57,6 +56,7 @@ class Proxy:
         self._servers: list[asyncio.Server] = []
         self._steps: dict[str, Step] = {}
         self._accepted = 0
+        self._watching: asyncio.Task[None] | None = None
         self._connecting: set[asyncio.Task[None]] = set()
 
     async def listen(self, name: str) -> dict[str, Any]:
@@ -136,10 +136,25 @@ class Proxy:
             listener.lift(label)
         return {}
 
-    async def expect(self, job: str) -> dict[str, Any]:
-        """Know a job by its id before it was enqueued."""
-        self._jobs.expect(key_of(job), job)
+    async def await_job(self) -> dict[str, Any]:
+        """Keep what the broker says to workers until the first job is known.
+
+        An id that the database gives is recorded once the insert has returned; by then a worker may have been given the job.
+        """
+        for listener in self._listeners.values():
+            listener.awaiting = listener.name.startswith("worker-")
+        self._watching = asyncio.get_running_loop().create_task(self._watch_for_job())
         return {}
+
+    async def _watch_for_job(self) -> None:
+        limit_s = asyncio.get_running_loop().time() + KEEP_AT_MOST_S
+        while not self._jobs.known and asyncio.get_running_loop().time() < limit_s:
+            self._jobs.learn()
+            await asyncio.sleep(WATCH_EVERY_S)
+        for listener in self._listeners.values():
+            listener.awaiting = False
+            for link in sorted(listener.links, key=lambda link: link.number):
+                link.take_kept()
 
     async def transcribe(self, on: bool) -> dict[str, Any]:
         """Record every message, or no longer."""
@@ -149,7 +164,9 @@ class Proxy:
         return {}
 
 
-VERBS = ("listen", "arm", "disarm", "release", "lay", "lift", "transcribe", "peers", "expect")
+KEEP_AT_MOST_S = 10.0
+WATCH_EVERY_S = 0.002
+VERBS = ("listen", "arm", "disarm", "release", "lay", "lift", "transcribe", "peers", "await_job")
 
 
 def _enqueued(records: Path) -> Callable[[], Iterable[tuple[bytes, str]]]:

@@ -1,6 +1,7 @@
 """Crash maps of real workers on real brokers: what must be found is found, what is right shows no loss, and twice says the same."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from jobharness.explore.replay import Now
 from jobharness.harness import Harness
 from jobharness.scenario.model import Scenario
 from tests.support.require import missing
+from tests.support.subjects import NEWEST
 
 ROOT = Path(__file__).parents[2]
 LEASE_SHOP = ROOT / "scenarios" / "apps" / "lease_shop"
@@ -21,7 +23,7 @@ LEASE_SHOP = ROOT / "scenarios" / "apps" / "lease_shop"
 
 def require_binary(*names):
     """One of the servers, by the name of its binary."""
-    folders = "/usr/lib/rabbitmq/bin"
+    folders = os.pathsep.join(["/usr/lib/rabbitmq/bin", *map(str, Path("/usr/lib/postgresql").glob("*/bin"))])
     if not any(shutil.which(name) or shutil.which(name, path=folders) for name in names):
         missing(f"there is no {names[0]}")
 
@@ -124,6 +126,35 @@ def test_celery_on_rabbitmq_with_late_acknowledgement_loses_nothing(tmp_path):
     assert Word.LOST not in chart.counts and Word.STUCK not in chart.counts
     assert outcomes(chart)["basic.ack: worker killed before it leaves"] is Word.TWICE
     assert chart.verdict == "holds"
+
+
+def test_procrastinate_that_retries_stalled_jobs_loses_nothing(tmp_path):
+    require_binary("postgres")
+    python = NEWEST["procrastinate on postgres"].subject_there().queue["python"]
+    scenario = Scenario.model_validate(
+        {
+            "title": "procrastinate, stalled jobs retried",
+            "queue": {
+                "adapter": "procrastinate",
+                "app": "scenarios.apps.procrastinate_shop.app",
+                "python": python,
+                "settings": {"fetch_job_polling_interval": 0.5, "update_heartbeat_interval": 0.5, "stalled_worker_timeout": 3},
+                "env": {"DATABASE_URL": "{broker.url}", "PYTHONPATH": ".", "SHOP_RETRY_STALLED": "1"},
+            },
+            "broker": {"kind": "postgres"},
+            "workload": {
+                "arrivals": {"rate": "1/s"},
+                "duration": "1s",
+                "job": [{"task": "charge", "kwargs": {"order_id": "o-1", "amount": 3}}],
+            },
+            "crashmap": {"recovery": "8s", "tries": 1},
+        }
+    )
+    chart = Harness(ROOT, tmp_path).crash_map(scenario)
+    assert chart.steps[0].take
+    assert Word.LOST not in chart.counts and Word.STUCK not in chart.counts
+    killed = [tried for tried in chart.tried if tried.point.victim == "tree"]
+    assert len(killed) > 3 and {tried.worst.word for tried in killed} <= {Word.ONCE, Word.TWICE}
 
 
 # The home-grown queue over SQLite, right and with a bug planted.
