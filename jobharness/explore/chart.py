@@ -64,7 +64,8 @@ class Tried:
 @dataclass(frozen=True)
 class CrashMap:
     """Everything a map says. `left_out`: names of points that the budget did not reach; `waits`: how long recovery was waited
-    for, in words; `about`: versions, pool, settings, seed, as `run.json` has them.
+    for, in words; `firsts`: how long it took until each outcome was first seen, s; `about`: versions, pool, settings, seed, as
+    `run.json` has them.
     """
 
     title: str
@@ -79,6 +80,7 @@ class CrashMap:
     waits: tuple[str, ...] = ()
     children: bool = False
     took_s: float = 0.0
+    firsts: Mapping[str, float] = field(default_factory=dict)
     about: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -129,6 +131,7 @@ class CrashMap:
             "waits": list(self.waits),
             "children": self.children,
             "took_s": round(self.took_s, 2),
+            "firsts": {word: round(seconds, 2) for word, seconds in self.firsts.items()},
             "about": dict(self.about),
         }
 
@@ -152,6 +155,7 @@ class CrashMap:
                 **{name: tuple(plain[name]) for name in ("left_out", "noise", "idle", "waits")},
                 children=plain["children"],
                 took_s=plain["took_s"],
+                firsts=plain["firsts"],
                 about=plain["about"],
             )
         except (OSError, ValueError, KeyError, TypeError) as error:

@@ -133,6 +133,7 @@ class Explorer:
         self._number = 0
         self._began = time.monotonic()
         self.app: App | None = None
+        self.firsts: dict[str, float] = {}
         self.lease: Lease | None = None
         self.provider, self.cut_short = "", ""
         self.parts = assemble(self.scenario)
@@ -337,6 +338,7 @@ class Explorer:
             outcome = outcome_of(attempt(own, path, one.point, patience, one.second), self.within_s, self.lease)
         except EnvironmentFailed as error:
             outcome = Outcome(Word.UNKNOWN, where=str(error).splitlines()[0])
+        self.firsts.setdefault(str(outcome.word), time.monotonic() - self._began)
         self._keep(number, one, patience, outcome)
         return number, outcome
 
@@ -404,6 +406,7 @@ class Explorer:
             waits=tuple(self._waits()),
             children=learned.children,
             took_s=time.monotonic() - self._began,
+            firsts=self.firsts,
             about=self.account(),
         )
 

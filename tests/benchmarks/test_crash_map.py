@@ -1,0 +1,88 @@
+"""How long a crash map takes, and what random kills of the same app find in the time that they get.
+
+Random kills get `RANDOM_S` of load each, `SEEDS` times at once. One that loses no job in that time counts with all of it: the ratio
+is then a lower bound. Their clock stops at the sending of the first job that is lost; the map's, when its loss was decided.
+"""
+
+import statistics
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from jobharness.explore.outcome import Word
+from jobharness.harness import Harness
+from jobharness.history.event import Kind
+from jobharness.scenario.model import Scenario
+
+ROOT = Path(__file__).parents[2]
+RANDOM_S = 150
+SEEDS = range(1, 6)
+LEASE = {"visibility_timeout": 3, "unacked_restore_interval": 1, "unacked_restore_throttle": 1}
+
+
+def scenario(pool, **more):
+    plain = {
+        "title": f"celery {pool}",
+        "queue": {
+            "adapter": "celery",
+            "app": "scenarios.apps.celery_shop:app",
+            "pool": pool,
+            "concurrency": 1,
+            "arguments": ["--without-gossip", "--without-mingle"],
+            "settings": {"task_acks_late": True, "task_reject_on_worker_lost": True, "broker_transport_options": LEASE},
+            "env": {"CELERY_BROKER_URL": "{broker.url}", "SHOP_DATABASE": "{run.folder}/shop.sqlite3"},
+            "ready_within": "60s",
+            "restart_delay": "0ms",
+        },
+        "broker": {"kind": "redis"},
+        "workload": {
+            "arrivals": {"process": "poisson", "rate": "5/s"},
+            "duration": f"{RANDOM_S}s",
+            "job": [{"task": "scenarios.apps.celery_shop.charge", "kwargs": {"order_id": "{faker.uuid4}", "amount": 3}}],
+        },
+        "contract": {"delivery": "at-least-once", "recovery": "10s"},
+        "crashmap": {},
+    }
+    return Scenario.model_validate({**plain, **more})
+
+
+def random_kills(seed, reports):
+    """`(seconds until the first lost job was sent, words of outcomes seen)`."""
+    fault = [{"kind": "kill", "target": "tree", "rate": "0.5/s", "times": "always"}]
+    result = Harness(ROOT, reports).run(scenario("solo", fault=fault), seed=seed)
+    lost = set(result.verdict["at_least_once"].jobs)
+    history = result.history
+    begun = history.of(Kind.ENQUEUE_BEGIN).collect()
+    first_ns = int(begun["time_ns"][0])
+    moments = [(time_ns - first_ns) / 1e9 for time_ns, job in begun.select("time_ns", "job").iter_rows() if job in lost]
+    metrics = result.metrics
+    words = {Word.ONCE} | ({Word.LOST} if metrics["jobs.lost"].value else set())
+    words |= {Word.TWICE} if metrics["jobs.duplicated"].value else set()
+    return min(moments, default=float(RANDOM_S)), words
+
+
+@pytest.mark.parametrize("pool", ["solo", "prefork"])
+def test_map_of_one_job_takes_seconds(figure, tmp_path, pool):
+    chart = Harness(ROOT, tmp_path).crash_map(scenario(pool))
+    how = f"{len(chart.tried)} points, {sum(len(one.trials) for one in chart.tried)} trials, one map"
+    figure(f"crash map of a job, Celery and Redis, {pool}", chart.took_s, 20.0, "s", how)
+
+
+def test_loss_is_found_sooner_than_by_random_kills(figure, tmp_path):
+    maps = [Harness(ROOT, tmp_path / f"map-{number}").crash_map(scenario("solo")) for number in range(5)]
+    with ThreadPoolExecutor(len(SEEDS)) as pool:
+        random = list(pool.map(lambda seed: random_kills(seed, tmp_path / f"random-{seed}"), SEEDS))
+    mapped_s = statistics.median(chart.firsts[str(Word.LOST)] for chart in maps)
+    random_s = statistics.median(seconds for seconds, _ in random)
+    how = f"medians of 5: {random_s:.0f} s (of {RANDOM_S} s at most) to {mapped_s:.1f} s"
+    figure("first lost job: random kills to the map", random_s / mapped_s, 10.0, "x", how, at_least=True)
+    found = statistics.median(len(words) for _, words in random)
+    all_words = len({tried.worst.word for tried in maps[0].tried})
+    figure(
+        "outcomes found: random kills to the map",
+        found / all_words,
+        1.0,
+        "",
+        f"{found:g} of {all_words} words, {RANDOM_S} s each",
+    )
