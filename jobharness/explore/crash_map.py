@@ -417,6 +417,9 @@ class Explorer:
 
     def _waits(self) -> Iterator[str]:
         yield f"recovery was waited for up to {self.recovers_within_s:g} s"
+        if self.spec.recovery is None and not isinstance(self.parts.queue, TellsRecovery):
+            queue = self.parts.queue.library
+            yield f"how long {queue} may take is not known here, so stuck means: within that time (crashmap.recovery sets it)"
         if self.lease is not None:
             changed = ", ".join(f"{name} = {value}" for name, value in _flat(self.lease.settings))
             here = f"what takes up to {self.lease.real_s:g} s takes {self.lease.shortened_s:g} s here"
