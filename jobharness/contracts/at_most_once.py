@@ -65,8 +65,7 @@ def _surplus(history: History, several: Mask) -> tuple[npt.NDArray[np.uint32], I
     """`job, row, surplus` of each job with executions that no retry before them allowed: the first such row, and how
     many."""
     columns = history.columns
-    marks = columns.rows_of_any(Kind.JOB_RUNNING, Kind.JOB_RETRIED)
-    marks = marks[several[columns["job"][marks]]]
+    marks = columns.rows_of_any(Kind.JOB_RUNNING, Kind.JOB_RETRIED, jobs=several)
     is_run = columns["kind"][marks] == int(Kind.JOB_RUNNING)
     # At one moment the retry comes first: between processes the clock cannot tell, and the promise gets the benefit.
     order = np.lexsort((marks, is_run, columns["time_ns"][marks], columns["job"][marks]))

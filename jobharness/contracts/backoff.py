@@ -59,7 +59,7 @@ class Backoff(Promise):
         executions = history.executions
         again = np.flatnonzero(history.tally.count(Kind.JOB_RUNNING)[executions.job] > 1)
         order = again[np.argsort(executions.job[again], kind="stable")]
-        job, begin_ns, end_ns = executions.job[order], executions.begin_ns[order], executions.end_ns[order]
+        job, begin_ns, end_ns = executions.job[order], executions.begin_ns[order], executions.alive_ns[order]
         first = is_first(job)
         failed = np.isin(executions.end_kind[order], FAILURES)
         # One that began while the other still ran is no retry of it.

@@ -53,23 +53,23 @@ class ConcurrencyLimit(RunPromise):
                 "key": key,
             }
         )
-        return table.filter(pl.col("key") > 0) if self.per == "key" else table
+        return table if self.per != "key" or key.all() else table.filter(pl.col("key") > 0)
 
     def weigh(self, observed: pl.DataFrame, history: History) -> Evidence:
         """The executions that began beyond the limit, those with the most others under way first."""
         if not observed["begin_ns"].is_sorted():
             observed = observed.sort("begin_ns", "row")
-        if self.per != "run":
-            observed = observed[stable_order(observed["key"].to_numpy())]
         key, begin_ns, alive_ns = (observed[name].to_numpy() for name in ("key", "begin_ns", "alive_ns"))
+        order = stable_order(key) if self.per != "run" else np.arange(len(key))
+        key, begin_ns, alive_ns = key[order], begin_ns[order], alive_ns[order]
         which, at_once = np.empty(0, np.int64), np.empty(0, np.int64)
         if _crowded(key, begin_ns, alive_ns, self.limit):
             begin, alive = composite(np.cumsum(is_first(key)) - 1, begin_ns, alive_ns)
             which, at_once = _beyond(begin, alive, self.limit)
         found = offences(
             pl.format("{} at once, where {} are allowed", "number", pl.lit(self.limit)),
-            job=observed["job"].to_numpy()[which],
-            row=observed["row"].to_numpy()[which],
+            job=observed["job"].to_numpy()[order[which]],
+            row=observed["row"].to_numpy()[order[which]],
             weight=at_once,
             number=at_once,
         )

@@ -5,17 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import numpy as np
 import polars as pl
 
-from jobharness.clock import NS_PER_S
-from jobharness.contracts.evidence import ms
+from jobharness.contracts.evidence import Waits, ms
 from jobharness.contracts.promise import Evidence, Promise, offences
-from jobharness.history.columns import NEVER, Int64s
+from jobharness.history.columns import NEVER
 from jobharness.history.event import Kind
 from jobharness.history.frame import History
 
-__all__ = ["Deadline", "due_ns"]
+__all__ = ["Deadline"]
 
 
 @dataclass(frozen=True)
@@ -39,21 +37,18 @@ class Deadline(Promise):
     def evidence(self, history: History) -> Evidence:
         """The jobs that were never completed first, then the latest."""
         tally = history.tally
-        jobs = np.flatnonzero((tally.count(Kind.ENQUEUE_ACKNOWLEDGED) > 0) & (tally.intended_ns != NEVER))
-        done_ns = tally.completed_ns[jobs]
-        never = done_ns == NEVER
-        took_ns = np.where(never, NEVER, done_ns - due_ns(history)[jobs])
-        late = took_ns > round(self.within_s * NS_PER_S)
+        judged = tally.has(Kind.ENQUEUE_ACKNOWLEDGED) & (tally.intended_ns != NEVER)
+        waits = Waits(judged, tally.due_ns, tally.completed_ns, self.within_s)
+        count, never = int(judged.sum()), int(waits.never.sum())
         found = offences(
             pl.when("never").then(pl.lit("never completed")).otherwise(pl.format("completed after {} ms", "took")),
-            job=jobs[late],
-            weight=took_ns[late],
-            took=ms(took_ns[late]),
-            never=never[late],
+            job=waits.late,
+            weight=waits.late_by_ns,
+            took=ms(waits.late_by_ns),
+            never=waits.never,
         )
-        slowest = int(ms(took_ns[~never]).max(initial=0))
-        counts = {"acknowledged": len(jobs), "late": int(late.sum()), "never": int(never.sum())}
-        return Evidence(len(jobs), found, int(never.sum()), counts, {"slowest_ms": slowest})
+        counts = {"acknowledged": count, "late": len(waits.late), "never": never}
+        return Evidence(count, found, never, counts, {"slowest_ms": waits.longest_ms})
 
     def broken(self, figures: Mapping[str, int]) -> str:
         """How many were late, how many of them never came."""
@@ -63,10 +58,3 @@ class Deadline(Promise):
     def kept(self, figures: Mapping[str, int]) -> str:
         """The slowest."""
         return f"all {figures['acknowledged']} jobs were completed in time, the slowest after {figures['slowest_ms']} ms"
-
-
-def due_ns(history: History) -> Int64s:
-    """When each job could run at the earliest: its intended arrival, or its own later time. (n_jobs,) ns, NEVER
-    without an enqueue."""
-    own_ns = history.tally.first_value(Kind.ENQUEUE_NOT_BEFORE)
-    return np.maximum(history.tally.intended_ns, np.where(own_ns == NEVER, 0, own_ns))

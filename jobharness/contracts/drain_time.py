@@ -5,13 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import numpy as np
 import polars as pl
 
-from jobharness.clock import NS_PER_S
-from jobharness.contracts.evidence import ms
+from jobharness.contracts.evidence import Waits, ms
 from jobharness.contracts.promise import Evidence, Promise, offences
-from jobharness.history.columns import NEVER
 from jobharness.history.event import Kind
 from jobharness.history.frame import History
 
@@ -37,24 +34,23 @@ class DrainTime(Promise):
         """The jobs that were never completed first, then the last."""
         columns, tally = history.columns, history.tally
         sent = columns.rows(Kind.PRODUCER_DONE)
-        jobs = np.flatnonzero(tally.count(Kind.ENQUEUE_ACKNOWLEDGED) > 0)
+        acknowledged = tally.has(Kind.ENQUEUE_ACKNOWLEDGED)
+        count = int(acknowledged.sum())
         if not len(sent):
-            return Evidence(0, counts={"acknowledged": len(jobs), "late": 0, "never": 0}, most={"drain_ms": 0})
-        done_ns = tally.completed_ns[jobs]
-        never = done_ns == NEVER
-        after_ns = np.where(never, NEVER, done_ns - columns["time_ns"][sent[-1]])
-        late = after_ns > round(self.within_s * NS_PER_S)
+            return Evidence(0, counts={"acknowledged": count, "late": 0, "never": 0}, most={"drain_ms": 0})
+        waits = Waits(acknowledged, columns["time_ns"][sent[-1]], tally.completed_ns, self.within_s)
         found = offences(
             pl.when("never")
             .then(pl.lit("never completed"))
             .otherwise(pl.format("completed {} ms after the last job was sent", "after")),
-            job=jobs[late],
-            weight=after_ns[late],
-            after=ms(after_ns[late]),
-            never=never[late],
+            job=waits.late,
+            weight=waits.late_by_ns,
+            after=ms(waits.late_by_ns),
+            never=waits.never,
         )
-        counts = {"acknowledged": len(jobs), "late": int(late.sum()), "never": int(never.sum())}
-        return Evidence(len(jobs), found, int(never.sum()), counts, {"drain_ms": int(ms(after_ns[~never]).max(initial=0))})
+        never = int(waits.never.sum())
+        counts = {"acknowledged": count, "late": len(waits.late), "never": never}
+        return Evidence(count, found, never, counts, {"drain_ms": waits.longest_ms})
 
     def broken(self, figures: Mapping[str, int]) -> str:
         """How many were left."""

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from jobharness.history.columns import Int64s
+from jobharness.clock import NS_PER_S
+from jobharness.history.columns import NEVER, Int64s
 
-__all__ = ["Mask", "composite", "is_first", "ms", "place_in_run", "running_total", "stable_order"]
+__all__ = ["Mask", "Waits", "composite", "is_first", "ms", "place_in_run", "running_total", "stable_order"]
 
 
 Mask = npt.NDArray[np.bool_]
@@ -18,6 +21,51 @@ Mask = npt.NDArray[np.bool_]
 def ms(values_ns: npt.NDArray[Any]) -> Int64s:
     """Whole milliseconds, for sentences."""
     return values_ns // 1_000_000
+
+
+@dataclass(frozen=True, eq=False)
+class Waits:
+    """What each of some jobs waited for, and which did so for longer than `within_s`.
+
+    `judged`: (n_jobs,) which jobs; `since_ns`: from when (one moment, or one for each); `until_ns`: (n_jobs,) `NEVER`
+    where it never came, which is too late.
+    """
+
+    judged: Mask
+    since_ns: Int64s | np.int64
+    until_ns: Int64s
+    within_s: float
+
+    @cached_property
+    def came(self) -> Mask:
+        """Those judged for which it came."""
+        return np.asarray(self.judged & (self.until_ns != NEVER))
+
+    @cached_property
+    def took_ns(self) -> Int64s:
+        """How long it took where it came."""
+        return np.asarray(self.until_ns - self.since_ns)
+
+    @property
+    def longest_ms(self) -> int:
+        """The longest of those that came; 0 without any."""
+        return int(self.took_ns.max(where=self.came, initial=0)) // 1_000_000
+
+    @cached_property
+    def late(self) -> Int64s:
+        """The jobs that waited too long, ascending."""
+        within_ns = round(self.within_s * NS_PER_S)
+        return np.flatnonzero(self.judged & ((self.took_ns > within_ns) | (self.until_ns == NEVER)))
+
+    @property
+    def late_by_ns(self) -> Int64s:
+        """What the late ones waited; `NEVER` where it never came."""
+        return np.where(self.never, NEVER, self.took_ns[self.late])
+
+    @property
+    def never(self) -> Mask:
+        """For which of the late ones it never came."""
+        return np.asarray(self.until_ns[self.late] == NEVER)
 
 
 def is_first(keys: npt.NDArray[Any]) -> Mask:
@@ -60,5 +108,7 @@ def composite(key: npt.NDArray[Any], *times_ns: Int64s) -> list[Int64s]:
 def stable_order(keys: npt.NDArray[np.uint32]) -> Int64s:
     """The order that sorts `keys` and leaves equal ones as they stand. Linear: a radix sort of sixteen bits at a time."""
     order = np.argsort(keys.astype(np.uint16), kind="stable")  # The low half; the cast drops the high one.
+    if keys.max(initial=0) < 2**16:
+        return order
     high = (keys >> 16).astype(np.uint16)
-    return order[np.argsort(high[order], kind="stable")] if high.any() else order
+    return order[np.argsort(high[order], kind="stable")]

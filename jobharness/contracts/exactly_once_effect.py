@@ -51,7 +51,7 @@ class ExactlyOnceEffect(Promise):
 
     def _again(self, history: History) -> pl.DataFrame:
         columns = history.columns
-        rows = columns.rows_of_jobs(Kind.EFFECT_APPLIED)
+        rows = columns.rows_of_any(Kind.EFFECT_APPLIED, jobs=history.tally.count(Kind.EFFECT_APPLIED) > 1)
         order = np.lexsort((rows, columns["text"][rows], columns["task"][rows], columns["job"][rows]))
         rows = rows[order]
         names = ("job", "task", "text")

@@ -26,7 +26,7 @@ class FailuresVisible(Promise):
         """The jobs that died in silence."""
         tally = history.tally
         dead = (tally.count(Kind.JOB_DEAD) > 0) & (tally.count(Kind.JOB_FINISHED) == 0)
-        seen = tally.count(Kind.FAILURE_LOGGED, Kind.FAILURE_COUNTED, Kind.FAILURE_REPORTED) > 0
+        seen = tally.has(Kind.FAILURE_LOGGED, Kind.FAILURE_COUNTED, Kind.FAILURE_REPORTED)
         silent = np.flatnonzero(dead & ~seen)
         found = offences("given up, and nobody was told", job=silent, weight=-tally.first_ns(Kind.JOB_DEAD)[silent])
         return Evidence(int(dead.sum()), found, len(silent), {"dead": int(dead.sum()), "silent": len(silent)})

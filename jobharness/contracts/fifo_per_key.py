@@ -34,16 +34,17 @@ class FifoPerKey(RunPromise):
         tally = history.tally
         key = tally.label("group")
         begun, running = tally.first_ns(Kind.ENQUEUE_BEGIN), tally.first_ns(Kind.JOB_RUNNING)
-        jobs = np.flatnonzero((key > 0) & (running != NEVER) & (begun != NEVER))
-        return pl.DataFrame(
+        table = pl.DataFrame(
             {
-                "key": key[jobs],
-                "begun_ns": begun[jobs],
-                "acknowledged_ns": tally.first_ns(Kind.ENQUEUE_ACKNOWLEDGED)[jobs],
-                "running_ns": running[jobs],
-                "job": jobs.astype(np.uint32),
+                "key": key,
+                "begun_ns": begun,
+                "acknowledged_ns": tally.first_ns(Kind.ENQUEUE_ACKNOWLEDGED),
+                "running_ns": running,
+                "job": np.arange(len(key), dtype=np.uint32),
             }
         )
+        keyed = (key > 0) & (running != NEVER) & (begun != NEVER)
+        return table if keyed.all() else table.filter(keyed)
 
     def weigh(self, observed: pl.DataFrame, history: History) -> Evidence:
         """The jobs that began too soon, by how much."""

@@ -56,8 +56,7 @@ class Lease(Promise):
     def _stale(self, history: History) -> pl.DataFrame:
         columns, tally = history.columns, history.tally
         shared = (tally.count(Kind.JOB_RECEIVED) > 1) | (tally.count(Kind.JOB_RUNNING) > 1)
-        marks = columns.rows_of_any(Kind.JOB_RECEIVED, Kind.JOB_RUNNING, Kind.JOB_SETTLED)
-        marks = marks[shared[columns["job"][marks]]]
+        marks = columns.rows_of_any(Kind.JOB_RECEIVED, Kind.JOB_RUNNING, Kind.JOB_SETTLED, jobs=shared)
         marks = marks[np.lexsort((marks, columns["job"][marks]))]
         job, worker = columns["job"][marks], history.workers[columns["process"][marks]]
         settles = columns["kind"][marks] == int(Kind.JOB_SETTLED)

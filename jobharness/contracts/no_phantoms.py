@@ -27,8 +27,8 @@ class NoPhantoms(Promise):
     def evidence(self, history: History) -> Evidence:
         """The phantoms, in the order in which they came."""
         tally = history.tally
-        seen = tally.count(Kind.JOB_RECEIVED, Kind.JOB_RUNNING) > 0
-        phantoms = np.flatnonzero(seen & (tally.count(*ENQUEUES) == 0))
+        seen = tally.has(Kind.JOB_RECEIVED, Kind.JOB_RUNNING)
+        phantoms = np.flatnonzero(seen & ~tally.has(*ENQUEUES))
         found = offences("no process began to enqueue it", job=phantoms, weight=np.zeros(len(phantoms)))
         return Evidence(int(seen.sum()), found, len(phantoms), {"seen": int(seen.sum()), "phantoms": len(phantoms)})
 

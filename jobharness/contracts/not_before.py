@@ -40,8 +40,8 @@ class NotBefore(Promise):
         columns, tally = history.columns, history.tally
         tolerance_ns = round(self.tolerance_s * NS_PER_S)
         due_ns, begun_ns = tally.first_value(Kind.ENQUEUE_NOT_BEFORE), tally.first_ns(Kind.JOB_RUNNING)
-        delayed = due_ns != NEVER
-        early = np.flatnonzero(delayed & (begun_ns < np.where(delayed, due_ns, 0) - tolerance_ns))
+        delayed = np.flatnonzero(due_ns != NEVER)
+        early = delayed[begun_ns[delayed] < due_ns[delayed] - tolerance_ns]
         sent = offences(
             pl.format("began {} ms before its time", "by"),
             job=early,
@@ -60,16 +60,15 @@ class NotBefore(Promise):
             weight=ahead_ns[soon],
             by=ms(ahead_ns[soon]),
         )
-        judged = int(delayed.sum()) + len(until_ns)
+        judged = len(delayed) + len(until_ns)
         counts = {"delayed": judged, "early": len(early) + len(rows)}
         return Evidence(judged, pl.concat([sent, retried]), 0, counts)
 
     def _retries(self, history: History) -> tuple[Int64s, Int64s]:
         """Rows of the retries that asked for a delay, and of the executions that begin next."""
         columns = history.columns
-        wanted = history.tally.count(Kind.JOB_RETRIED) > 0
-        marks = columns.rows_of_any(Kind.JOB_RETRIED, Kind.JOB_RUNNING)
-        marks = marks[wanted[columns["job"][marks]]]
+        retried = history.tally.has(Kind.JOB_RETRIED)
+        marks = columns.rows_of_any(Kind.JOB_RETRIED, Kind.JOB_RUNNING, jobs=retried)
         marks = marks[np.lexsort((marks, columns["job"][marks]))]
         here, after = marks[:-1], marks[1:]
         kinds = columns["kind"]

@@ -8,9 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from jobharness.clock import NS_PER_S
-from jobharness.contracts.deadline import due_ns
-from jobharness.contracts.evidence import ms
+from jobharness.contracts.evidence import Waits, ms
 from jobharness.contracts.promise import Evidence, Promise, offences
 from jobharness.contracts.workers_stay_up import unprovoked_exits
 from jobharness.history.columns import NEVER
@@ -43,22 +41,19 @@ class PoisonContained(Promise):
         tally = history.tally
         numbers = [number for task in self.tasks if (number := history.number_of(task)) is not None]
         poison = np.isin(tally.label("task"), numbers)
-        ran = int((poison & (tally.count(Kind.JOB_RUNNING) > 0)).sum())
-        healthy = ~poison & (tally.count(Kind.ENQUEUE_ACKNOWLEDGED) > 0) & (tally.intended_ns != NEVER)
-        jobs = np.flatnonzero(healthy)
-        begun_ns = tally.first_ns(Kind.JOB_RUNNING)[jobs]
-        never = begun_ns == NEVER
-        waited_ns = np.where(never, NEVER, begun_ns - due_ns(history)[jobs])
-        late = waited_ns > round(self.max_delay_s * NS_PER_S)
+        ran = int((poison & tally.has(Kind.JOB_RUNNING)).sum())
+        healthy = ~poison & tally.has(Kind.ENQUEUE_ACKNOWLEDGED) & (tally.intended_ns != NEVER)
+        waits = Waits(healthy, tally.due_ns, tally.first_ns(Kind.JOB_RUNNING), self.max_delay_s)
+        count = int(healthy.sum())
         found = offences(
             pl.when("never").then(pl.lit("healthy, and never began")).otherwise(pl.format("healthy, and waited {} ms", "waited")),
-            job=jobs[late],
-            weight=waited_ns[late],
-            waited=ms(waited_ns[late]),
-            never=never[late],
+            job=waits.late,
+            weight=waits.late_by_ns,
+            waited=ms(waits.late_by_ns),
+            never=waits.never,
         )
-        counts = {"healthy": len(jobs), "delayed": int(late.sum()), "poison": ran}
-        return Evidence(len(jobs), found, int(never.sum()), counts, {"longest_ms": int(ms(waited_ns[~never]).max(initial=0))})
+        counts = {"healthy": count, "delayed": len(waits.late), "poison": ran}
+        return Evidence(count, found, int(waits.never.sum()), counts, {"longest_ms": waits.longest_ms})
 
     def of_run(self, history: History) -> Evidence:
         """The workers lost beyond what is allowed."""

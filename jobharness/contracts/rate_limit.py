@@ -56,19 +56,18 @@ class RateLimit(RunPromise):
     def observe(self, history: History) -> pl.DataFrame:
         """`time_ns, job, row, key` of what is counted."""
         columns = history.columns
-        rows = columns.rows_of_jobs(self.kind)
-        job = columns["job"][rows]
+        rows, job = columns.rows_of_jobs(self.kind), columns.jobs(self.kind)
         key = keys_of(history, self.per, job)
         table = pl.DataFrame({"time_ns": columns["time_ns"][rows], "job": job, "row": rows, "key": key})
-        return table.filter(pl.col("key") > 0) if self.per == "key" else table
+        return table if self.per != "key" or key.all() else table.filter(pl.col("key") > 0)
 
     def weigh(self, observed: pl.DataFrame, history: History) -> Evidence:
         """The starts beyond the limit, those in the fullest window first."""
         if not observed["time_ns"].is_sorted():
             observed = observed.sort("time_ns", "row")
-        if self.per != "run":
-            observed = observed[stable_order(observed["key"].to_numpy())]
         times, key = observed["time_ns"].to_numpy(), observed["key"].to_numpy()
+        order = stable_order(key) if self.per != "run" else np.arange(len(key))
+        times, key = times[order], key[order]
         window_ns, late = round(self.window_s * NS_PER_S), len(times) - self.limit
         # So many places back, a start of the same key must be outside of the window that ends with this one.
         close = (times[self.limit :] - times[: max(late, 0)] < window_ns) & (key[self.limit :] == key[: max(late, 0)])
@@ -76,8 +75,8 @@ class RateLimit(RunPromise):
         in_window = _in_window(key, times, which, window_ns)
         found = offences(
             pl.format("{} within {} s, where {} are allowed", "number", pl.lit(f"{self.window_s:g}"), pl.lit(self.limit)),
-            job=observed["job"].to_numpy()[which],
-            row=observed["row"].to_numpy()[which],
+            job=observed["job"].to_numpy()[order[which]],
+            row=observed["row"].to_numpy()[order[which]],
             weight=in_window,
             number=in_window,
         )

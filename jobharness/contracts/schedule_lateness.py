@@ -5,13 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import numpy as np
 import polars as pl
 
-from jobharness.clock import NS_PER_S
-from jobharness.contracts.evidence import ms
+from jobharness.contracts.evidence import Waits, ms
 from jobharness.contracts.promise import Evidence, Promise, offences
-from jobharness.history.columns import NEVER
 from jobharness.history.event import Kind
 from jobharness.history.frame import History
 
@@ -36,22 +33,19 @@ class ScheduleLateness(Promise):
     def evidence(self, history: History) -> Evidence:
         """The jobs that never began first, then the latest."""
         tally = history.tally
+        judged = tally.has(Kind.ENQUEUE_NOT_BEFORE) & tally.has(Kind.ENQUEUE_ACKNOWLEDGED)
         due_ns = tally.first_value(Kind.ENQUEUE_NOT_BEFORE)
-        jobs = np.flatnonzero((due_ns != NEVER) & (tally.count(Kind.ENQUEUE_ACKNOWLEDGED) > 0))
-        begun_ns = tally.first_ns(Kind.JOB_RUNNING)[jobs]
-        never = begun_ns == NEVER
-        late_ns = np.where(never, NEVER, begun_ns - due_ns[jobs])
-        late = late_ns > round(self.within_s * NS_PER_S)
+        waits = Waits(judged, due_ns, tally.first_ns(Kind.JOB_RUNNING), self.within_s)
+        count, never = int(judged.sum()), int(waits.never.sum())
         found = offences(
             pl.when("never").then(pl.lit("never began")).otherwise(pl.format("began {} ms after its time", "by")),
-            job=jobs[late],
-            weight=late_ns[late],
-            by=ms(late_ns[late]),
-            never=never[late],
+            job=waits.late,
+            weight=waits.late_by_ns,
+            by=ms(waits.late_by_ns),
+            never=waits.never,
         )
-        counts = {"delayed": len(jobs), "late": int(late.sum()), "never": int(never.sum())}
-        latest = int(ms(late_ns[~never]).max(initial=0))
-        return Evidence(len(jobs), found, int(never.sum()), counts, {"latest_ms": latest})
+        counts = {"delayed": count, "late": len(waits.late), "never": never}
+        return Evidence(count, found, never, counts, {"latest_ms": waits.longest_ms})
 
     def broken(self, figures: Mapping[str, int]) -> str:
         """How many were late, how many of them never came."""

@@ -40,17 +40,16 @@ class SlotsFreed(RunPromise):
         job, row`."""
         executions = history.executions
         timed_out = executions.end_kind == int(Kind.JOB_TIMED_OUT)
-        worker = history.workers[executions.process]
-        keep = timed_out.copy()
-        _, last = np.unique(worker[::-1], return_index=True)
-        keep[len(worker) - 1 - last] = True
+        last = np.full(len(history.workers), -1, np.int64)
+        last[history.workers[executions.process]] = np.arange(len(executions))  # Of several the last stays.
+        kept = np.union1d(np.flatnonzero(timed_out), last[last >= 0])
         return pl.DataFrame(
             {
-                "worker": worker[keep],
-                "begin_ns": executions.begin_ns[keep],
-                "end_ns": np.where(timed_out, executions.end_ns, -1)[keep],
-                "job": executions.job[keep],
-                "row": executions.row[keep],
+                "worker": history.workers[executions.process[kept]],
+                "begin_ns": executions.begin_ns[kept],
+                "end_ns": np.where(timed_out[kept], executions.alive_ns[kept], -1),
+                "job": executions.job[kept],
+                "row": executions.row[kept],
             }
         )
 

@@ -5,12 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import numpy as np
 import polars as pl
 
-from jobharness.clock import NS_PER_S
-from jobharness.contracts.deadline import due_ns
-from jobharness.contracts.evidence import ms
+from jobharness.contracts.evidence import Waits, ms
 from jobharness.contracts.promise import Evidence, Promise, offences
 from jobharness.history.columns import NEVER
 from jobharness.history.event import Kind
@@ -37,24 +34,18 @@ class Starvation(Promise):
     def evidence(self, history: History) -> Evidence:
         """The jobs that never began first, then the longest waits."""
         tally = history.tally
-        jobs = np.flatnonzero((tally.count(Kind.ENQUEUE_ACKNOWLEDGED) > 0) & (tally.intended_ns != NEVER))
-        begun_ns = tally.first_ns(Kind.JOB_RUNNING)[jobs]
-        never = begun_ns == NEVER
-        waited_ns = np.where(never, NEVER, begun_ns - due_ns(history)[jobs])
-        starved = waited_ns > round(self.within_s * NS_PER_S)
+        judged = tally.has(Kind.ENQUEUE_ACKNOWLEDGED) & (tally.intended_ns != NEVER)
+        waits = Waits(judged, tally.due_ns, tally.first_ns(Kind.JOB_RUNNING), self.within_s)
+        count, never = int(judged.sum()), int(waits.never.sum())
         found = offences(
             pl.when("never").then(pl.lit("never began")).otherwise(pl.format("waited {} ms", "waited")),
-            job=jobs[starved],
-            weight=waited_ns[starved],
-            waited=ms(waited_ns[starved]),
-            never=never[starved],
+            job=waits.late,
+            weight=waits.late_by_ns,
+            waited=ms(waits.late_by_ns),
+            never=waits.never,
         )
-        by_task = pl.DataFrame({"task": tally.label("task")[jobs[~never]], "waited": ms(waited_ns[~never])})
-        longest = by_task.group_by("task").agg(pl.col("waited").max()).iter_rows()
-        named = ((history.text(task) or "-", max(0, waited)) for task, waited in longest)
-        most = {f"longest_ms[{name}]": waited for name, waited in sorted(named, key=lambda wait: (-wait[1], wait[0]))}
-        counts = {"acknowledged": len(jobs), "starved": int(starved.sum()), "never": int(never.sum())}
-        return Evidence(len(jobs), found, int(never.sum()), counts, most)
+        counts = {"acknowledged": count, "starved": len(waits.late), "never": never}
+        return Evidence(count, found, never, counts, _longest_by_task(history, waits))
 
     def broken(self, figures: Mapping[str, int]) -> str:
         """How many starved, and the longest wait of the worst kinds."""
@@ -64,6 +55,14 @@ class Starvation(Promise):
     def kept(self, figures: Mapping[str, int]) -> str:
         """The longest wait of the worst kinds."""
         return f"all {figures['acknowledged']} jobs began in time{_worst(figures)}"
+
+
+def _longest_by_task(history: History, waits: Waits) -> dict[str, int]:
+    """`longest_ms[TASK]` of each task of which a job began, the longest first."""
+    waited = pl.DataFrame({"task": history.tally.label("task"), "ns": waits.took_ns})
+    waited = waited if waits.came.all() else waited.filter(waits.came)
+    longest = waited.group_by("task").agg(pl.col("ns").max()).sort("ns", descending=True).iter_rows()
+    return {f"longest_ms[{history.text(task) or '-'}]": max(0, ns // 1_000_000) for task, ns in longest}
 
 
 def _worst(figures: Mapping[str, int]) -> str:

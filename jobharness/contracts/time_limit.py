@@ -52,30 +52,30 @@ class TimeLimit(Promise):
     def evidence(self, history: History) -> Evidence:
         """The longest executions first."""
         executions = history.executions
-        about = np.ones(len(executions), np.bool_)
+        took_ns = executions.alive_ns - executions.begin_ns
+        cut = np.flatnonzero(executions.end_kind == 0)
+        took_ns[cut] = self._gone_ns(history, cut) - executions.begin_ns[cut]
+        count = len(executions)
         if self.tasks:
             numbers = [number for task in self.tasks if (number := history.number_of(task)) is not None]
             about = np.isin(history.tally.label("task")[executions.job], numbers)
-        which = np.flatnonzero(about)
-        begin_ns, ended = executions.begin_ns[which], executions.end_kind[which] > 0
-        until_ns = np.where(ended, executions.end_ns[which], 0)
-        until_ns[~ended] = self._gone_ns(history, which[~ended])
-        took_ns = until_ns - begin_ns
-        over = took_ns > round((self.limit_s + self.grace_s) * NS_PER_S)
+            took_ns[~about], count = 0, int(about.sum())
+        over = np.flatnonzero(took_ns > round((self.limit_s + self.grace_s) * NS_PER_S))
         past_soft = int((took_ns > round(self.soft_s * NS_PER_S)).sum()) if self.soft_s is not None else 0
+        ended = executions.end_kind[over] > 0
         found = offences(
             pl.when("ended")
             .then(pl.format("went on for {} ms", "took"))
             .otherwise(pl.format("no end was seen for {} ms", "took")),
-            job=executions.job[which[over]],
-            row=executions.row[which[over]],
+            job=executions.job[over],
+            row=executions.row[over],
             weight=took_ns[over],
             took=ms(took_ns[over]),
-            ended=ended[over],
+            ended=ended,
         )
-        longest = int(ms(took_ns).max(initial=0))
-        counts = {"executions": len(which), "over": int(over.sum()), "past_soft": past_soft}
-        return Evidence(len(which), found, int((over & ~ended).sum()), counts, {"longest_ms": longest})
+        longest_ms = int(ms(took_ns.max(initial=0)))
+        counts = {"executions": count, "over": len(over), "past_soft": past_soft}
+        return Evidence(count, found, int((~ended).sum()), counts, {"longest_ms": longest_ms})
 
     def _gone_ns(self, history: History, which: Int64s) -> Int64s:
         """When at the latest each cut-off execution was over: its worker's exit, a strike, its job given up; else

@@ -24,7 +24,8 @@ NO_JOB = np.iinfo(np.uint32).max
 """The job of an event that is about none."""
 
 Int64s = npt.NDArray[np.int64]
-Counts = npt.NDArray[np.uint16 | np.uint32]
+Rows = npt.NDArray[np.uint32]
+Counts = npt.NDArray[np.uint8 | np.uint32]
 Made = TypeVar("Made")
 
 
@@ -33,15 +34,20 @@ KEPT_BYTES = 600 * 2**20
 
 FEWEST_KEPT = 4
 
+SLICE = 2**16
+"""How many events are sorted by kind at a time: so many stay in a processor's cache."""
+
 
 class Columns:
-    """Views of the columns of a table of events, and the rows of each kind. `rows` are positions, ascending, so in
-    the order of time."""
+    """Views of the columns of a table of events, and the rows of each kind. `rows` are positions (u32), ascending, so
+    in the order of time."""
 
     def __init__(self, events: pl.DataFrame) -> None:
         self._events = events
         self._arrays: dict[str, npt.NDArray[Any]] = {}
-        self._rows: dict[int, Int64s] | None = None
+        self._rows: dict[int, Rows] | None = None
+        self._rows_of_jobs: dict[int, Rows] = {}
+        self._jobs: dict[int, npt.NDArray[np.uint32]] = {}
 
     def __getitem__(self, name: str) -> npt.NDArray[Any]:
         """The column as an array, `NO_JOB` for a null job. Not to be written to."""
@@ -52,30 +58,60 @@ class Columns:
             self._arrays[name] = column.to_numpy()
         return self._arrays[name]
 
-    def rows(self, kind: Kind) -> Int64s:
+    def rows(self, kind: Kind) -> Rows:
         """Where the events of one kind are."""
         if self._rows is None:
-            kinds = self["kind"]
-            order = np.argsort(kinds, kind="stable")  # A radix sort: one pass over bytes.
-            bounds = np.cumsum(np.bincount(kinds, minlength=256))
-            self._rows = {number: order[start:end] for number, start, end in zip(range(256), [0, *bounds], bounds, strict=False)}
-        return self._rows[int(kind)]
+            self._rows = _rows_by_kind(self["kind"])
+        return self._rows.get(int(kind), np.empty(0, np.uint32))
 
-    def rows_of_jobs(self, kind: Kind) -> Int64s:
+    def rows_of_jobs(self, kind: Kind) -> Rows:
         """Where the events of one kind are, without those that are about no job."""
-        rows = self.rows(kind)
-        if self._events["job"].null_count():
-            rows = rows[self["job"][rows] != NO_JOB]
-        return rows
+        if int(kind) not in self._rows_of_jobs:
+            rows = self.rows(kind)
+            if self._events["job"].null_count():
+                about_jobs = self["job"][rows] != NO_JOB
+                rows = rows if about_jobs.all() else rows[about_jobs]
+            self._rows_of_jobs[int(kind)] = rows
+        return self._rows_of_jobs[int(kind)]
 
-    def rows_of_any(self, *kinds: Kind) -> Int64s:
-        """Where the events of several kinds are, without those that are about no job."""
-        return np.sort(np.concatenate([self.rows_of_jobs(kind) for kind in kinds]), kind="stable")
+    def jobs(self, kind: Kind) -> npt.NDArray[np.uint32]:
+        """Which job each of `rows_of_jobs` is about."""
+        if int(kind) not in self._jobs:
+            self._jobs[int(kind)] = self["job"][self.rows_of_jobs(kind)]
+        return self._jobs[int(kind)]
+
+    def rows_of_any(self, *kinds: Kind, jobs: npt.NDArray[np.bool_]) -> Rows:
+        """Where the events of several kinds are that are about one of `jobs`, (n_jobs,)."""
+        of_each = [self.rows_of_jobs(kind)[jobs[self.jobs(kind)]] for kind in kinds]
+        return np.sort(np.concatenate(of_each), kind="stable")
+
+
+def _rows_by_kind(kinds: npt.NDArray[np.uint8]) -> dict[int, Rows]:
+    """The positions of each kind that occurs, ascending. Cost: one pass."""
+    slices = [(start, kinds[start : start + SLICE]) for start in range(0, len(kinds), SLICE)]
+    totals = np.zeros(256, np.int64)
+    for _, some in slices:
+        totals += np.bincount(some, minlength=256)
+    found = {kind: np.empty(total, np.uint32) for kind, total in enumerate(totals.tolist()) if total}
+    filled = dict.fromkeys(found, 0)
+    for start, some in slices:
+        order, taken = np.argsort(some, kind="stable").astype(np.uint32), 0
+        for kind, count in enumerate(np.bincount(some).tolist()):
+            if count:
+                place = filled[kind]
+                np.add(order[taken : taken + count], np.uint32(start), out=found[kind][place : place + count])
+                filled[kind], taken = place + count, taken + count
+    return found
+
+
+def _bytes_of(array: npt.NDArray[Any]) -> int:
+    """The memory of an array; one value that stands for all takes none."""
+    return array.nbytes if any(array.strides) else 0
 
 
 class Tally:
     """Per job: how often a kind of event came, and when first or last. Arrays of shape (n_jobs,), in the order of
-    `History.jobs`."""
+    `History.jobs`. Not to be written to."""
 
     def __init__(self, columns: Columns, n_jobs: int) -> None:
         self._columns, self._n_jobs = columns, n_jobs
@@ -83,32 +119,57 @@ class Tally:
 
     def count(self, *kinds: Kind) -> Counts:
         """How many events of these kinds, together."""
-        if len(kinds) > 1:
-            return np.asarray(np.sum([self.count(kind) for kind in kinds], axis=0, dtype=np.uint32))
-        return self._once(("count", kinds), lambda: self._bincount(self._columns.rows_of_jobs(kinds[0])))
+        if len(kinds) == 1:
+            return self._once(("count", kinds), lambda: self._counted(self._columns.jobs(kinds[0])))
+        counts = [self.count(kind) for kind in kinds if len(self._columns.rows_of_jobs(kind))]
+        if not counts:
+            return self.count(kinds[0])
+        total = counts[0].astype(np.uint32)
+        for more in counts[1:]:
+            total += more
+        return total
+
+    def has(self, *kinds: Kind) -> npt.NDArray[np.bool_]:
+        """Whether there is an event of any of these kinds."""
+        seen = self.count(kinds[0]) > 0
+        for kind in kinds[1:]:
+            if len(self._columns.rows_of_jobs(kind)):
+                seen |= self.count(kind) > 0
+        return seen
 
     def deaths(self, *reasons: Dead) -> Counts:
         """How many `job.dead` events with one of these reasons."""
-        return self._once(("deaths", reasons), lambda: self._bincount(self._dead_rows(reasons)))
+        return self._once(("deaths", reasons), lambda: self._counted(self._columns["job"][self._dead_rows(reasons)]))
 
     def first_ns(self, kind: Kind) -> Int64s:
         """When the first event of this kind came; `NEVER` where none did."""
-        return self._once(("first", kind), lambda: self._scatter(self._columns.rows_of_jobs(kind)[::-1], "time_ns", NEVER))
+        return self._once(("first", kind), lambda: self._scatter(*self._of(kind), "time_ns"))
 
     def last_ns(self, kind: Kind) -> Int64s:
         """When the last event of this kind came; `NEVER` where none did."""
-        return self._once(("last", kind), lambda: self._scatter(self._columns.rows_of_jobs(kind), "time_ns", NEVER))
+        jobs, rows = self._columns.jobs(kind), self._columns.rows_of_jobs(kind)
+        return self._once(("last", kind), lambda: self._scatter(jobs, rows, "time_ns"))
 
     def first_value(self, kind: Kind) -> Int64s:
         """The value of the first event of this kind; `NEVER` where there is none."""
-        return self._once(("value", kind), lambda: self._scatter(self._columns.rows_of_jobs(kind)[::-1], "value", NEVER))
+        return self._once(("value", kind), lambda: self._scatter(*self._of(kind), "value"))
 
     @property
     def intended_ns(self) -> Int64s:
         """The intended arrival: the earliest that an enqueue names; `NEVER` where there was no enqueue."""
         # A job sent through a service is intended by the producer, and begun by the service.
+        if not len(self._columns.rows_of_jobs(Kind.ENQUEUE_INTENDED)):
+            return self.first_value(Kind.ENQUEUE_BEGIN)
         kinds = (Kind.ENQUEUE_BEGIN, Kind.ENQUEUE_INTENDED)
         return self._once(("intended", kinds), lambda: np.minimum(*(self.first_value(kind) for kind in kinds)))
+
+    @property
+    def due_ns(self) -> Int64s:
+        """When the job could run at the earliest: its intended arrival, or its own later time; `NEVER` where there was
+        no enqueue."""
+        if not len(self._columns.rows_of_jobs(Kind.ENQUEUE_NOT_BEFORE)):
+            return self.intended_ns
+        return self._once(("due", None), self._due)
 
     @property
     def completed_ns(self) -> Int64s:
@@ -123,38 +184,61 @@ class Tally:
     def _once(self, key: tuple[str, Any], make: Callable[[], Made]) -> Made:
         made: Made | None = self._made.pop(key, None)
         self._made[key] = made = make() if made is None else made  # The latest used stands last.
-        while len(self._made) > FEWEST_KEPT and sum(array.nbytes for array in self._made.values()) > KEPT_BYTES:
+        while len(self._made) > FEWEST_KEPT and sum(map(_bytes_of, self._made.values())) > KEPT_BYTES:
             del self._made[next(iter(self._made))]
         return made
 
-    def _bincount(self, rows: Int64s) -> Counts:
-        counts = np.bincount(self._columns["job"][rows], minlength=self._n_jobs)
-        # Strictly less, so that one may be added.
-        return counts.astype(np.uint16 if counts.max(initial=0) < np.iinfo(np.uint16).max else np.uint32)
+    def _of(self, kind: Kind) -> tuple[npt.NDArray[np.uint32], Rows]:
+        """The jobs and rows of a kind, the latest first: of several writes to one place the last stays."""
+        return self._columns.jobs(kind)[::-1], self._columns.rows_of_jobs(kind)[::-1]
 
-    def _scatter(self, rows: Int64s, column: str, nothing: int) -> Int64s:
+    def _counted(self, jobs: npt.NDArray[np.uint32]) -> Counts:
+        if not len(jobs):
+            return np.broadcast_to(np.uint8(0), self._n_jobs)
+        few = np.zeros(self._n_jobs, np.uint8)
+        np.add.at(few, jobs, np.uint8(1))
+        # Where a byte ran over, the sum falls short. One may be added to what is returned.
+        if few.sum(dtype=np.int64) == len(jobs) and few.max() < np.iinfo(np.uint8).max:
+            return few
+        return np.bincount(jobs, minlength=self._n_jobs).astype(np.uint32)
+
+    def _scatter(self, jobs: npt.NDArray[np.uint32], rows: Rows, column: str) -> Int64s:
+        if not len(rows):
+            return np.broadcast_to(np.int64(NEVER), self._n_jobs)
         # Of several writes to one place the last stays (numpy: "Assigning values to indexed arrays").
-        out = np.full(self._n_jobs, nothing, np.int64)
-        out[self._columns["job"][rows]] = self._columns[column][rows]
+        out = np.full(self._n_jobs, NEVER, np.int64)
+        out[jobs] = self._columns[column][rows]
         return out
 
-    def _dead_rows(self, reasons: tuple[Dead, ...]) -> Int64s:
+    def _dead_rows(self, reasons: tuple[Dead, ...]) -> Rows:
         rows = self._columns.rows_of_jobs(Kind.JOB_DEAD)
         return rows[np.isin(self._columns["value"][rows], [int(reason) for reason in reasons])]
 
+    def _due(self) -> Int64s:
+        due_ns, delayed = self.intended_ns.copy(), np.flatnonzero(self.has(Kind.ENQUEUE_NOT_BEFORE))
+        due_ns[delayed] = np.maximum(due_ns[delayed], self.first_value(Kind.ENQUEUE_NOT_BEFORE)[delayed])
+        return due_ns
+
     def _completed(self) -> Int64s:
-        given_up = self._scatter(self._dead_rows((Dead.RAISED, Dead.TIMED_OUT))[::-1], "time_ns", NEVER)
+        rows = self._dead_rows((Dead.RAISED, Dead.TIMED_OUT))[::-1]
         # What never ran was not completed, whatever was said of it.
-        given_up[self.count(Kind.JOB_RUNNING) == 0] = NEVER
-        return np.minimum(self.first_ns(Kind.JOB_FINISHED), given_up)
+        rows = rows[self.has(Kind.JOB_RUNNING)[self._columns["job"][rows]]]
+        finished_ns = self.first_ns(Kind.JOB_FINISHED)
+        if not len(rows):
+            return finished_ns
+        jobs = self._columns["job"][rows]
+        completed_ns = finished_ns.copy()
+        completed_ns[jobs] = np.minimum(finished_ns[jobs], self._columns["time_ns"][rows])
+        return completed_ns
 
     def _label(self, name: str) -> npt.NDArray[np.uint32]:
-        jobs, labels = self._columns["job"], self._columns[name]
+        labels = self._columns[name]
         out = np.zeros(self._n_jobs, np.uint32)
         for kind in (Kind.ENQUEUE_BEGIN, Kind.ENQUEUE_INTENDED, Kind.JOB_RECEIVED, Kind.JOB_RUNNING):
-            rows = self._columns.rows_of_jobs(kind)[::-1]
-            rows = rows[(labels[rows] > 0) & (out[jobs[rows]] == 0)]
-            out[jobs[rows]] = labels[rows]
+            jobs, rows = self._of(kind)
+            found = labels[rows]
+            wanted = (found > 0) & (out[jobs] == 0)
+            out[jobs[wanted]] = found[wanted]
             if out.all():
                 break
         return out

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from jobharness.history.columns import NEVER, Columns, Int64s, Tally
+from jobharness.history.columns import NEVER, Columns, Int64s, Rows, Tally
 from jobharness.history.event import EXECUTION_ENDS, Kind
 
 __all__ = ["Executions", "executions_of"]
@@ -24,18 +24,22 @@ __all__ = ["Executions", "executions_of"]
 class Executions:
     """Arrays of shape (n,), one entry per `job.running`, in the order of time.
 
-    `row`: where it began; `job`; `process`; `begin_ns`; `end_ns`: `NEVER` for one that was cut off;
-    `end_kind`: a Kind, 0 likewise; `alive_ns`: the last moment at which it is known to have been under way, its end
-    or, where it was cut off, the strike that hit it, or else its begin.
+    `row` (u32): where it began; `job`; `process`; `begin_ns`; `end_kind`: a Kind, 0 for one that was cut off;
+    `alive_ns`: the last moment at which it is known to have been under way, its end or, where it was cut off, the
+    strike that hit it, or else its begin.
     """
 
-    row: Int64s
+    row: Rows
     job: npt.NDArray[np.uint32]
     process: npt.NDArray[np.uint32]
     begin_ns: Int64s
-    end_ns: Int64s
     end_kind: npt.NDArray[np.uint8]
     alive_ns: Int64s
+
+    @property
+    def end_ns(self) -> Int64s:
+        """When it ended; `NEVER` for one that was cut off. Made anew each time."""
+        return np.where(self.end_kind > 0, self.alive_ns, NEVER)
 
     def __len__(self) -> int:
         return len(self.row)
@@ -47,21 +51,19 @@ def executions_of(columns: Columns, tally: Tally, workers: npt.NDArray[np.uint32
 
     Cost: linear for jobs that ran once, a sort of the events of the others.
     """
-    row = columns.rows_of_jobs(Kind.JOB_RUNNING)
-    job, process = columns["job"][row], columns["process"][row]
+    row, job = columns.rows_of_jobs(Kind.JOB_RUNNING), columns.jobs(Kind.JOB_RUNNING)
+    process = columns["process"][row]
     end_row = _only_ends(columns, tally, workers, row, job, process)
-    several = np.flatnonzero(_several(tally)[job])
-    if len(several):
-        end_row[several] = _next_ends(columns, tally, workers, row[several])
-    ended = end_row >= 0
-    begin_ns = columns["time_ns"][row]
-    end_ns = np.where(ended, columns["time_ns"][end_row], NEVER)
-    end_kind = np.where(ended, columns["kind"][end_row], 0).astype(np.uint8)
-    alive_ns = np.where(ended, end_ns, begin_ns)
-    cut = np.flatnonzero(~ended)
+    several = _several(tally)
+    again = np.flatnonzero(several[job])
+    if len(again):
+        end_row[again] = _next_ends(columns, several, workers, row[again])
+    begin_ns, alive_ns, end_kind = columns["time_ns"][row], columns["time_ns"][end_row], columns["kind"][end_row]
+    cut = np.flatnonzero(end_row < 0)
     if len(cut):
+        end_kind[cut] = 0
         alive_ns[cut] = _struck_ns(columns, job[cut], pids[process[cut]], begin_ns[cut])
-    return Executions(row, job, process, begin_ns, end_ns, end_kind, alive_ns)
+    return Executions(row, job, process, begin_ns, end_kind, alive_ns)
 
 
 def _several(tally: Tally) -> npt.NDArray[np.bool_]:
@@ -73,30 +75,27 @@ def _only_ends(
     columns: Columns,
     tally: Tally,
     workers: npt.NDArray[np.uint32],
-    row: Int64s,
+    row: Rows,
     job: npt.NDArray[np.uint32],
     process: npt.NDArray[np.uint32],
 ) -> Int64s:
     """The row of the one end of each execution's job, where it fits the execution; -1 elsewhere."""
     end_of_job = np.full(len(tally.count(Kind.JOB_RUNNING)), -1, np.int64)
     for kind in EXECUTION_ENDS:
-        rows = columns.rows_of_jobs(kind)
-        end_of_job[columns["job"][rows]] = rows
+        end_of_job[columns.jobs(kind)] = columns.rows_of_jobs(kind)
     end = end_of_job[job]
     ender = columns["process"][end]
-    fits = (end > row) & (ender == process)
-    if len(columns.rows(Kind.JOB_TIMED_OUT)):
-        spoken_for = (columns["kind"][end] == int(Kind.JOB_TIMED_OUT)) & (workers[ender] == workers[process])
-        fits |= (end > row) & spoken_for
-    end[~fits] = -1
+    fits = ender == process
+    others = np.flatnonzero(~fits)  # Few: an end is mostly recorded where the begin was.
+    timed_out = columns["kind"][end[others]] == int(Kind.JOB_TIMED_OUT)
+    fits[others] = timed_out & (workers[ender[others]] == workers[process[others]])
+    end[~fits | (end <= row)] = -1
     return end
 
 
-def _next_ends(columns: Columns, tally: Tally, workers: npt.NDArray[np.uint32], begins: Int64s) -> Int64s:
+def _next_ends(columns: Columns, several: npt.NDArray[np.bool_], workers: npt.NDArray[np.uint32], begins: Rows) -> Int64s:
     """The row of the end of each begin (ascending), of jobs with several begins or ends; -1 where it was cut off."""
-    several = _several(tally)
-    marks = columns.rows_of_any(Kind.JOB_RUNNING, *EXECUTION_ENDS)
-    marks = marks[several[columns["job"][marks]]]
+    marks = columns.rows_of_any(Kind.JOB_RUNNING, *EXECUTION_ENDS, jobs=several)
     ends = _followers(columns, marks, columns["process"][marks])
     loud = np.isin(columns["kind"][marks], (int(Kind.JOB_RUNNING), int(Kind.JOB_TIMED_OUT)))
     spoken = _followers(columns, marks[loud], workers[columns["process"][marks[loud]]])
@@ -104,7 +103,7 @@ def _next_ends(columns: Columns, tally: Tally, workers: npt.NDArray[np.uint32], 
     return np.where(own >= 0, own, spoken[np.searchsorted(marks[loud], begins)])
 
 
-def _followers(columns: Columns, marks: Int64s, owners: npt.NDArray[np.uint32]) -> Int64s:
+def _followers(columns: Columns, marks: Rows, owners: npt.NDArray[np.uint32]) -> Int64s:
     """For each mark (ascending rows): the next mark of the same job and owner if that is an end, else -1."""
     jobs = columns["job"][marks]
     order = np.lexsort((marks, owners, jobs))

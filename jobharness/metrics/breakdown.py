@@ -27,15 +27,15 @@ def by_task(history: History) -> Groups:
     """Task name -> its metrics by name. Jobs whose task is not known are under "-"."""
     tasks = history.tally.label("task")
     order = np.argsort(tasks.astype(np.uint16) if history.texts.len() <= 2**16 else tasks, kind="stable")
-    numbers, starts = np.unique(tasks[order], return_index=True)
-    groups = np.split(order, starts[1:])
-    return {history.text(int(n)) or "-": _figures(history, jobs) for n, jobs in zip(numbers, groups, strict=True)}
+    ends = np.cumsum(np.bincount(tasks, minlength=1))
+    groups = zip(np.split(order, ends[:-1]), range(len(ends)), strict=True)
+    return _figures(history, {history.text(number) or "-": jobs for jobs, number in groups if len(jobs)})
 
 
 def by_phase(history: History) -> Groups:
     """Phase -> its metrics by name; without faults there is none."""
     intended_ns = history.tally.intended_ns
-    return {name: _figures(history, _within(intended_ns, spans)) for name, spans in _phases(history)}
+    return _figures(history, {name: _within(intended_ns, spans) for name, spans in _phases(history)})
 
 
 def _within(moments_ns: Int64s, spans: list[tuple[int, int]]) -> Int64s:
@@ -66,20 +66,24 @@ def _phases(history: History) -> Iterator[tuple[str, list[tuple[int, int]]]]:
         yield f"after {history.text(label)}", [span for span in after if span[0] < span[1]]
 
 
-def _figures(history: History, jobs: Int64s) -> dict[str, Metric]:
+def _figures(history: History, groups: dict[str, Int64s]) -> Groups:
+    """The figures of each group of jobs."""
     tally = history.tally
-    acknowledged = tally.count(Kind.ENQUEUE_ACKNOWLEDGED)[jobs] > 0
-    finished = tally.count(Kind.JOB_FINISHED)[jobs] > 0
-    lost = acknowledged & (tally.completed_ns[jobs] == NEVER)
-    count = int(acknowledged.sum())
-    executions, failed = (int(tally.count(kind)[jobs].sum(dtype=np.int64)) for kind in (Kind.JOB_RUNNING, Kind.JOB_FAILED))
-    found = [
-        Metric("jobs.acknowledged", count, "jobs", count, "neither"),
-        Metric("jobs.completed", int(finished.sum()), "jobs", count, "higher"),
-        Metric("jobs.lost_or_stuck", int(lost.sum()), "jobs", count),
-        Metric("error_rate", failed / executions if executions else None, "1", executions),
-    ]
-    for name in DURATIONS[1:]:
-        took_ns, known = durations_ns(history, name)
-        found += percentiles(name, took_ns[jobs][known[jobs]])
-    return {metric.name: metric for metric in found}
+    acknowledged, finished = tally.has(Kind.ENQUEUE_ACKNOWLEDGED), tally.has(Kind.JOB_FINISHED)
+    lost = acknowledged & (tally.completed_ns == NEVER)
+    running, failed = tally.count(Kind.JOB_RUNNING), tally.count(Kind.JOB_FAILED)
+    found: Groups = {}
+    for name, jobs in groups.items():
+        count, executions = int(acknowledged[jobs].sum()), int(running[jobs].sum(dtype=np.int64))
+        errors = int(failed[jobs].sum(dtype=np.int64)) / executions if executions else None
+        found[name] = {
+            "jobs.acknowledged": Metric("jobs.acknowledged", count, "jobs", count, "neither"),
+            "jobs.completed": Metric("jobs.completed", int(finished[jobs].sum()), "jobs", count, "higher"),
+            "jobs.lost_or_stuck": Metric("jobs.lost_or_stuck", int(lost[jobs].sum()), "jobs", count),
+            "error_rate": Metric("error_rate", errors, "1", executions),
+        }
+    for duration in DURATIONS[1:]:
+        took_ns, known = durations_ns(history, duration)
+        for name, jobs in groups.items():
+            found[name] |= {one.name: one for one in percentiles(duration, took_ns[jobs[known[jobs]]])}
+    return found

@@ -28,7 +28,7 @@ def costs(history: History) -> Iterator[Metric]:
     yield Metric("log.bytes_per_job", int(columns["value"][logs].sum()) / ended if ended and len(logs) else None, "By", ended)
     requests = columns.rows(Kind.UPSTREAM_REQUEST)
     answers = columns["value"][columns.rows(Kind.UPSTREAM_ANSWERED)]
-    callers = len(np.unique(columns["job"][columns.rows_of_jobs(Kind.UPSTREAM_REQUEST)]))
+    callers = len(np.unique(columns.jobs(Kind.UPSTREAM_REQUEST)))
     yield Metric("upstream.requests", len(requests), "1", len(requests), "neither")
     yield Metric("upstream.throttled", int((answers == TOO_MANY_REQUESTS).sum()), "1", len(answers))
     yield Metric("upstream.requests_per_job", len(requests) / callers if callers else None, "1", callers)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
+import numpy.typing as npt
 
 from jobharness.clock import NS_PER_S
 from jobharness.history.columns import NEVER
@@ -14,15 +15,17 @@ from jobharness.metrics.metric import Metric
 
 __all__ = ["deliveries"]
 
+SLICE = 2**20
+
 
 def deliveries(history: History) -> Iterator[Metric]:
     """`throughput`, `jobs.*`, `attempts.mean`, `error_rate` and `backlog.peak`."""
     tally = history.tally
-    acknowledged = tally.count(Kind.ENQUEUE_ACKNOWLEDGED) > 0
-    running, finished = tally.count(Kind.JOB_RUNNING), tally.count(Kind.JOB_FINISHED) > 0
+    acknowledged = tally.has(Kind.ENQUEUE_ACKNOWLEDGED)
+    running, finished = tally.count(Kind.JOB_RUNNING), tally.has(Kind.JOB_FINISHED)
     count, ran = int(acknowledged.sum()), int((running > 0).sum())
     unfinished = acknowledged & (tally.completed_ns == NEVER)
-    held = tally.count(Kind.JOB_HELD) > 0
+    held = tally.has(Kind.JOB_HELD)
     duplicated = running > 1 + tally.count(Kind.JOB_RETRIED)
     yield Metric("jobs.acknowledged", count, "jobs", count, "neither")
     yield Metric("jobs.completed", int(finished.sum()), "jobs", count, "higher")
@@ -43,7 +46,8 @@ def _throughput(history: History) -> Metric:
     finished_ns, intended_ns = history.tally.first_ns(Kind.JOB_FINISHED), history.tally.intended_ns
     done = finished_ns != NEVER
     count = int(done.sum())
-    span_ns = int(finished_ns[done].max()) - int(intended_ns[done].min()) if count else 0
+    last_ns, first_ns = finished_ns.max(where=done, initial=0), intended_ns.min(where=done, initial=NEVER)
+    span_ns = int(last_ns) - int(first_ns)
     return Metric("throughput", count / (span_ns / NS_PER_S) if span_ns > 0 else None, "1/s", count, "higher")
 
 
@@ -55,5 +59,13 @@ def _peak_backlog(history: History) -> Metric:
     steps = np.zeros(len(history), np.int8)
     steps[first_run[first_run >= 0]] = -1
     steps[columns.rows_of_jobs(Kind.ENQUEUE_ACKNOWLEDGED)] = 1
-    peak = int(np.cumsum(steps, dtype=np.int32).max(initial=0)) if len(history) else None
-    return Metric("backlog.peak", peak, "jobs", history.jobs.height)
+    return Metric("backlog.peak", _highest(steps) if len(history) else None, "jobs", history.jobs.height)
+
+
+def _highest(steps: npt.NDArray[np.int8]) -> int:
+    """The highest that the running total of `steps` comes to, 0 at least; in little memory."""
+    total = highest = 0
+    for start in range(0, len(steps), SLICE):
+        totals = np.cumsum(steps[start : start + SLICE], dtype=np.int32)
+        highest, total = max(highest, total + int(totals.max())), total + int(totals[-1])
+    return highest

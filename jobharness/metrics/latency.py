@@ -27,7 +27,7 @@ def latencies(history: History) -> Iterator[Metric]:
         yield from percentiles(name, took_ns[known])
     executions = history.executions
     ended = executions.end_kind > 0
-    yield from percentiles("run_time", executions.end_ns[ended] - executions.begin_ns[ended])
+    yield from percentiles("run_time", (executions.alive_ns - executions.begin_ns)[ended])
 
 
 def durations_ns(history: History, name: str) -> tuple[Int64s, np.ndarray]:
