@@ -58,10 +58,10 @@ class Starvation(Promise):
 
 
 def _longest_by_task(history: History, waits: Waits) -> dict[str, int]:
-    """`longest_ms[TASK]` of each task of which a job began, the longest first."""
+    """`longest_ms[TASK]` of each task of which a job began."""
     waited = pl.DataFrame({"task": history.tally.label("task"), "ns": waits.took_ns})
     waited = waited if waits.came.all() else waited.filter(waits.came)
-    longest = waited.group_by("task").agg(pl.col("ns").max()).sort("ns", descending=True).iter_rows()
+    longest = waited.group_by("task").agg(pl.col("ns").max()).sort("task").iter_rows()
     return {f"longest_ms[{history.text(task) or '-'}]": max(0, ns // 1_000_000) for task, ns in longest}
 
 

@@ -29,7 +29,7 @@ Counts = npt.NDArray[np.uint8 | np.uint32]
 Made = TypeVar("Made")
 
 
-KEPT_BYTES = 600 * 2**20
+KEPT_BYTES = 500 * 2**20
 """How much of what was made a `Tally` keeps; what was not used for longest is made again when it is asked for."""
 
 FEWEST_KEPT = 4

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 
 from jobharness.contracts.at_least_once import AtLeastOnce
@@ -38,7 +40,9 @@ from tests.histories import history
 CASES = {
     "lost_and_stuck": (
         AtLeastOnce(),
-        history("""
+        partial(
+            history,
+            """
             0.0 producer enqueue.begin a
             0.1 producer enqueue.acknowledged a
             0.2 producer enqueue.acknowledged b
@@ -50,7 +54,8 @@ CASES = {
             1.3 worker-1 job.failed b
             1.3 worker-1 job.dead b value=raised
             9.0 harness job.held c text="waiting in the list"
-        """),
+        """,
+        ),
         Word.BROKEN,
         "1 of 3 acknowledged jobs were lost; 1 of 3 acknowledged jobs are stuck: the broker holds them, nobody ran them in time",
         {"acknowledged": 3, "lost": 1, "stuck": 1, "dead": 1},
@@ -58,11 +63,14 @@ CASES = {
     ),
     "worker_lost": (
         AtLeastOnce(),
-        history("""
+        partial(
+            history,
+            """
             0.1 producer enqueue.acknowledged a
             1.1 worker-1 job.running a
             1.2 worker-1 job.dead a value=worker_lost
-        """),
+        """,
+        ),
         Word.BROKEN,
         "1 of 1 acknowledged jobs were lost",
         {"acknowledged": 1, "lost": 1, "stuck": 0, "dead": 0},
@@ -70,7 +78,8 @@ CASES = {
     ),
     "torn": (
         AtLeastOnce(),
-        history(
+        partial(
+            history,
             """
             0.1 producer enqueue.acknowledged a
             1.1 worker-1 job.running a
@@ -84,11 +93,14 @@ CASES = {
     ),
     "completed": (
         AtLeastOnce(),
-        history("""
+        partial(
+            history,
+            """
             0.1 producer enqueue.acknowledged a
             1.1 worker-1 job.running a
             1.2 worker-1 job.finished a
-        """),
+        """,
+        ),
         Word.HOLDS,
         "all 1 acknowledged jobs were completed",
         {"acknowledged": 1, "lost": 0, "stuck": 0, "dead": 0},
@@ -96,7 +108,9 @@ CASES = {
     ),
     "again_without_a_retry": (
         AtMostOnce(),
-        history("""
+        partial(
+            history,
+            """
             1.0 worker-1 job.running a
             2.0 worker-2 job.running a
             2.1 worker-2 job.failed a
@@ -104,7 +118,8 @@ CASES = {
             4.0 worker-2 job.running b
             4.1 worker-2 job.retried b
             4.1 worker-1 job.running b
-        """),
+        """,
+        ),
         Word.BROKEN,
         "1 of 2 jobs were run more often than they asked for",
         {"ran": 2, "duplicated": 1, "pending": 0},
@@ -112,11 +127,14 @@ CASES = {
     ),
     "may_run_again": (
         AtMostOnce(),
-        history("""
+        partial(
+            history,
+            """
             1.0 worker-1 job.running a
             1.1 worker-1 job.finished a
             2.0 harness job.held a
-        """),
+        """,
+        ),
         Word.UNKNOWN,
         "no job was run twice, but the broker still holds 1 that were run, and may deliver them again",
         {"ran": 1, "duplicated": 0, "pending": 1},
@@ -124,7 +142,9 @@ CASES = {
     ),
     "effect_twice_and_never": (
         ExactlyOnceEffect(("mail",)),
-        history("""
+        partial(
+            history,
+            """
             0.0 producer enqueue.begin a task=mail
             0.1 producer enqueue.acknowledged a
             0.1 producer enqueue.begin b task=mail
@@ -134,7 +154,8 @@ CASES = {
             1.2 upstream effect.applied a task="POST /" text=order-1
             2.0 worker-1 job.running b
             2.1 worker-1 job.finished b
-        """),
+        """,
+        ),
         Word.BROKEN,
         "1 effects were applied again; 1 jobs took no effect",
         {"effects": 3, "repeated": 1, "missing": 1},
@@ -142,11 +163,14 @@ CASES = {
     ),
     "phantom": (
         NoPhantoms(),
-        history("""
+        partial(
+            history,
+            """
             0.0 producer enqueue.begin a
             1.0 worker-1 job.running a
             1.1 worker-1 job.received b
-        """),
+        """,
+        ),
         Word.BROKEN,
         "1 jobs reached a worker that nobody enqueued",
         {"seen": 2, "phantoms": 1},
@@ -154,12 +178,15 @@ CASES = {
     ),
     "too_often": (
         AttemptsBounded(2),
-        history("""
+        partial(
+            history,
+            """
             1.0 worker-1 job.running a
             1.1 worker-1 job.running a
             1.2 worker-1 job.running a
             1.3 worker-1 job.running b
-        """),
+        """,
+        ),
         Word.BROKEN,
         "1 jobs were executed more than 2 times, one of them 3 times",
         {"ran": 2, "over": 1, "most": 3},
@@ -167,7 +194,9 @@ CASES = {
     ),
     "too_soon": (
         Backoff(1.0, factor=2.0),
-        history("""
+        partial(
+            history,
+            """
             1.0 worker-1 job.running a
             1.1 worker-1 job.failed a
             2.1 worker-1 job.running a
@@ -176,7 +205,8 @@ CASES = {
             5.0 upstream upstream.request a task=GET
             5.1 upstream upstream.retry_after a task=GET value=2s
             6.0 upstream upstream.request a task=GET
-        """),
+        """,
+        ),
         Word.BROKEN,
         "1 of 2 retries came too soon; 1 requests came before the `Retry-After` was over",
         {"retries": 2, "early": 1, "asked_to_wait": 1, "impatient": 1},
@@ -187,14 +217,17 @@ CASES = {
     ),
     "no_end": (
         TimeLimit(hard_s=1.0, grace_s=0.5),
-        history("""
+        partial(
+            history,
+            """
             1.0 worker-1 job.running a
             3.0 worker-1 job.finished a
             3.0 worker-1 job.running b
             3.1 worker-1 job.running c
             3.2 harness fault.hit c value=1000
             9.0 harness worker.exited - text=worker-1
-        """),
+        """,
+        ),
         Word.BROKEN,
         "2 of 3 executions went on too long, one for 6000 ms",
         {"executions": 3, "over": 2, "past_soft": 0, "longest_ms": 6000},
@@ -202,12 +235,15 @@ CASES = {
     ),
     "slot": (
         SlotsFreed(1.0),
-        history("""
+        partial(
+            history,
+            """
             1.0 worker-1 job.running a
             2.0 worker-1 job.timed_out a
             3.0 worker-2 job.running b
             4.0 worker-2 job.running c
-        """),
+        """,
+        ),
         Word.BROKEN,
         "1 workers began no other job after one had timed out",
         {"timed_out": 1, "not_freed": 1},
@@ -215,12 +251,15 @@ CASES = {
     ),
     "window": (
         RateLimit(2, 1.0),
-        history("""
+        partial(
+            history,
+            """
             1.0 worker-1 job.running a
             1.5 worker-1 job.running b
             2.0 worker-1 job.running c
             2.4 worker-2 job.running d
-        """),
+        """,
+        ),
         Word.BROKEN,
         "3 executions within 1 s, where 2 are allowed; 1 came too soon",
         {"counted": 4, "over": 1, "fullest": 3},
@@ -228,14 +267,17 @@ CASES = {
     ),
     "by_key": (
         RateLimit(1, 1.0, "key"),
-        history("""
+        partial(
+            history,
+            """
             0.0 producer enqueue.begin a group=k
             0.0 producer enqueue.begin b group=k
             0.0 producer enqueue.begin c
             1.0 worker-1 job.running a
             1.1 worker-1 job.running b
             1.1 worker-1 job.running c
-        """),
+        """,
+        ),
         Word.BROKEN,
         "2 executions within 1 s, where 1 are allowed; 1 came too soon",
         {"counted": 2, "over": 1, "fullest": 2},
@@ -243,13 +285,16 @@ CASES = {
     ),
     "overlap": (
         ConcurrencyLimit(1),
-        history("""
+        partial(
+            history,
+            """
             1.0 worker-1 job.running a
             2.0 worker-1 job.finished a
             2.0 worker-2 job.running b
             2.5 worker-1 job.running c
             3.0 worker-2 job.finished b
-        """),
+        """,
+        ),
         Word.BROKEN,
         "2 executions at once, where 1 are allowed; 1 began too many",
         {"executions": 3, "over": 1, "most": 2},
@@ -257,7 +302,9 @@ CASES = {
     ),
     "owners": (
         Lease(),
-        history("""
+        partial(
+            history,
+            """
             1.0 worker-1 job.received a
             1.0 worker-1 job.running a
             2.0 worker-2 job.received a
@@ -266,7 +313,8 @@ CASES = {
             3.0 worker-1 job.settled a
             3.5 worker-2 job.finished a
             3.5 worker-2 job.settled a
-        """),
+        """,
+        ),
         Word.BROKEN,
         "1 executions began while their job had a live owner; 1 settlements came from a stale owner",
         {"executions": 2, "overlaps": 1, "stale": 1},
@@ -277,12 +325,15 @@ CASES = {
     ),
     "early": (
         NotBefore(),
-        history("""
+        partial(
+            history,
+            """
             0.0 producer enqueue.not_before a value=2s
             1.5 worker-1 job.running a
             2.0 worker-1 job.retried a value=1s
             2.9 worker-1 job.running a
-        """),
+        """,
+        ),
         Word.BROKEN,
         "2 of 2 delayed jobs and retries began before their time",
         {"delayed": 2, "early": 2},
@@ -290,7 +341,9 @@ CASES = {
     ),
     "deadline": (
         Deadline(1.0),
-        history("""
+        partial(
+            history,
+            """
             0.0 producer enqueue.begin a
             0.0 producer enqueue.acknowledged a
             0.0 producer enqueue.begin b
@@ -300,7 +353,8 @@ CASES = {
             0.0 producer enqueue.acknowledged c
             2.0 worker-1 job.finished a
             5.5 worker-1 job.finished c
-        """),
+        """,
+        ),
         Word.BROKEN,
         "2 of 3 jobs were not completed within 1 s, 1 never",
         {"acknowledged": 3, "late": 2, "never": 1, "slowest_ms": 2000},
@@ -308,11 +362,14 @@ CASES = {
     ),
     "schedule": (
         ScheduleLateness(1.0),
-        history("""
+        partial(
+            history,
+            """
             0.0 producer enqueue.not_before a value=2s
             0.0 producer enqueue.acknowledged a
             3.5 worker-1 job.running a
-        """),
+        """,
+        ),
         Word.BROKEN,
         "1 of 1 delayed jobs did not begin within 1 s, 0 never",
         {"delayed": 1, "late": 1, "never": 0, "latest_ms": 1500},
@@ -320,7 +377,9 @@ CASES = {
     ),
     "ticks": (
         OneRunPerTick(),
-        history("""
+        partial(
+            history,
+            """
             0.0 scheduler schedule.tick a value=10s text=nightly
             0.0 worker-1 job.running a
             0.1 scheduler-2 schedule.tick b value=10s text=nightly
@@ -329,7 +388,8 @@ CASES = {
             31.0 scheduler schedule.tick d value=60s text=hourly group=11:00
             31.1 worker-1 job.running c
             31.1 worker-1 job.running d
-        """),
+        """,
+        ),
         Word.BROKEN,
         "1 of 4 ticks came twice; 1 of 4 ticks came after others had been missed",
         {"ticks": 4, "twice": 1, "missed": 1, "never_ran": 0},
@@ -340,14 +400,17 @@ CASES = {
     ),
     "fifo": (
         FifoPerKey(),
-        history("""
+        partial(
+            history,
+            """
             0.0 producer enqueue.begin a group=k
             0.1 producer enqueue.acknowledged a
             0.2 producer enqueue.begin b group=k
             0.3 producer enqueue.acknowledged b
             1.0 worker-1 job.running b
             1.5 worker-2 job.running a
-        """),
+        """,
+        ),
         Word.BROKEN,
         "1 of 2 jobs overtook one of their key",
         {"keyed": 2, "overtook": 1},
@@ -355,14 +418,17 @@ CASES = {
     ),
     "priority": (
         Priority(),
-        history("""
+        partial(
+            history,
+            """
             0.0 producer enqueue.priority a value=1
             0.0 producer enqueue.acknowledged a
             0.0 producer enqueue.priority b value=9
             0.0 producer enqueue.acknowledged b
             1.0 worker-1 job.running b
             1.5 worker-1 job.running a
-        """),
+        """,
+        ),
         Word.BROKEN,
         "1 of 2 jobs were taken while a more urgent one waited",
         {"ranked": 2, "inversions": 1},
@@ -370,14 +436,17 @@ CASES = {
     ),
     "starved": (
         Starvation(1.0),
-        history("""
+        partial(
+            history,
+            """
             0.0 producer enqueue.begin a task=mail
             0.0 producer enqueue.acknowledged a
             0.0 producer enqueue.begin b task=charge
             0.0 producer enqueue.acknowledged b
             0.5 worker-1 job.running b
             1.5 worker-1 job.running a
-        """),
+        """,
+        ),
         Word.BROKEN,
         "1 of 2 jobs waited too long, 0 for ever; mail: 1500 ms at most; charge: 500 ms at most",
         {"acknowledged": 2, "starved": 1, "never": 0, "longest_ms[mail]": 1500, "longest_ms[charge]": 500},
@@ -385,7 +454,9 @@ CASES = {
     ),
     "letters": (
         DeadLetters(reported=True),
-        history("""
+        partial(
+            history,
+            """
             1.0 worker-1 job.dead a value=raised
             1.0 worker-1 job.dead b value=raised
             1.0 worker-1 job.dead c value=timed_out
@@ -395,7 +466,8 @@ CASES = {
             2.0 harness job.buried d
             3.0 harness failure.reported b
             3.0 harness failure.reported a
-        """),
+        """,
+        ),
         Word.BROKEN,
         "of 3 exhausted jobs, or beside them: 1 are not among the dead letters; 1 are there more than once; 1 are there and were never given up; 1 were never reported",
         {"exhausted": 3, "missing": 1, "twice": 1, "alive": 1, "completed": 0, "unreported": 1, "reported_twice": 0},
@@ -408,11 +480,14 @@ CASES = {
     ),
     "silent": (
         FailuresVisible(),
-        history("""
+        partial(
+            history,
+            """
             1.0 worker-1 job.dead a value=raised
             1.0 worker-1 job.dead b value=raised
             2.0 harness failure.logged b
-        """),
+        """,
+        ),
         Word.BROKEN,
         "1 of 2 dead jobs left no trace that a person would see",
         {"dead": 2, "silent": 1},
@@ -420,14 +495,17 @@ CASES = {
     ),
     "poison": (
         PoisonContained(("bad",), 1.0),
-        history("""
+        partial(
+            history,
+            """
             0.0 producer enqueue.begin a task=mail
             0.0 producer enqueue.acknowledged a
             0.0 harness worker.started - text=worker-1 value=7
             0.1 worker-1/7 job.running p task=bad
             0.2 harness worker.exited - text=worker-1 value=-9
             2.0 worker-2 job.running a
-        """),
+        """,
+        ),
         Word.BROKEN,
         "1 of 1 healthy jobs waited too long; 1 workers were lost, where 0 are allowed",
         {"healthy": 1, "delayed": 1, "poison": 1, "workers_lost": 1, "longest_ms": 2000},
@@ -435,7 +513,9 @@ CASES = {
     ),
     "recovered_late": (
         Recovery(1.0),
-        history("""
+        partial(
+            history,
+            """
             1.0 worker-1 job.running a
             1.0 worker-1 job.running b
             1.0 worker-1 job.running c
@@ -445,7 +525,8 @@ CASES = {
             2.0 harness fault.hit b value=7
             2.0 harness fault.hit c value=7
             5.0 worker-2 job.finished a
-        """),
+        """,
+        ),
         Word.BROKEN,
         "2 of 3 jobs hit were not completed within 1 s, 1 never",
         {"hit": 3, "late": 2, "never": 1, "slowest_ms": 3000},
@@ -453,9 +534,12 @@ CASES = {
     ),
     "no_fault": (
         Recovery(1.0),
-        history("""
+        partial(
+            history,
+            """
             1.0 worker-1 job.running a
-        """),
+        """,
+        ),
         Word.VACUOUS,
         "no fault hit a job in flight",
         {"hit": 0},
@@ -463,11 +547,14 @@ CASES = {
     ),
     "drain": (
         DrainTime(1.0),
-        history("""
+        partial(
+            history,
+            """
             0.0 producer enqueue.acknowledged a
             1.0 producer producer.done - value=1
             3.0 worker-1 job.finished a
-        """),
+        """,
+        ),
         Word.BROKEN,
         "1 jobs were not completed 1 s after the last was sent, 0 never",
         {"acknowledged": 1, "late": 1, "never": 0, "drain_ms": 2000},
@@ -475,7 +562,9 @@ CASES = {
     ),
     "stop": (
         GracefulStop(2.0, settle_s=0.5),
-        history("""
+        partial(
+            history,
+            """
             1.0 worker-1 job.running a
             1.0 worker-1 job.running b
             1.0 worker-1 job.running c
@@ -485,7 +574,8 @@ CASES = {
             3.0 worker-1 job.running d
             3.1 worker-1 job.finished d
             5.0 harness worker.exited - text=worker-1 value=0
-        """),
+        """,
+        ),
         Word.BROKEN,
         "1 executions were cut off; 1 workers did not exit by themselves in time; 1 executions began after their worker was asked to stop",
         {"cut_off": 1, "begun_late": 1, "stops": 1, "overdue": 1},
@@ -497,7 +587,9 @@ CASES = {
     ),
     "exit": (
         WorkersStayUp(),
-        history("""
+        partial(
+            history,
+            """
             0.0 harness worker.started - text=worker-1 value=7
             1.0 harness fault.hit - value=7
             1.1 harness worker.exited - text=worker-1 value=-9
@@ -505,7 +597,8 @@ CASES = {
             2.0 harness worker.exited - text=worker-1 value=1
             3.0 harness run.phase - text=stop
             4.0 harness worker.exited - text=worker-2 value=0
-        """),
+        """,
+        ),
         Word.BROKEN,
         "1 workers exited, though no fault ended them",
         {"started": 2, "exits": 1},
@@ -513,11 +606,14 @@ CASES = {
     ),
     "resources": (
         Resources(memory_share=0.85),
-        history("""
+        partial(
+            history,
+            """
             1.0 harness resource.memory_limit - text=worker-1 group=7 value=100
             1.0 harness resource.memory - text=worker-1 group=7 value=80
             2.0 harness resource.memory - text=worker-1 group=7 value=90
-        """),
+        """,
+        ),
         Word.BROKEN,
         "1 of 1 figures of worker processes are beyond their bound",
         {"judged": 1, "over": 1},
@@ -525,10 +621,13 @@ CASES = {
     ),
     "cut_short": (
         AtMostOnce(),
-        history("""
+        partial(
+            history,
+            """
             1.0 worker-1 job.running a
             2.0 harness run.cut_short - text=interrupted
-        """),
+        """,
+        ),
         Word.UNKNOWN,
         "the run was cut short before the queue had drained",
         {"ran": 1, "duplicated": 0, "pending": 0},
@@ -536,7 +635,8 @@ CASES = {
     ),
     "observed": (
         Observed(),
-        history(
+        partial(
+            history,
             """
             1.0 worker-1 worker.ready -
             2.0 harness run.cut_short - text=interrupted
@@ -550,10 +650,13 @@ CASES = {
     ),
     "vacuous": (
         FaultsHit(("kill", "pause")),
-        history("""
+        partial(
+            history,
+            """
             1.0 harness fault.begin - text=kill
             1.0 harness fault.hit - text=kill
-        """),
+        """,
+        ),
         Word.VACUOUS,
         "kill struck while no job was in flight; pause never fired",
         {"faults": 2, "hit": 0, "strikes": 1, "jobs_hit": 0},
@@ -565,7 +668,7 @@ CASES = {
 @pytest.mark.parametrize("name", CASES)
 def test_the_whole_finding_is_as_expected(name):
     contract, seen, word, sentence, counts, offenders = CASES[name]
-    finding = contract.check(seen)
+    finding = contract.check(seen())
     assert (finding.word, finding.sentence, dict(finding.counts)) == (word, sentence, counts)
     assert list(finding.offenders.iter_rows()) == offenders
 
