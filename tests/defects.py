@@ -16,6 +16,7 @@ from jobharness.contracts.at_most_once import AtMostOnce
 from jobharness.contracts.contract import Contract, Word
 from jobharness.contracts.exactly_once import ExactlyOnce
 from jobharness.contracts.rate_limit import UpstreamRateLimit
+from jobharness.history.columns import NO_JOB
 from jobharness.history.event import Kind
 from jobharness.history.frame import EVENT_SCHEMA, History
 from tests.benchmarks.big import CLEAN, FIRST_WORKER, HARNESS, KEYS, MS, RATE, SCHEDULER, TEXT, UPSTREAM, S, clean_history
@@ -80,16 +81,21 @@ class Base:
 
 
 def planted(base: Base, plant: Plant) -> History:
-    """The clean history with the plant in it."""
-    keep = np.ones(len(base.history), bool)
-    keep[plant.drop] = False
-    events = base.history.events.filter(keep)
-    if plant.add:
-        rows = [{name: getattr(event, name, 0) for name in EVENT_SCHEMA} for event in plant.add]
-        more = pl.DataFrame(rows, schema=EVENT_SCHEMA, orient="row")
-        events = pl.concat([events, more]).sort("time_ns", maintain_order=True).rechunk()
-    base_history = base.history
-    return History(events, base_history.jobs, base_history.processes, base_history.texts, base_history.header)
+    """The clean history with the plant in it. What is added comes after what happened at the same moment."""
+    added = sorted(plant.add, key=lambda event: event.time_ns)
+    places = np.searchsorted(base.times, [event.time_ns for event in added], side="right")
+    gone = np.array(plant.drop, np.int64)
+    # Dropped after what is added was put in: the rows move on by what comes before them.
+    gone = gone + np.searchsorted(places, gone, side="right")
+    columns = {}
+    for name, kind in EVENT_SCHEMA.items():
+        values = [getattr(event, name, 0) for event in added]
+        more = [NO_JOB if value is None else value for value in values]
+        column = np.insert(base.columns[name], places, more) if added else base.columns[name]
+        columns[name] = pl.Series(name, np.delete(column, gone) if len(gone) else column, kind)
+    events = pl.DataFrame(columns).with_columns(job=pl.when(pl.col("job") != NO_JOB).then("job"))
+    whole = base.history
+    return History(events, whole.jobs, whole.processes, whole.texts, whole.header)
 
 
 Random = np.random.Generator
