@@ -10,6 +10,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
+from math import inf
 from pathlib import Path
 
 from jobharness.conformance import Job, Subject
@@ -91,7 +92,7 @@ def _outcome(result: Result) -> str:
     if observed.word is not Word.HOLDS:
         return f"unknown: {observed.sentence} | | | |"
     slowest = metrics["recovery.max"].value
-    back = f"{slowest:.1f} s" if slowest is not None else "none came back"
+    back = "-" if slowest is None else f"{slowest:.1f} s" if slowest < inf else f"never, {metrics['recovery.never']}"
     return (
         f"{int(metrics['faults.jobs_hit'].value or 0)} | {counts['lost']} | {counts['stuck']} | {counts['duplicated']} | {back}"
     )

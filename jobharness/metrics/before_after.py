@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from math import inf
 from typing import Any
 
 from jobharness.metrics.differences import Difference, differences
@@ -26,6 +27,7 @@ COUNTED = (
     "jobs.dead",
     "faults.strikes",
     "faults.jobs_hit",
+    "recovery.never",
 )
 
 ONE_RUN = (
@@ -65,6 +67,8 @@ class Change:
     def share(self) -> float | None:
         """The difference as a share of the value before; None where there is none to take a share of."""
         if self.before.value is None or self.after.value is None or self.before.value == 0:
+            return None
+        if inf in (self.before.value, self.after.value):
             return None
         return self.after.value / self.before.value - 1
 

@@ -68,22 +68,31 @@ def _phases(history: History) -> Iterator[tuple[str, list[tuple[int, int]]]]:
 
 def _figures(history: History, groups: dict[str, Int64s]) -> Groups:
     """The figures of each group of jobs."""
-    tally = history.tally
-    acknowledged, finished = tally.has(Kind.ENQUEUE_ACKNOWLEDGED), tally.has(Kind.JOB_FINISHED)
-    lost = acknowledged & (tally.completed_ns == NEVER)
-    running, failed = tally.count(Kind.JOB_RUNNING), tally.count(Kind.JOB_FAILED)
-    found: Groups = {}
-    for name, jobs in groups.items():
-        count, executions = int(acknowledged[jobs].sum()), int(running[jobs].sum(dtype=np.int64))
-        errors = int(failed[jobs].sum(dtype=np.int64)) / executions if executions else None
-        found[name] = {
-            "jobs.acknowledged": Metric("jobs.acknowledged", count, "jobs", count, "neither"),
-            "jobs.completed": Metric("jobs.completed", int(finished[jobs].sum()), "jobs", count, "higher"),
-            "jobs.lost_or_stuck": Metric("jobs.lost_or_stuck", int(lost[jobs].sum()), "jobs", count),
-            "error_rate": Metric("error_rate", errors, "1", executions),
-        }
-    for duration in DURATIONS[1:]:
+    found: Groups = {name: {one.name: one for one in _counts(history, jobs)} for name, jobs in groups.items()}
+    for duration in DURATIONS:
         took_ns, known = durations_ns(history, duration)
         for name, jobs in groups.items():
             found[name] |= {one.name: one for one in percentiles(duration, took_ns[jobs[known[jobs]]])}
+    executions = history.executions
+    for name, jobs in groups.items():
+        mine = np.zeros(history.jobs.height, np.bool_)
+        mine[jobs] = True
+        ended = np.flatnonzero(mine[executions.job] & (executions.end_kind > 0))
+        took_ns = executions.alive_ns[ended] - executions.begin_ns[ended]
+        found[name] |= {one.name: one for one in percentiles("run_time", took_ns)}
     return found
+
+
+def _counts(history: History, jobs: Int64s) -> Iterator[Metric]:
+    tally = history.tally
+    acknowledged, finished = tally.has(Kind.ENQUEUE_ACKNOWLEDGED)[jobs], tally.has(Kind.JOB_FINISHED)[jobs]
+    running, completed = tally.count(Kind.JOB_RUNNING)[jobs], tally.completed_ns[jobs] != NEVER
+    count, ran, executions = int(acknowledged.sum()), int((running > 0).sum()), int(running.sum(dtype=np.int64))
+    failed = int(tally.count(Kind.JOB_FAILED)[jobs].sum(dtype=np.int64))
+    duplicated = running > 1 + tally.count(Kind.JOB_RETRIED)[jobs]
+    yield Metric("jobs.acknowledged", count, "jobs", count, "neither")
+    yield Metric("jobs.completed", int(finished.sum()), "jobs", count, "higher")
+    yield Metric("jobs.lost_or_stuck", int((acknowledged & ~completed).sum()), "jobs", count)
+    yield Metric("jobs.duplicated", int(duplicated.sum()), "jobs", ran)
+    yield Metric("attempts.mean", executions / ran if ran else None, "1", ran)
+    yield Metric("error_rate", failed / executions if executions else None, "1", executions)

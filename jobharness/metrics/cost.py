@@ -1,4 +1,4 @@
-"""What the jobs cost: processor time and memory of the workers, calls to the upstream."""
+"""What the jobs cost: processor time and memory of the workers, messages to the broker, calls to the upstream."""
 
 from __future__ import annotations
 
@@ -17,15 +17,19 @@ TOO_MANY_REQUESTS = 429
 
 
 def costs(history: History) -> Iterator[Metric]:
-    """`worker.cpu_per_job`, `worker.memory.peak`, `log.bytes_per_job`, `upstream.requests`, `upstream.throttled` and
-    `upstream.requests_per_job`."""
+    """`worker.*`, `log.bytes_per_job`, `broker.*` and `upstream.*`."""
     columns = history.columns
     ended = int((history.executions.end_kind > 0).sum())
-    yield Metric("worker.cpu_per_job", _cpu_ns(history) / NS_PER_S / ended if ended and _sampled(history) else None, "s", ended)
+    used = _used(history)
+    cpu_ns = sum(used_ns for used_ns, _ in used)
+    yield Metric("worker.cpu_per_job", cpu_ns / NS_PER_S / ended if ended and used else None, "s", ended)
+    shares = [share for _, share in used if share is not None]
+    yield Metric("worker.cpu_share.peak", max(shares, default=None), "1", len(shares))
     memory = columns["value"][columns.rows(Kind.RESOURCE_MEMORY)]
     yield Metric("worker.memory.peak", int(memory.max()) if len(memory) else None, "By", len(memory))
     logs = columns.rows(Kind.LOG_WRITTEN)
     yield Metric("log.bytes_per_job", int(columns["value"][logs].sum()) / ended if ended and len(logs) else None, "By", ended)
+    yield from _broker(history)
     requests = columns.rows(Kind.UPSTREAM_REQUEST)
     answers = columns["value"][columns.rows(Kind.UPSTREAM_ANSWERED)]
     callers = len(np.unique(columns.jobs(Kind.UPSTREAM_REQUEST)))
@@ -34,12 +38,25 @@ def costs(history: History) -> Iterator[Metric]:
     yield Metric("upstream.requests_per_job", len(requests) / callers if callers else None, "1", callers)
 
 
-def _sampled(history: History) -> bool:
-    return bool(len(history.columns.rows(Kind.RESOURCE_CPU)))
-
-
-def _cpu_ns(history: History) -> int:
-    """Processor time of all worker processes: of each its last sample."""
+def _broker(history: History) -> Iterator[Metric]:
+    """Messages and bytes per completed job, where the wire recorded every message."""
     columns = history.columns
-    last = {int(columns["group"][row]): int(columns["value"][row]) for row in columns.rows(Kind.RESOURCE_CPU).tolist()}
-    return sum(last.values())
+    sizes = columns["value"][columns.rows(Kind.BROKER_MESSAGE)]
+    completed = int(history.tally.has(Kind.JOB_FINISHED).sum())
+    known = bool(completed and len(sizes))
+    yield Metric("broker.round_trips_per_job", int((sizes > 0).sum()) / completed if known else None, "1", len(sizes))
+    yield Metric("broker.bytes_per_job", int(np.abs(sizes).sum()) / completed if known else None, "By", len(sizes))
+
+
+def _used(history: History) -> list[tuple[int, float | None]]:
+    """Of each worker process: its processor time by its last sample, ns, and what share of one processor it used
+    between its first and its last; None with one sample."""
+    columns = history.columns
+    rows = columns.rows(Kind.RESOURCE_CPU)
+    found: list[tuple[int, float | None]] = []
+    for process in np.unique(columns["group"][rows]):
+        mine = rows[columns["group"][rows] == process]
+        values, times = columns["value"][mine], columns["time_ns"][mine]
+        lasted = int(times[-1] - times[0])
+        found.append((int(values[-1]), int(values[-1] - values[0]) / lasted if lasted else None))
+    return found

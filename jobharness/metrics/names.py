@@ -51,8 +51,12 @@ DEFINITIONS = (
     Definition("run_time.*", "messaging.process.duration", "s", "of each execution that ended"),
     Definition("faults.strikes", "jobharness_fault_strikes", "1", "strikes of all faults"),
     Definition("faults.jobs_hit", "jobharness_fault_jobs_hit", "jobs", "jobs in flight where a fault struck"),
+    Definition("recovery.never", "jobharness_recovery_never", "jobs", "of the jobs hit: those that were never completed"),
     Definition(
-        "recovery.p50", "jobharness_recovery_seconds", "s", "from a strike to the completion of a job that it hit: the median"
+        "recovery.p50",
+        "jobharness_recovery_seconds",
+        "s",
+        "from a strike to the completion of a job that it hit (`never` where it was not completed): the median",
     ),
     Definition("recovery.max", "jobharness_recovery_seconds", "s", "the same: the longest"),
     Definition("drain", "jobharness_drain_seconds", "s", "from the last send to the last completion"),
@@ -76,6 +80,19 @@ DEFINITIONS = (
     Definition(
         "log.bytes_per_job", "jobharness_log_bytes_per_job", "By", "what the workers' logs grew by, per execution that ended"
     ),
+    Definition(
+        "worker.cpu_share.peak",
+        "jobharness_worker_cpu_ratio",
+        "1",
+        "the most of one processor that one worker process used, between its first sample and its last",
+    ),
+    Definition(
+        "broker.round_trips_per_job",
+        "jobharness_broker_messages_per_job",
+        "1",
+        "messages to the broker per completed job (those about several jobs once for each), where the wire recorded them",
+    ),
+    Definition("broker.bytes_per_job", "jobharness_broker_bytes_per_job", "By", "bytes to and from the broker per completed job"),
     Definition("upstream.requests", "jobharness_upstream_requests", "1", "requests that reached the upstream"),
     Definition("upstream.throttled", "jobharness_upstream_throttled", "1", "of them answered with 429"),
     Definition("upstream.requests_per_job", "jobharness_upstream_requests_per_job", "1", "requests per job that sent any"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from math import inf
 
 import numpy as np
 
@@ -16,20 +17,27 @@ __all__ = ["recoveries"]
 
 
 def recoveries(history: History) -> Iterator[Metric]:
-    """`faults.strikes`, `faults.jobs_hit`, `recovery.p50`, `recovery.max` (of the jobs hit that were completed) and
-    `drain`."""
+    """`faults.strikes`, `faults.jobs_hit`, `recovery.never`, `recovery.p50`, `recovery.max` and `drain`.
+
+    A job that was hit and never completed took for ever: it counts in the percentiles as the slowest.
+    """
     columns = history.columns
     strikes, hits = len(columns.rows(Kind.FAULT_BEGIN)), columns.rows_of_jobs(Kind.FAULT_HIT)
     # A job that had been completed before the strike has nothing to recover.
-    done_ns = history.tally.completed_ns[columns["job"][hits]]
-    known = done_ns != NEVER
-    took_ns = np.sort(np.maximum(done_ns[known] - columns["time_ns"][hits[known]], 0))
+    done_ns = history.tally.completed_ns[columns.jobs(Kind.FAULT_HIT)]
+    never = done_ns == NEVER
+    took_ns = np.sort(np.where(never, NEVER, np.maximum(done_ns - columns["time_ns"][hits], 0)))
+    count = len(took_ns)
     yield Metric("faults.strikes", strikes, "1", strikes, "neither")
-    yield Metric("faults.jobs_hit", len(hits), "jobs", strikes, "neither")
+    yield Metric("faults.jobs_hit", count, "jobs", strikes, "neither")
+    yield Metric("recovery.never", int(never.sum()) if count else None, "jobs", count)
     for name, share in (("recovery.p50", 0.5), ("recovery.max", 1.0)):
-        value = int(took_ns[int((len(took_ns) - 1) * share + 0.5)]) / NS_PER_S if len(took_ns) else None
-        yield Metric(name, value, "s", len(took_ns))
+        yield Metric(name, _seconds(int(took_ns[int((count - 1) * share + 0.5)])) if count else None, "s", count)
     yield _drain(history)
+
+
+def _seconds(took_ns: int) -> float:
+    return inf if took_ns == NEVER else took_ns / NS_PER_S
 
 
 def _drain(history: History) -> Metric:

@@ -163,10 +163,7 @@ def _event(moment: Moment) -> EventPart:
 
 def metrics_json(result: Result) -> dict[str, Any]:
     """Every metric with its value in base units, its unit, and the count behind it."""
-    return {
-        name: {"value": metric.value, "unit": metric.unit, "count": metric.count, "better": metric.better}
-        for name, metric in result.metrics.items()
-    }
+    return {name: metric.plain for name, metric in result.metrics.items()}
 
 
 def write_json(result: Result) -> None:

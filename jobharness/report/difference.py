@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from math import inf
 from pathlib import Path, PurePosixPath
 
 from jobharness.errors import RunUnreadable
@@ -26,6 +27,7 @@ LABELS = {
     "latency.p95": "Latency, p95",
     "latency.p99": "Latency, p99",
     "recovery.max": "Slowest recovery",
+    "recovery.never": "Never recovered",
     "backlog.peak": "Peak backlog",
     "attempts.mean": "Executions per job",
 }
@@ -90,28 +92,7 @@ def rows_of(comparison: Comparison) -> list[Row]:
     """The metrics with a label, those with no value on either side left out."""
     by_name = {change.name: change for change in comparison.changes}
     chosen = [by_name[name] for name in LABELS if name in by_name]
-    hit = by_name.get("faults.jobs_hit")
-    return [
-        _row_of_recovery(change, hit) if change.name == "recovery.max" and hit is not None else _row(change)
-        for change in chosen
-        if change.before.value is not None or change.after.value is not None
-    ]
-
-
-def _row_of_recovery(change: Change, hit: Change) -> Row:
-    """The slowest recovery; where some jobs never recovered that is said instead, since the others' time would read as a
-    success."""
-    never = [
-        int(jobs.value or 0) - recovered.count for jobs, recovered in ((hit.before, change.before), (hit.after, change.after))
-    ]
-    row = _row(change)
-    if not any(never):
-        return row
-    before, after = (
-        f"never, {count} of {int(jobs.value or 0)}" if count else shown
-        for count, jobs, shown in zip(never, (hit.before, hit.after), (row.before, row.after), strict=True)
-    )
-    return Row(row.label, before, after, "", "", None, None)
+    return [_row(change) for change in chosen if change.before.value is not None or change.after.value is not None]
 
 
 def _row(change: Change) -> Row:
@@ -123,8 +104,8 @@ def _row(change: Change) -> Row:
         after=figure(after, unit),
         change=_change(before, after, unit),
         word=change.word,
-        before_share=before / top * 100 if before is not None and top else None,
-        after_share=after / top * 100 if after is not None and top else None,
+        before_share=before / top * 100 if before is not None and 0 < top < inf else None,
+        after_share=after / top * 100 if after is not None and 0 < top < inf else None,
     )
 
 
@@ -133,6 +114,8 @@ def _change(before: float | None, after: float | None, unit: str) -> str:
         return ""
     if before == after:
         return "same"
+    if inf in (before, after):
+        return ""
     if unit == "jobs" or not before:
         return f"{'+' if after > before else '−'}{figure(abs(after - before), unit)}"
     share = after / before - 1

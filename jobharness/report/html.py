@@ -140,9 +140,6 @@ def _arrivals(workload: Mapping[str, Any]) -> str:
 
 def _figures(account: Account) -> list[tuple[str, str, str]]:
     """The figures under the verdict: value, label, and "bad" where it is one that should be 0 and is not."""
-    hit, recovered = account.metrics.get("faults.jobs_hit"), account.metrics.get("recovery.max")
-    # The slowest of those that did recover says nothing good of a run in which others never did.
-    hidden = {"recovery.max"} if hit is not None and recovered is not None and recovered.count < (hit.value or 0) else set()
     shown = (
         ("jobs.acknowledged", "acknowledged", False),
         ("jobs.completed", "completed", False),
@@ -158,7 +155,7 @@ def _figures(account: Account) -> list[tuple[str, str, str]]:
     return [
         (words.figure(metric.value, metric.unit), label, "bad" if zero and metric.value else "")
         for name, label, zero in shown
-        if (metric := account.metrics.get(name)) is not None and metric.value is not None and name not in hidden
+        if (metric := account.metrics.get(name)) is not None and metric.value is not None
     ]
 
 

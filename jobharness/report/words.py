@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import inf
 
 from jobharness.contracts.contract import Verdict, Word
 from jobharness.metrics.gate import Crossing
@@ -36,6 +37,8 @@ def figure(value: float | None, unit: str) -> str:
     """A metric's value with its unit; `–` where nothing was observed."""
     if value is None:
         return "–"
+    if value == inf:
+        return "never"
     if unit == "s":
         return duration(value)
     shown = f"{value:,.0f}" if value == round(value) else f"{value:.3g}"
