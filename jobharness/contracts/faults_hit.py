@@ -23,7 +23,7 @@ class FaultsHit(RunPromise):
     labels: tuple[str, ...]
     name = "faults_hit"
     promise = "each fault hit a job in flight"
-    needs = frozenset((Kind.JOB_RUNNING,))
+    needs = frozenset((Kind.JOB_RUNNING, Kind.FAULT_HIT))
 
     def observe(self, history: History) -> pl.DataFrame:
         """`label, hits`: how many jobs each fault hit."""

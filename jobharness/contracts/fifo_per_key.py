@@ -1,7 +1,8 @@
 """FIFO per key: jobs of one key begin in the order in which they were enqueued.
 
 Only an order that somebody could know counts: a job whose enqueue was acknowledged before that of another began
-comes before it. Jobs that never began are not out of order; they are at-least-once's.
+comes before it. Jobs that never began are not out of order; they are at-least-once's. Delayed jobs begin when their
+time has come, whatever was sent since: they are not-before's.
 """
 
 from __future__ import annotations
@@ -30,7 +31,8 @@ class FifoPerKey(RunPromise):
     nothing = "no job with a key was run"
 
     def observe(self, history: History) -> pl.DataFrame:
-        """`key, begun_ns, acknowledged_ns, running_ns, job` of the jobs with a key that were enqueued and run."""
+        """`key, begun_ns, acknowledged_ns, running_ns, job` of the jobs with a key that were enqueued, for at once, and
+        run."""
         tally = history.tally
         key = tally.label("group")
         begun, running = tally.first_ns(Kind.ENQUEUE_BEGIN), tally.first_ns(Kind.JOB_RUNNING)
@@ -43,7 +45,7 @@ class FifoPerKey(RunPromise):
                 "job": np.arange(len(key), dtype=np.uint32),
             }
         )
-        keyed = (key > 0) & (running != NEVER) & (begun != NEVER)
+        keyed = (key > 0) & (running != NEVER) & (begun != NEVER) & ~tally.has(Kind.ENQUEUE_NOT_BEFORE)
         return table if keyed.all() else table.filter(keyed)
 
     def weigh(self, observed: pl.DataFrame, history: History) -> Evidence:

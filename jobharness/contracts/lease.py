@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
-from jobharness.contracts.evidence import composite, ms
+from jobharness.contracts.evidence import Mask, composite, ms
 from jobharness.contracts.promise import Evidence, Promise, offences
 from jobharness.history.event import Kind
 from jobharness.history.frame import History
@@ -54,9 +55,8 @@ class Lease(Promise):
         )
 
     def _stale(self, history: History) -> pl.DataFrame:
-        columns, tally = history.columns, history.tally
-        shared = (tally.count(Kind.JOB_RECEIVED) > 1) | (tally.count(Kind.JOB_RUNNING) > 1)
-        marks = columns.rows_of_any(Kind.JOB_RECEIVED, Kind.JOB_RUNNING, Kind.JOB_SETTLED, jobs=shared)
+        columns = history.columns
+        marks = columns.rows_of_any(Kind.JOB_RECEIVED, Kind.JOB_RUNNING, Kind.JOB_SETTLED, jobs=_contested(history))
         marks = marks[np.lexsort((marks, columns["job"][marks]))]
         job, worker = columns["job"][marks], history.workers[columns["process"][marks]]
         settles = columns["kind"][marks] == int(Kind.JOB_SETTLED)
@@ -82,3 +82,20 @@ class Lease(Promise):
     def kept(self, figures: Mapping[str, int]) -> str:
         """How many were judged."""
         return f"each of {figures['executions']} executions was its job's only one at the time"
+
+
+def _contested(history: History) -> Mask:
+    """The jobs that were settled, and that more than one worker may have taken."""
+    tally = history.tally
+    several = (tally.count(Kind.JOB_RECEIVED) > 1) | (tally.count(Kind.JOB_RUNNING) > 1)
+    settled = tally.has(Kind.JOB_SETTLED)
+    once = np.flatnonzero(settled & tally.has(Kind.JOB_RECEIVED) & tally.has(Kind.JOB_RUNNING) & ~several)
+    several[once] = _takers(history, Kind.JOB_RECEIVED)[once] != _takers(history, Kind.JOB_RUNNING)[once]
+    return np.asarray(several & settled)
+
+
+def _takers(history: History, kind: Kind) -> npt.NDArray[np.uint32]:
+    """(n_jobs,) the number of the worker that took the job last, by this kind of event."""
+    columns, takers = history.columns, np.zeros(history.jobs.height, np.uint32)
+    takers[columns.jobs(kind)] = history.workers[columns["process"][columns.rows_of_jobs(kind)]]
+    return takers

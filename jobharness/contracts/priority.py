@@ -39,14 +39,18 @@ class Priority(RunPromise):
         return f"no job is taken while a more urgent one waits{share}"
 
     def observe(self, history: History) -> pl.DataFrame:
-        """`rank, acknowledged_ns, taken_ns, running_ns, job` of the jobs with a priority that were run."""
+        """`rank, waits_from_ns, taken_ns, running_ns, job` of the jobs with a priority that were run."""
         tally = history.tally
         rank, running = tally.first_value(Kind.ENQUEUE_PRIORITY), tally.first_ns(Kind.JOB_RUNNING)
         jobs = np.flatnonzero((rank != NEVER) & (running != NEVER))
+        own_ns = tally.first_value(Kind.ENQUEUE_NOT_BEFORE)[jobs]
         return pl.DataFrame(
             {
                 "rank": rank[jobs],
-                "acknowledged_ns": tally.first_ns(Kind.ENQUEUE_ACKNOWLEDGED)[jobs],
+                # A delayed job waits for nobody before its time.
+                "waits_from_ns": np.maximum(
+                    tally.first_ns(Kind.ENQUEUE_ACKNOWLEDGED)[jobs], np.where(own_ns == NEVER, 0, own_ns)
+                ),
                 "taken_ns": np.minimum(tally.first_ns(Kind.JOB_RECEIVED), running)[jobs],
                 "running_ns": running[jobs],
                 "job": jobs.astype(np.uint32),
@@ -64,10 +68,10 @@ class Priority(RunPromise):
         return Evidence(observed.height, table, 0, counts)
 
     def _jumps(self, observed: pl.DataFrame, rank: int) -> pl.DataFrame:
-        urgent = observed.filter(pl.col("rank") < rank).sort("acknowledged_ns", "job")
+        urgent = observed.filter(pl.col("rank") < rank).sort("waits_from_ns", "job")
         jobs = observed.filter(pl.col("rank") == rank)
         latest_ns = np.maximum.accumulate(urgent["running_ns"].to_numpy())
-        place = np.searchsorted(urgent["acknowledged_ns"].to_numpy(), jobs["taken_ns"].to_numpy(), side="left") - 1
+        place = np.searchsorted(urgent["waits_from_ns"].to_numpy(), jobs["taken_ns"].to_numpy(), side="left") - 1
         waited_ns = np.where(place >= 0, latest_ns[place], 0) - jobs["running_ns"].to_numpy()
         over = waited_ns > 0
         return offences(

@@ -41,7 +41,7 @@ class Resources(RunPromise):
     memory_share: float | None = None
     fewest_jobs: int = 100
     name = "resources"
-    needs = frozenset((Kind.JOB_RUNNING, Kind.JOB_FINISHED))
+    needs = frozenset((Kind.JOB_RUNNING, Kind.JOB_FINISHED, *SAMPLES))
     nothing = "no worker was sampled over enough jobs"
 
     @property

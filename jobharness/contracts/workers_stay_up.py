@@ -26,7 +26,7 @@ class WorkersStayUp(Promise):
 
     allowed: int = 0
     name = "workers_stay_up"
-    needs = frozenset((Kind.WORKER_READY,))
+    needs = frozenset((Kind.WORKER_STARTED,))
     nothing = "no worker was started"
 
     @property

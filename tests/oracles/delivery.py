@@ -102,6 +102,7 @@ def lease(run: Plain) -> Answer:
         takers = run.of(Kind.JOB_RECEIVED, settled.job) + run.of(Kind.JOB_RUNNING, settled.job)
         before = sorted((e for e in takers if e.row < settled.row), key=lambda e: e.row)
         several = any(len(run.of(kind, settled.job)) > 1 for kind in (Kind.JOB_RECEIVED, Kind.JOB_RUNNING))
+        several = several or len({e.worker for e in takers}) > 1
         if several and before and before[-1].worker != settled.worker:
             stale.append((settled.job, settled.row))
     return Answer(overlaps + stale, len(executions))

@@ -36,7 +36,12 @@ def concurrency_limit(run: Plain, limit: int, per: str) -> Answer:
 
 def fifo_per_key(run: Plain) -> Answer:
     jobs = [
-        job for job in run.jobs() if run.label(job, "group") and run.of(Kind.JOB_RUNNING, job) and run.of(Kind.ENQUEUE_BEGIN, job)
+        job
+        for job in run.jobs()
+        if run.label(job, "group")
+        and run.of(Kind.JOB_RUNNING, job)
+        and run.of(Kind.ENQUEUE_BEGIN, job)
+        and not run.of(Kind.ENQUEUE_NOT_BEFORE, job)
     ]
 
     def overtaken(late: int, early: int) -> bool:
@@ -60,10 +65,11 @@ def priority(run: Plain, allowed: float) -> Answer:
         received = run.first(Kind.JOB_RECEIVED, job)
         taken = running if received is None else min(received, running)
         acknowledged = run.first(Kind.ENQUEUE_ACKNOWLEDGED, urgent)
+        delayed = run.of(Kind.ENQUEUE_NOT_BEFORE, urgent)
         return (
             run.of(Kind.ENQUEUE_PRIORITY, urgent)[0].value < run.of(Kind.ENQUEUE_PRIORITY, job)[0].value
             and acknowledged is not None
-            and acknowledged < taken
+            and max([acknowledged, *(e.value for e in delayed[:1])]) < taken
             and run.first(Kind.JOB_RUNNING, urgent) > running
         )
 

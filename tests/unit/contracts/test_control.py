@@ -16,7 +16,13 @@ def test_broken_stays_broken_where_the_control_held():
 def test_nothing_is_broken_by_a_fault_where_the_control_was_broken_too():
     verdict = Verdict((BROKEN,)).against(Verdict((BROKEN,)), "run-1")
     assert verdict.word is Word.UNKNOWN
-    assert "broken before any fault" in verdict["control"].sentence
+    assert verdict["control"].sentence == (
+        "broken before any fault (run run-1): at_least_once: broken: 3 of 10 acknowledged jobs were lost"
+    )
+    assert verdict["at_least_once"].sentence == (
+        "3 of 10 acknowledged jobs were lost (but the contract does not hold without faults either)"
+    )
+    assert verdict["at_least_once"].counts is BROKEN.counts
     assert verdict["at_least_once"].word is Word.UNKNOWN
     assert verdict["at_least_once"].offenders is BROKEN.offenders
 

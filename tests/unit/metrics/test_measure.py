@@ -174,6 +174,7 @@ def test_by_task_and_by_phase_tell_the_same_figures_of_fewer_jobs():
     assert phases["after kill"]["jobs.acknowledged"].value == phases["during kill"]["jobs.acknowledged"].value == 0
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 10**12), min_size=1, max_size=300))
 def test_percentiles_are_values_that_were_seen_at_their_place_in_the_order(values):
     found = list(percentiles("wait", np.array(values, np.int64)))
