@@ -15,7 +15,7 @@ import polars as pl
 from jobharness.clock import NS_PER_S
 from jobharness.contracts.contract import Finding, Word
 from jobharness.contracts.promise import Evidence, Promise, could_not_see, offences
-from jobharness.history.columns import Int64s
+from jobharness.history.columns import Rows
 from jobharness.history.event import Kind
 from jobharness.history.frame import History
 
@@ -69,7 +69,7 @@ class AlarmRings:
             return Finding(self.name, Word.UNKNOWN, f"it was watched for {watched_s:.1f} s after the strike only", counts)
         return self._broken(f"it stayed silent for {watched_s:.1f} s after the strike", "silent", rings, counts)
 
-    def _broken(self, sentence: str, why: str, rows: Int64s, counts: Mapping[str, int]) -> Finding:
+    def _broken(self, sentence: str, why: str, rows: Rows, counts: Mapping[str, int]) -> Finding:
         found = offences(why, job=None, row=rows, weight=np.zeros(len(rows)))
         return Finding(self.name, Word.BROKEN, sentence, counts, found.select("job", "row", "why"))
 
@@ -127,7 +127,7 @@ def _first_strike(history: History, fault: str) -> int | None:
     return int(columns["time_ns"][rows[0]]) if len(rows) else None
 
 
-def _firing(history: History, alert: str) -> Int64s:
+def _firing(history: History, alert: str) -> Rows:
     """The rows at which the alert began to ring."""
     rows, number = history.columns.rows(Kind.ALERT_FIRING), history.number_of(alert)
     return rows[history.columns["text"][rows] == number] if number is not None else rows[:0]

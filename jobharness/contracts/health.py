@@ -16,7 +16,7 @@ import polars as pl
 from jobharness.clock import NS_PER_S
 from jobharness.contracts.evidence import ms
 from jobharness.contracts.promise import Evidence, Promise, could_not_see, offences
-from jobharness.history.columns import NEVER, Int64s
+from jobharness.history.columns import NEVER, Int64s, Rows
 from jobharness.history.event import Kind
 from jobharness.history.frame import History
 
@@ -79,7 +79,7 @@ class HealthHonest(Promise):
         return f"no worker took jobs for {figures['away_ms']} ms, and health said 200 for {figures['longest_ms']} ms at most"
 
 
-def _lies(rows: Int64s, asked_ns: Int64s, status: Int64s, begin_ns: int, end_ns: int) -> Iterator[tuple[int, int]]:
+def _lies(rows: Rows, asked_ns: Int64s, status: Int64s, begin_ns: int, end_ns: int) -> Iterator[tuple[int, int]]:
     """`(row of the first, ns)` of each run of 200s within a stretch."""
     within = np.flatnonzero((asked_ns >= begin_ns) & (asked_ns < end_ns))
     ok = status[within] == OK
