@@ -89,6 +89,8 @@ def test_every_metric_of_a_history_written_by_hand():
         "drain": (3.6, 1),
         "producer.late": (1, 4),
         "producer.lateness.max": (0.1, 1),
+        "producer.off_schedule": (0.25, 4),
+        "log.bytes_per_job": (None, 4),
         "worker.cpu_per_job": (0.5, 4),
         "worker.cpu_share.peak": (0.5, 1),
         "worker.memory.peak": (3000, 2),
