@@ -47,7 +47,7 @@ maps: $(VENV)/.dev
 # A thousand violations planted for each contract, and every contract against its oracle on a thousand histories: docs/contracts.md.
 # Takes half an hour.
 contracts-proof: $(VENV)/.dev
-	$(BIN)/python -m tests.proof planted 1000
+	$(BIN)/python -m tests.proof 1000
 	ORACLE_EXAMPLES=1000 $(BIN)/pytest tests/unit/contracts/test_oracles.py -q
 
 # Is the gate honest? Records runs of one version and of a slower one, and writes what the gate said: docs/gate-study.md. Half an hour or

@@ -1,13 +1,11 @@
-"""How far the contracts are to be trusted, as figures in docs/contracts.md: `python -m tests.proof planted [TIMES]` and
-`python -m tests.proof mutants STATISTICS.json`, run by `make contracts-proof` and `make mutation`."""
+"""How far the contracts are to be trusted, as figures in docs/contracts.md: `python -m tests.proof [TIMES]`, run by
+`make contracts-proof`."""
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import sys
-from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor
 from datetime import UTC, datetime
 from functools import cache, partial
@@ -69,22 +67,6 @@ def write_planted(times: int) -> bool:
     return all(count == times for count in counts.values()) and not wrongly
 
 
-def write_mutants(statistics: Path) -> None:
-    """The table of a run of mutmut: its file of results, mutant -> what became of it."""
-    fates: dict[str, str] = json.loads(statistics.read_text(encoding="utf-8"))
-    by_file: dict[str, list[str]] = {}
-    for mutant, fate in fates.items():
-        by_file.setdefault(mutant.split(".x")[0].removeprefix("jobharness.contracts."), []).append(fate)
-    rows = [f"| `{name}` | {_killed(fates)} of {len(fates)} |" for name, fates in sorted(by_file.items())]
-    killed, total = _killed(fates.values()), len(fates)
-    said = f"{killed:,} of {total:,} mutants of {len(by_file)} files were killed ({killed / total:.1%}); what timed out is not counted as killed."
-    _write("mutants", said, ["| file | killed |", "| --- | --- |", *rows])
-
-
-def _killed(fates: Iterable[str]) -> int:
-    return sum(fate == "killed" for fate in fates)
-
-
 def _write(block: str, said: str, table: list[str]) -> None:
     text = "\n".join([f"Written on {datetime.now(UTC):%Y-%m-%d}. {said}", "", *table])
     page, count = re.subn(
@@ -99,8 +81,4 @@ def _write(block: str, said: str, table: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    what, *arguments = sys.argv[1:]
-    if what == "mutants":
-        write_mutants(Path(arguments[0]))
-    else:
-        sys.exit(0 if write_planted(int(arguments[0]) if arguments else 1000) else 1)
+    sys.exit(0 if write_planted(int(sys.argv[1]) if len(sys.argv) > 1 else 1000) else 1)

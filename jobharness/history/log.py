@@ -238,6 +238,8 @@ def load(path: Path) -> History:
         named = pl.scan_parquet(path).filter(pl.col("key_hi").is_not_null()).select("job", *JOB_SCHEMA)
         jobs = named.collect(engine="streaming")
         jobs = (jobs if jobs["job"].is_sorted() else jobs.sort("job")).select(list(JOB_SCHEMA))
+        if jobs["id"].null_count() == jobs.height:
+            jobs = jobs.with_columns(id=pl.lit(None, pl.String))  # One value that stands for all.
     except (pl.exceptions.PolarsError, OSError) as error:
         raise _unreadable(path, error) from error
     return History(
