@@ -8,8 +8,12 @@ BIN    := $(VENV)/bin
 demo: $(VENV)/.demo
 	$(BIN)/pytest --jobharness scenarios/*.toml
 
+# The runs of tests/faults mostly wait, so several go side by side.
 test: $(VENV)/.dev
-	$(BIN)/pytest tests --ignore=tests/benchmarks --timeout 900 $(ARGS)
+	status=0; \
+	$(BIN)/pytest tests --ignore=tests/benchmarks --ignore=tests/faults --timeout 900 $(ARGS) || status=1; \
+	$(BIN)/pytest tests/faults --numprocesses 4 --dist loadgroup --timeout 900 $(ARGS) || status=1; \
+	exit $$status
 
 # The fast tier: lint, types, layers and unit tests.
 check: $(VENV)/.dev

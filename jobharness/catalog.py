@@ -16,7 +16,7 @@ from typing import Any
 from jobharness.brokers.broker import Broker, LivesInFolder
 from jobharness.contracts.contract import Contract
 from jobharness.errors import ExtraMissing, InvalidRequest, ScenarioInvalid, UnknownName, nearest
-from jobharness.faults.fault import AtStep, Fault
+from jobharness.faults.fault import PROCESS, AtStep, Fault
 from jobharness.faults.trigger import Trigger
 from jobharness.metrics.names import DEFINITIONS
 from jobharness.processes.disk import may_mount
@@ -54,11 +54,18 @@ BROKERS = {
 }
 FAULTS = {
     "bandwidth": "jobharness.faults.bandwidth:Bandwidth",
+    "broker_full": "jobharness.faults.broker_full:BrokerFull",
+    "broker_kill": "jobharness.faults.broker_kill:BrokerKill",
+    "broker_pause": "jobharness.faults.broker_pause:BrokerPause",
+    "broker_refuse": "jobharness.faults.broker_refuse:BrokerRefuse",
+    "broker_restart": "jobharness.faults.broker_restart:BrokerRestart",
+    "connection_limit": "jobharness.faults.connection_limit:ConnectionLimit",
     "clock": "jobharness.faults.clock:MovedClock",
     "corruption": "jobharness.faults.corruption:Corruption",
     "delay_message": "jobharness.faults.delay_message:DelayMessage",
     "disk": "jobharness.faults.disk:DiskFull",
     "drop": "jobharness.faults.drop:Drop",
+    "end_sessions": "jobharness.faults.end_sessions:EndSessions",
     "kill": "jobharness.faults.kill:Kill",
     "latency": "jobharness.faults.latency:Latency",
     "lose_message": "jobharness.faults.lose_message:LoseMessage",
@@ -172,8 +179,17 @@ def assemble(scenario: Scenario, project: Path, source: Path | None = None) -> P
             hint = f"; did you mean {guess!r}?" if guess else ""
             raise ScenarioInvalid(where, f"gate.{name}", f"there is no such metric{hint} (known: {', '.join(METRICS)})")
     _check_shapes(scenario, adapter, where)
+    if (
+        scenario.queue.scheduler is not None
+        and not scenario.queue.scheduler.command
+        and not hasattr(adapter, "scheduler_command")
+    ):
+        problem = f"{adapter.library} sends periodic jobs from its workers; leave this out, or give the `command` of a scheduler"
+        raise ScenarioInvalid(where, "queue.scheduler", problem)
     faults = _arm_all(scenario, where)
-    broker = broker_kind(scenario.broker.kind)(scenario.broker)
+    if scenario.broker.hosts:
+        raise ScenarioInvalid(where, "broker.hosts", 'write `hosts` at the top, beside environment = "staging"')
+    broker = broker_kind(scenario.broker.kind)(scenario.broker.model_copy(update={"hosts": scenario.hosts}))
     return Parts(
         scenario=scenario,
         source=source,
@@ -237,8 +253,38 @@ def _arm(scenario: Scenario, key: str, label: str, spec: FaultSpec, where: str) 
         raise ScenarioInvalid(where, key, str(error)) from error
     if spec.lasts is not None and not fault.lasting:
         raise ScenarioInvalid(where, f"{key}.for", f"{spec.kind!r} is over at once; `for` goes with faults that last")
+    if spec.on is not None and spec.on.startswith("upstream.") and scenario.upstream is None:
+        raise ScenarioInvalid(where, f"{key}.on", f"{spec.on!r} is about the [upstream], and the scenario has none")
+    target = str(spec.details.get("target", ""))
+    if target.startswith(PROCESS):
+        name, known = target.removeprefix(PROCESS), [process.name for process in scenario.process]
+        if name not in known:
+            raise ScenarioInvalid(where, f"{key}.target", str(UnknownName("[[process]]", name, known)))
+        if fault.lasting:
+            problem = f"{spec.kind!r} lasts, and nothing would undo it if this process were killed; kill or terminate instead"
+            raise ScenarioInvalid(where, f"{key}.target", problem)
+    if target.startswith("scheduler") and scenario.queue.scheduler is None:
+        problem = "the scenario has no scheduler; add [queue.scheduler], or, where the workers send the ticks, target those"
+        raise ScenarioInvalid(where, f"{key}.target", problem)
+    _check_broker(scenario, key, fault, where)
     times = None if spec.times == "always" else spec.times
-    return ArmedFault(label, fault, trigger, spec.lasts, _step(scenario, key, spec, fault, where), times)
+    lasts_s = spec.lasts if spec.lasts is not None else getattr(fault, "lasts_s", None)
+    return ArmedFault(label, fault, trigger, lasts_s, _step(scenario, key, spec, fault, where), times)
+
+
+def _check_broker(scenario: Scenario, key: str, fault: Fault, where: str) -> None:
+    """Refuse what this broker cannot do, or what would change a server that is not the run's. Raises: ScenarioInvalid."""
+    ability = getattr(fault, "on_broker", None)
+    if ability is not None and not issubclass(broker_kind(scenario.broker.kind), ability):
+        able = ", ".join(name for name in sorted(BROKERS) if issubclass(broker_kind(name), ability))
+        here = f"{fault.kind!r}, as it is written here, is not for the broker {scenario.broker.kind!r}"
+        raise ScenarioInvalid(where, key, f"the fault {here}; it works on: {able}")
+    if getattr(fault, "changes_broker", False) and scenario.broker.url is not None:
+        problem = (
+            f"the fault {fault.kind!r} changes the server itself, and this one was given by URL: others may use it. Leave "
+            "broker.url out to have a server started, or use 'broker_refuse' or 'partition', which keep the app from it"
+        )
+        raise ScenarioInvalid(where, key, problem)
 
 
 def _step(scenario: Scenario, key: str, spec: FaultSpec, fault: Fault, where: str) -> str | None:

@@ -6,13 +6,17 @@ form (of a chord the last one waits for the others), or `http` with `method`, `u
 that holds the job's id); `group`, the key that order and limits go by; `in_flight`, where the job is due as soon as fewer are not
 done; `at_once`, where it has no moment to be late for. The first line is a header with `app` and `library`.
 
+A producer that is started again after a fault goes on where the plan was, see `Begun`.
+
 It says PRODUCER_READY, waits for the file PLAN.go, which holds the start in ns, sends, and says PRODUCER_DONE. An enqueue that
 raises is *refused* only where the exception proves that nothing was sent; otherwise nobody knows.
 """
 
 import gc
 import http.client
+import itertools
 import json
+import mmap
 import os
 import sys
 import time
@@ -37,8 +41,10 @@ def main(plan_path):
         gc.freeze()
         recorder.record(events.PRODUCER_READY)
         start_ns = _await_start(plan_path + ".go")
-        done = Done(plan_path + ".done")
-        sent = jobs = 0
+        begun = Begun(plan_path + ".begun")
+        sent = begun.count
+        jobs = sum(len(json.loads(line).get("links", "1")) for line in itertools.islice(plan, sent))
+        done = Done(plan_path + ".done", jobs)
         for line in plan:
             job = json.loads(line)
             due_ns = start_ns + job["at_ns"]
@@ -49,6 +55,7 @@ def main(plan_path):
             late_ns = monotonic_ns() - due_ns
             if late_ns > LATE_NS and not job.get("at_once"):
                 recorder.record(events.PRODUCER_LATE, value=late_ns)
+            begun.count = sent + 1
             intent.intend(due_ns, job.get("group", ""))
             if "http" in job:
                 service.send(job["http"], due_ns)
@@ -141,15 +148,38 @@ class Service:
         self.connection, self.place = None, None
 
 
+class Begun:
+    """How many jobs of the plan were begun, kept in a file by every producer of the run.
+
+    One that was killed is followed by another, which goes on behind the job whose send was under way: that one may be there or
+    not, and a second try would be a second job.
+    """
+
+    def __init__(self, path):
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT)
+        os.ftruncate(descriptor, 8)
+        self._map = mmap.mmap(descriptor, 8)
+        os.close(descriptor)
+
+    @property
+    def count(self):
+        return int.from_bytes(self._map[:8], "little")
+
+    @count.setter
+    def count(self, number):
+        self._map[:8] = number.to_bytes(8, "little")
+
+
 class Done:
     """How many jobs are done, as the harness writes it (8 bytes, little-endian) while the plan is a closed loop."""
 
-    def __init__(self, path):
+    def __init__(self, path, sent=0):
         self.path = path
+        self.lost = sent - self._count() if sent else 0  # Sent by another producer, which is gone; perhaps never done.
 
     def await_room(self, sent, in_flight):
         """Wait until fewer than `in_flight` of the jobs sent are not done. Returns the moment, which is when the next is due."""
-        while sent - self._count() >= in_flight:
+        while sent - self.lost - self._count() >= in_flight:
             time.sleep(0.0005)
         return monotonic_ns()
 

@@ -98,7 +98,8 @@ class Steps:
             jobs = self._jobs((raw, given), context)
             self._tell(connection, command, _shown(command, sql), jobs, len(raw), connection.jobharness_alike)
         for step in armed:
-            if step["reply"] or not _fits(step, command, raw, self.recorder.name) or not self._alike_since(step, connection):
+            named = raw + b" " + before[0] if ends else raw  # A COMMIT is named by what it commits, too.
+            if step["reply"] or not _fits(step, command, named, self.recorder.name) or not self._alike_since(step, connection):
                 continue
             rows = (connection.jobharness_rows, connection.jobharness_rows)
             # What is known by its signature names its job itself.

@@ -1,7 +1,4 @@
-"""The seam: what a broker is to a run, and what some brokers can do besides.
-
-A further ability is a small protocol of its own, found by asking (`isinstance(broker, CanCrash)`) and never by name.
-"""
+"""The seam: what a broker is to a run, and what it is to be asked. What some can do besides: see `abilities`."""
 
 from __future__ import annotations
 
@@ -13,17 +10,7 @@ from typing import Any, Protocol, runtime_checkable
 from jobharness.processes.site import Site
 from jobharness.scenario.model import BrokerSpec
 
-__all__ = [
-    "Broker",
-    "CanCrash",
-    "CanPause",
-    "HasRooms",
-    "LivesInFolder",
-    "MessageQueues",
-    "Provider",
-    "QueueTotals",
-    "QueuedMessage",
-]
+__all__ = ["Broker", "HasRooms", "LivesInFolder", "MessageQueues", "Provider", "QueueTotals", "QueuedMessage"]
 
 
 @dataclass(frozen=True)
@@ -82,35 +69,6 @@ class Broker(Protocol):
 
     def stop(self) -> None:
         """End it, or, where it was given by URL, leave it as it was found. Safe to call twice."""
-        ...
-
-
-@runtime_checkable
-class CanCrash(Protocol):
-    """A broker whose process can be lost and come back."""
-
-    def kill(self) -> None:
-        """SIGKILL all of it, and wait until it is gone. Its data and port stay.
-
-        Raises: InvalidRequest where it was given by URL: what was not started here is not killed.
-        """
-        ...
-
-    def restart(self) -> None:
-        """Start it again on the same data and port, after `kill` or `stop`, and wait until it answers. Raises: BrokerFailed."""
-        ...
-
-
-@runtime_checkable
-class CanPause(Protocol):
-    """A broker that can be made to hang: connections stay open, nothing is answered."""
-
-    def pause(self) -> None:
-        """Stop all of it in its tracks. Raises: InvalidRequest where it was given by URL."""
-        ...
-
-    def resume(self) -> None:
-        """Let it go on. Safe to call twice, and when it was never paused."""
         ...
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from jobharness.brokers.server import ContainerPlan
@@ -63,9 +64,19 @@ class ContainerMachine:
         self._inner().kill()
         self._inner().wait()
 
+    def quit(self) -> None:
+        self.halt()
+
     def halt(self) -> None:
         self.resume()
         self._inner().stop(timeout=STOP_GRACE_S)
+
+    def forget(self) -> None:
+        self.dispose()
+
+    @property
+    def pid(self) -> int:
+        return 0
 
     def pause(self) -> None:
         self._inner().pause()
@@ -80,6 +91,10 @@ class ContainerMachine:
         if self._container is not None:
             self._container.stop(force=True, delete_volume=True)
             self._container = None
+
+    def execute(self, tool: str, words: Sequence[str], within_s: float) -> tuple[int | None, str]:
+        code, said = self._inner().exec_run([tool, *words])
+        return code, said.decode("utf-8", "replace")
 
     def log_tail(self) -> str:
         if self._container is None:

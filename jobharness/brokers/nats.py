@@ -13,10 +13,12 @@ from urllib.parse import unquote, urlsplit
 from jobharness.brokers.provide import Offer
 from jobharness.brokers.server import ContainerPlan, NotReady, ServerBroker
 from jobharness.errors import BrokerFailed
+from jobharness.scenario.model import BrokerSpec
 
 if TYPE_CHECKING:
     from nats.aio.client import Client
     from nats.js import JetStreamContext
+    from nats.js.api import StreamConfig
 
 __all__ = ["NatsBroker", "NatsClient"]
 
@@ -39,6 +41,10 @@ class NatsBroker(ServerBroker):
     schemes = ("nats",)
     default_port = 4222
     oldest = (2, 2)
+
+    def __init__(self, spec: BrokerSpec) -> None:
+        super().__init__(spec)
+        self._streams: list[StreamConfig] = []  # As they were before they were full.
 
     def _address(self, port: int) -> str:
         return f"nats://127.0.0.1:{port}"
@@ -64,6 +70,29 @@ class NatsBroker(ServerBroker):
         if answer.startswith("-ERR"):
             raise BrokerFailed(f"the NATS server at {self._where} refused the user or password in broker.url ({answer})")
         return str(about["version"])
+
+    def forget(self) -> None:
+        """Its streams are gone: it comes back empty."""
+        self._own("empty").forget()
+
+    def fill(self) -> None:
+        """Every stream is at its limit and takes no more (`max_msgs` with `discard = new`): publishes are refused (503)."""
+        from nats.js.api import DiscardPolicy
+
+        self._own("fill")
+        with self.client() as client:
+            for info in client.ask(lambda stream: stream.streams_info()):
+                self._streams.append(info.config)
+                full = info.config.evolve(max_msgs=max(1, info.state.messages), discard=DiscardPolicy.NEW)
+                client.ask(lambda stream: stream.update_stream(full))  # noqa: B023  # called at once
+
+    def clear(self) -> None:
+        """The limits of before."""
+        if self._streams and not self.is_gone():
+            with self.client() as client:
+                for config in self._streams:
+                    client.ask(lambda stream: stream.update_stream(config))  # noqa: B023  # called at once
+        self._streams.clear()
 
     def client(self) -> NatsClient:
         """A new client for asking it; the caller closes it. Raises: BrokerFailed."""

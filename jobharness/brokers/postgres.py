@@ -6,7 +6,8 @@ import os
 import pwd
 import shutil
 import signal
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -49,6 +50,8 @@ class PostgresBroker(ServerBroker):
     def __init__(self, spec: BrokerSpec) -> None:
         super().__init__(spec)
         self._folder: Path | None = None
+        self._read_only = False
+        self._idle: list[psycopg.Connection[Any]] = []  # Connections that only keep others out.
 
     def _address(self, port: int) -> str:
         return f"postgresql://postgres@127.0.0.1:{port}/postgres"
@@ -116,8 +119,59 @@ class PostgresBroker(ServerBroker):
             raise BrokerFailed(f"the database {name!r} could not be made ({str(error).strip()})") from error
         return self._roommate(f"/{name}")
 
+    def fill(self) -> None:
+        """`default_transaction_read_only`, as after a failover to a standby: every write is refused (25006)."""
+        self._own("fill")
+        self._set_read_only(True)
+
+    def clear(self) -> None:
+        """Writes are taken again."""
+        if self._read_only and not self.is_gone():
+            self._set_read_only(False)
+
+    def _set_read_only(self, on: bool) -> None:
+        with self._asking(), self.client() as client:
+            client.execute(f"ALTER SYSTEM SET default_transaction_read_only = {'on' if on else 'off'}")
+            client.execute("SELECT pg_reload_conf()")
+        self._read_only = on
+
+    def limit_connections(self, spare: int) -> None:
+        """Idle connections take all of `max_connections`, but for `spare`, as another service that leaks them does."""
+        import psycopg
+
+        self._own("limit")
+        try:
+            while True:
+                self._idle.append(self.client())
+        except psycopg.OperationalError as error:
+            if "too many clients" not in str(error) and "remaining connection slots" not in str(error):
+                raise BrokerFailed(f"the PostgreSQL server at {self._where} did not do as it was told ({error})") from error
+        for _ in range(min(spare, len(self._idle))):
+            self._idle.pop().close()
+
+    def free_connections(self) -> None:
+        """The idle connections are closed."""
+        while self._idle:
+            self._idle.pop().close()
+
+    def end_sessions(self, ports: Iterable[int]) -> int:
+        """`pg_terminate_backend` for each session from these ports."""
+        sql = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE client_port = ANY(%s) AND pid <> pg_backend_pid()"
+        with self._asking(), self.client() as client:
+            return len(client.execute(sql, [list(ports)]).fetchall())
+
+    @contextmanager
+    def _asking(self) -> Iterator[None]:
+        import psycopg
+
+        try:
+            yield
+        except psycopg.Error as error:
+            raise BrokerFailed(f"the PostgreSQL server at {self._where} did not do as it was told ({error})") from error
+
     def stop(self) -> None:
         """End the server that was started here. Safe to call twice."""
+        self.free_connections()
         super().stop()
         if self._folder is not None:
             _free_shared_memory(self._folder / "postmaster.pid")

@@ -10,7 +10,7 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -56,17 +56,18 @@ class Found:
         return f"{self.provider} {self.place}"
 
 
-def check_url(url: str, schemes: Iterable[str]) -> None:
-    """Refuse an address of another kind, or on another machine. Raises: InvalidRequest."""
+def check_url(url: str, schemes: Iterable[str], hosts: Sequence[str] = ()) -> None:
+    """Refuse an address of another kind, or on another machine that is not one of `hosts`. Raises: InvalidRequest."""
     parts = urlsplit(url)
     if parts.scheme not in schemes:
         raise InvalidRequest(
             f"broker.url: {parts.scheme}:// is no address of this kind of broker; it begins with {' or '.join(schemes)}"
         )
-    if parts.hostname not in LOOPBACK:
+    if parts.hostname not in (*LOOPBACK, *hosts):
         raise InvalidRequest(
             f"the broker {parts.hostname} is not on this machine. jobharness injects faults, so it refuses brokers elsewhere; "
-            "give a URL on 127.0.0.1, or leave `url` out to have a server started"
+            "give a URL on 127.0.0.1, leave `url` out to have a server started, or, where it is a staging server, declare "
+            'environment = "staging" and list the host in `hosts`'
         )
 
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import base64
 import json
+import shutil
 import urllib.request
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote, urlsplit
@@ -30,6 +31,8 @@ __all__ = ["RabbitmqBroker"]
 
 EPMD_WITHIN_S = 10.0
 ANSWER_WITHIN_S = 5.0
+TOLD_WITHIN_S = 30.0
+WATERMARK = "0.4"  # RabbitMQ's own default, which the nodes that are started here have.
 MANAGEMENT_PORT = 15672
 CONFIG = """\
 listeners.tcp.1 = 127.0.0.1:{port}
@@ -67,6 +70,7 @@ class RabbitmqBroker(ServerBroker):
         self._management_port = free_port() if own else MANAGEMENT_PORT
         self._epmd_port, self._distribution_port = (free_port(), free_port()) if own else (0, 0)
         self._epmd: Process | None = None
+        self._full = self._limited = False
 
     def _address(self, port: int) -> str:
         return f"amqp://guest:guest@127.0.0.1:{port}/%2F"
@@ -152,7 +156,7 @@ class RabbitmqBroker(ServerBroker):
 
     def queue_totals(self) -> Mapping[str, QueueTotals]:
         """The totals of every queue of the virtual host by name, as of now. Raises: BrokerFailed."""
-        rows = self._manage("queues/" + quote(self._virtual_host, safe="") + "?disable_stats=true&enable_queue_totals=true")
+        rows = self._manage(f"queues/{self._vhost_path}?disable_stats=true&enable_queue_totals=true")
         return {row["name"]: QueueTotals(row["messages_ready"], row["messages_unacknowledged"]) for row in rows}
 
     def waiting(self, queue: str) -> Iterator[QueuedMessage]:
@@ -171,14 +175,71 @@ class RabbitmqBroker(ServerBroker):
     def _virtual_host(self) -> str:
         return unquote(urlsplit(self.url).path[1:]) or "/"
 
-    def _manage(self, path: str, method: str = "GET", told: Mapping[str, Any] | None = None) -> Any:
-        """An answer of the management plugin; None for an empty one."""
+    def forget(self) -> None:
+        """Its queues and messages are gone: it comes back as a new node."""
+        self._own("empty").forget()
+
+    def _wipe(self, folder: Path) -> None:
+        shutil.rmtree(folder / "mnesia", ignore_errors=True)
+
+    def fill(self) -> None:
+        """The memory alarm: every connection that publishes is blocked (connection.blocked), consumers go on."""
+        self._own("fill")
+        self._tell("set_vm_memory_high_watermark", "0")
+        self._full = True
+
+    def clear(self) -> None:
+        """The memory limit of before."""
+        if self._full and not self.is_gone():
+            self._tell("set_vm_memory_high_watermark", WATERMARK)
+        self._full = False
+
+    def _tell(self, *words: str) -> None:
+        """`rabbitmqctl`, which takes a second or two. Raises: BrokerFailed."""
+        code, said = self._own("tell").execute("rabbitmqctl", words, TOLD_WITHIN_S)
+        if code != 0:
+            raise BrokerFailed(f"`rabbitmqctl {' '.join(words)}` ended with code {code}", said)
+
+    def limit_connections(self, spare: int) -> None:
+        """The virtual host's `max-connections`: who comes beyond is refused with NOT_ALLOWED (530)."""
+        self._own("limit")
+        # A connection is listed once the node has noted it, which it does within its statistics' interval.
+        open_now = len(self._manage(f"vhosts/{self._vhost_path}/connections"))
+        self._manage(f"vhost-limits/{self._vhost_path}/max-connections", "PUT", {"value": open_now + spare})
+        self._limited = True
+
+    def free_connections(self) -> None:
+        """The virtual host has no limit any more."""
+        if self._limited and not self.is_gone():
+            self._manage(f"vhost-limits/{self._vhost_path}/max-connections", "DELETE")
+        self._limited = False
+
+    def end_sessions(self, ports: Iterable[int]) -> int:
+        """Closes each connection from these ports, as the management page does (CONNECTION_FORCED, 320)."""
+        meant = set(ports)
+        found = [one["name"] for one in self._manage(f"vhosts/{self._vhost_path}/connections") if one.get("peer_port") in meant]
+        for name in found:
+            self._manage(f"connections/{quote(name, safe='')}", "DELETE")
+        return len(found)
+
+    @property
+    def _vhost_path(self) -> str:
+        return quote(self._virtual_host, safe="")
+
+    def _manage(self, path: str, method: str = "GET", body: Any = None) -> Any:
+        """An answer of the management plugin; None where it is empty. Raises: BrokerFailed."""
         parts = urlsplit(self.url)
         login = f"{unquote(parts.username or 'guest')}:{unquote(parts.password or 'guest')}"
         place = f"127.0.0.1:{self._management_port}"
-        headers = {"Authorization": "Basic " + base64.b64encode(login.encode()).decode(), "Content-Type": "application/json"}
-        data = json.dumps(told).encode() if told is not None else None
-        request = urllib.request.Request(f"http://{place}/api/{path}", data, headers, method=method)
+        request = urllib.request.Request(
+            f"http://{place}/api/{path}",
+            data=json.dumps(body).encode() if body is not None else None,
+            headers={
+                "Authorization": "Basic " + base64.b64encode(login.encode()).decode(),
+                "Content-Type": "application/json",
+            },
+            method=method,
+        )
         try:
             with urllib.request.urlopen(request, timeout=ANSWER_WITHIN_S) as answer:
                 said = answer.read()

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jobharness.brokers.provide import Offer
 from jobharness.brokers.server import ContainerPlan, NotReady, ServerBroker
 from jobharness.errors import BrokerFailed
+from jobharness.scenario.model import BrokerSpec
 
 if TYPE_CHECKING:
     import redis
@@ -34,6 +36,11 @@ class RedisBroker(ServerBroker):
     schemes = ("redis",)
     default_port = 6379
     oldest = (5,)
+
+    def __init__(self, spec: BrokerSpec) -> None:
+        super().__init__(spec)
+        self._before: dict[str, dict[str, str]] = {}  # What was changed by a fault -> the settings before.
+        self._kept: redis.Redis | None = None  # The one connection that is sure to be let in when nobody is.
 
     def _address(self, port: int) -> str:
         return f"redis://127.0.0.1:{port}/0"
@@ -63,3 +70,63 @@ class RedisBroker(ServerBroker):
         import redis
 
         return redis.Redis.from_url(self.url, socket_timeout=5, socket_connect_timeout=2)
+
+    def forget(self) -> None:
+        """Its append-only files are gone: it comes back empty."""
+        self._own("empty").forget()
+
+    def fill(self) -> None:
+        """`maxmemory` of one byte with `noeviction`: what would store anything is answered with OOM."""
+        self._own("fill")
+        self._change("memory", {"maxmemory": "1", "maxmemory-policy": "noeviction"})
+
+    def clear(self) -> None:
+        """The memory limit of before."""
+        self._change_back("memory")
+
+    def limit_connections(self, spare: int) -> None:
+        """`maxclients`: who comes beyond is answered with "max number of clients reached"."""
+        self._own("limit")
+        with self._asking():
+            connected = int(self._admin().info("clients")["connected_clients"])
+        self._change("clients", {"maxclients": str(connected + spare)})
+
+    def free_connections(self) -> None:
+        """The `maxclients` of before."""
+        self._change_back("clients")
+
+    def end_sessions(self, ports: Iterable[int]) -> int:
+        """`CLIENT KILL ID` for each connection from these ports."""
+        meant = {str(port) for port in ports}
+        with self._asking():
+            client = self._admin()
+            found = [one["id"] for one in client.client_list() if one["addr"].rpartition(":")[2] in meant]
+            return sum(int(client.client_kill_filter(_id=number)) for number in found)
+
+    def _change(self, what: str, settings: dict[str, str]) -> None:
+        with self._asking():
+            client = self._admin()
+            self._before.setdefault(what, {name: str(client.config_get(name)[name]) for name in settings})
+            for name, value in settings.items():
+                client.config_set(name, value)
+
+    def _change_back(self, what: str) -> None:
+        before = self._before.pop(what, {})
+        if before and self.is_gone():
+            return  # It comes back with the settings of its command.
+        with self._asking():
+            for name, value in before.items():
+                self._admin().config_set(name, value)
+
+    def _admin(self) -> redis.Redis:
+        self._kept = self._kept or self.client()
+        return self._kept
+
+    @contextmanager
+    def _asking(self) -> Iterator[None]:
+        import redis
+
+        try:
+            yield
+        except (redis.RedisError, OSError) as error:
+            raise BrokerFailed(f"the Redis server at {self._where} did not do as it was told ({error})") from error

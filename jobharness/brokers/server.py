@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import importlib.util
 import re
+import shutil
 import signal
 import socket
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -63,12 +65,25 @@ class Machine(Protocol):
         """Whether it ended."""
         ...
 
+    @property
+    def pid(self) -> int:
+        """Its process id; 0 where it has none on this machine."""
+        ...
+
     def kill(self) -> None:
         """SIGKILL all of it."""
         ...
 
+    def quit(self) -> None:
+        """Ask it to end in order; `gone` tells when it has. It can be started again."""
+        ...
+
     def halt(self) -> None:
-        """An orderly stop; it can be started again."""
+        """The same, and wait for it; what does not end is killed."""
+        ...
+
+    def forget(self) -> None:
+        """Throw away its data, while it is gone."""
         ...
 
     def pause(self) -> None: ...
@@ -78,19 +93,37 @@ class Machine(Protocol):
         """Stop it for good. Safe to call twice."""
         ...
 
+    def execute(self, tool: str, words: Sequence[str], within_s: float) -> tuple[int | None, str]:
+        """Run a tool of the server, where the server runs. Returns its exit code (None: it took too long) and its last lines."""
+        ...
+
     def log_tail(self) -> str: ...
 
 
 class LocalMachine:
     """A server as a process of the run, with all that it forks."""
 
-    def __init__(self, launch: Callable[[], Process], stop_signal: int, grace_s: float) -> None:
-        self._launch, self._stop_signal, self._grace_s = launch, stop_signal, grace_s
+    def __init__(
+        self,
+        launch: Callable[[str, Sequence[str]], Process],
+        command: Sequence[str],
+        wipe: Callable[[], None],
+        stop_signal: int,
+        grace_s: float,
+    ) -> None:
+        self._launch, self._command, self._wipe = launch, command, wipe
+        self._stop_signal, self._grace_s = stop_signal, grace_s
         self._process: Process | None = None
+        self._family: Sequence[psutil.Process] = ()
         self._paused = False
 
     def start(self) -> None:
-        self._process = self._launch()
+        _each(self._family, psutil.Process.kill)  # What an orderly end has left behind.
+        self._process, self._family = self._launch("broker", self._command), ()
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid if self._process is not None else 0
 
     @property
     def gone(self) -> bool:
@@ -123,15 +156,29 @@ class LocalMachine:
             self._process.signal(signal.SIGCONT)
         self._paused = False
 
+    def quit(self) -> None:
+        if self._process is not None:
+            self.resume()
+            self._family = self._process.children()
+            self._process.signal(self._stop_signal)
+
     def halt(self) -> None:
-        if self._process is None:
-            return
-        self.resume()
-        family = self._process.children()
-        self._process.signal(self._stop_signal)
-        if self._process.wait(self._grace_s) is None:
-            self.kill()
-        _each(family, psutil.Process.kill)
+        if self._process is not None:
+            self.quit()
+            if self._process.wait(self._grace_s) is None:
+                self.kill()
+            _each(self._family, psutil.Process.kill)
+
+    def forget(self) -> None:
+        self._wipe()
+
+    def execute(self, tool: str, words: Sequence[str], within_s: float) -> tuple[int | None, str]:
+        beside = Path(self._command[0]).with_name(tool)
+        process = self._launch("broker-tool", [str(beside) if beside.exists() else tool, *words])
+        code = process.wait(within_s)
+        if code is None:
+            process.stop(grace_s=0)
+        return code, process.log_tail()
 
     def dispose(self) -> None:
         # Nobody will read its data again, so there is nothing to wait for.
@@ -171,8 +218,9 @@ class ServerBroker(ABC):
         self._version = ""
         self._found: Found | None = None
         self._port = 0
+        self._revived_at_s = 0.0
         if spec.url is not None:
-            check_url(spec.url, self.schemes)
+            check_url(spec.url, self.schemes, spec.hosts)
         else:
             self._port = reserve(spec.port)
 
@@ -264,10 +312,16 @@ class ServerBroker(ABC):
         folder.mkdir(parents=True, exist_ok=True)
         self._prepare(found.place, folder, site)
 
-        def launch() -> Process:
-            return site.start("broker", self._command(found.place, folder), folder, self._environment(folder))
+        def launch(name: str, command: Sequence[str]) -> Process:
+            return site.start(name, command, folder, self._environment(folder))
 
-        return LocalMachine(launch, self.stop_signal, self.grace_s)
+        command = self._command(found.place, folder)
+        return LocalMachine(launch, command, lambda: self._wipe(folder), self.stop_signal, self.grace_s)
+
+    def _wipe(self, folder: Path) -> None:
+        """Throw away what the server stored in its data folder."""
+        for path in folder.iterdir():
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
 
     def _await_answer(self) -> str:
         """The server's version, once it answers. Raises: BrokerFailed when it is gone, says no, or takes too long."""
@@ -333,6 +387,35 @@ class ServerBroker(ABC):
             machine.halt()
         machine.start()
         self._await_answer()
+
+    def quit(self) -> None:
+        """Ask it to end in order; returns at once. Raises: InvalidRequest where it was given by URL."""
+        self._own("stop").quit()
+
+    def is_gone(self) -> bool:
+        """Whether its process has ended."""
+        return self._machine is None or self._machine.gone
+
+    def revive(self) -> None:
+        """Start it again on the same data and port; returns at once."""
+        self._own("restart").start()
+        self._revived_at_s = time.monotonic()
+
+    def is_back(self) -> bool:
+        """Whether it answers again. Raises: BrokerFailed when it ended at its start, or takes too long."""
+        machine = self._own("restart")
+        if self.is_ready():
+            return True
+        took_s = time.monotonic() - self._revived_at_s
+        if machine.gone or took_s > self.ready_within_s:
+            how = "ended at its restart" if machine.gone else f"did not answer within {self.ready_within_s:g} s of its restart"
+            raise BrokerFailed(f"the {self.kind} server at {self._where} {how}", machine.log_tail())
+        return False
+
+    @property
+    def pid(self) -> int:
+        """The process id of its server; 0 where it was not started here, or runs in a container."""
+        return self._machine.pid if self._machine is not None else 0
 
     def pause(self) -> None:
         """Make it hang. Raises: InvalidRequest where it was given by URL."""

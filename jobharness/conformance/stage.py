@@ -10,7 +10,8 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from jobharness.agent.recorder import Recorder
-from jobharness.brokers.broker import CanPause, LivesInFolder
+from jobharness.brokers.abilities import CanPause
+from jobharness.brokers.broker import LivesInFolder
 from jobharness.catalog import assemble
 from jobharness.clock import deadline_ns, now_ns, seconds_between
 from jobharness.conformance.evidence import Evidence, Snapshot

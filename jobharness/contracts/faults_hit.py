@@ -6,11 +6,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import numpy as np
 import polars as pl
 
 from jobharness.contracts.contract import Finding, Word
 from jobharness.contracts.promise import Evidence, RunPromise
-from jobharness.history.event import Kind
+from jobharness.history.event import AT_WORK, Kind
 from jobharness.history.frame import History
 
 __all__ = ["FaultsHit"]
@@ -26,10 +27,14 @@ class FaultsHit(RunPromise):
     needs = frozenset((Kind.JOB_RUNNING, Kind.FAULT_HIT))
 
     def observe(self, history: History) -> pl.DataFrame:
-        """`label, hits`: how many jobs each fault hit."""
-        rows = history.columns.rows_of_jobs(Kind.FAULT_HIT)
-        labels = pl.DataFrame({"label": history.columns["text"][rows]})
-        return labels.group_by("label").agg(hits=pl.len())
+        """`label, hits`: how many jobs each fault hit that hit any, or a producer or scheduler at its work."""
+        columns = history.columns
+        of_jobs, all_rows = columns.rows_of_jobs(Kind.FAULT_HIT), columns.rows(Kind.FAULT_HIT)
+        working = history.number_of(AT_WORK)
+        at_work = all_rows[columns["group"][all_rows] == working] if working is not None else all_rows[:0]
+        hit = [pl.DataFrame({"label": columns["text"][of_jobs], "jobs": np.ones(len(of_jobs), np.int64)})]
+        hit.append(pl.DataFrame({"label": columns["text"][at_work], "jobs": np.zeros(len(at_work), np.int64)}))
+        return pl.concat(hit).group_by("label").agg(hits=pl.col("jobs").sum())
 
     def weigh(self, observed: pl.DataFrame, history: History) -> Evidence:
         """Counts alone: it is never broken. `missed.LABEL` is 1 for a fault that struck nothing at work, 2 for one

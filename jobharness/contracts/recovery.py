@@ -2,7 +2,8 @@
 
 For every job that was in flight where a fault struck, the time from the strike to the job's next completion (its
 code returned, or it ended for good by its own doing) is at most the bound. A job hit twice counts from each strike
-on its own. A job that had been completed before the strike (it was being delivered again) has nothing to recover.
+on its own. A job that had been completed before the strike (it was being delivered again) has nothing to recover; nor
+has an enqueue that the fault prevented: begun, never acknowledged, never seen by a worker.
 """
 
 from __future__ import annotations
@@ -11,13 +12,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from jobharness.clock import NS_PER_S
 from jobharness.contracts.contract import Finding, Word
 from jobharness.contracts.evidence import ms
 from jobharness.contracts.promise import Evidence, Promise, could_not_see, offences
-from jobharness.history.columns import NEVER
+from jobharness.history.columns import NEVER, Tally
 from jobharness.history.event import Kind
 from jobharness.history.frame import History
 
@@ -42,6 +44,7 @@ class Recovery(Promise):
         """The jobs that were never completed first, then the slowest."""
         columns = history.columns
         rows = columns.rows_of_jobs(Kind.FAULT_HIT)
+        rows = rows[_was_there(history.tally)[columns["job"][rows]]]
         job = columns["job"][rows]
         # The first completion decides: where it came before the strike, nothing was left to recover.
         done_ns = history.tally.completed_ns[job]
@@ -75,3 +78,9 @@ class Recovery(Promise):
     def kept(self, figures: Mapping[str, int]) -> str:
         """The slowest."""
         return f"all {figures['hit']} jobs hit were completed, the slowest after {figures['slowest_ms'] / 1000:.1f} s"
+
+
+def _was_there(tally: Tally) -> npt.NDArray[np.bool_]:
+    """Per job: whether it was more than an enqueue that nobody can tell the outcome of."""
+    seen = tally.count(Kind.ENQUEUE_ACKNOWLEDGED, Kind.SCHEDULE_TICK, Kind.JOB_RECEIVED, Kind.JOB_RUNNING) > 0
+    return np.asarray(seen | (tally.count(Kind.ENQUEUE_BEGIN) == 0))

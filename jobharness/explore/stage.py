@@ -374,7 +374,7 @@ class Stage:
             mask_log(written)
         shutil.rmtree(self.folder.records)
         shutil.rmtree(self.folder.data, ignore_errors=True)
-        for further in ("", ".go", ".done"):
+        for further in ("", ".go", ".done", ".begun"):
             self._plan.with_name(self._plan.name + further).unlink(missing_ok=True)
 
 

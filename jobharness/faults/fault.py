@@ -6,11 +6,13 @@ rolling restart, has `work` besides (`Working`).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
 from typing import Any, Protocol, runtime_checkable
 
+from jobharness.brokers.broker import Broker
 from jobharness.errors import InvalidRequest
 from jobharness.history.event import Kind
 from jobharness.history.follow import News
@@ -19,21 +21,13 @@ from jobharness.upstream.behaviour import Misbehaviour
 from jobharness.wire.control import Wire
 
 __all__ = [
-    "CLOCKS",
-    "EVERYONE",
-    "AtStep",
-    "CanArm",
-    "CanMisbehave",
-    "CanMoveClocks",
-    "Fault",
-    "Scene",
-    "Target",
-    "Working",
-    "aim",
-    "checked_target",
-]
+    "CLOCKS", "EVERYONE", "PROCESS", "AtStep", "CanArm", "CanMisbehave", "CanMoveClocks", "Fault", "Healing", "Scene", "Target",
+    "Working", "aim", "checked_target", "everyone",
+]  # fmt: skip
 
-TARGETS = ("worker", "child", "tree", "all")
+TARGETS = ("worker", "child", "tree", "all", "producer", "scheduler")
+PROCESS = "process:"
+NAMED = re.compile(r"(?:worker|scheduler)-[1-9]\d*")
 
 
 @dataclass(frozen=True)
@@ -97,6 +91,19 @@ class Scene(Protocol):
         ...
 
     @property
+    def broker(self) -> Broker:
+        """The broker of the run."""
+        ...
+
+    def clients(self) -> Sequence[str]:
+        """The processes of the app that the broker serves, by name: workers, ready or not, producer, service."""
+        ...
+
+    def connections(self, name: str) -> Sequence[int]:
+        """The ports from which a process of the app, by its name, is connected to the broker, as the broker sees them."""
+        ...
+
+    @property
     def upstream(self) -> CanMisbehave | None:
         """The API that jobs call, if the scenario has one."""
         ...
@@ -128,6 +135,14 @@ class Scene(Protocol):
 
     def workers(self) -> Sequence[Target]:
         """The main processes of the workers that are ready, in the order of their names."""
+        ...
+
+    def beside(self) -> Sequence[Target]:
+        """The producer and the schedulers, those that run."""
+        ...
+
+    def outside(self, name: str) -> Sequence[Target]:
+        """The processes that the scenario calls by this name and allows, which the run did not start."""
         ...
 
     def children(self, worker: str) -> Sequence[Target]:
@@ -171,6 +186,9 @@ class Fault(Protocol):
     agent can let this library's tasks go wrong), "clocks" (the workers' clocks can be moved), "disk" (the broker's data
     is on a file system of its own). A scenario without it is refused. What it does through the proxy says
     `on_wire = True`. `tells`: what a reader of the verdict must know of a strike, where there is such a thing.
+
+    `on_broker`: the ability (see `brokers.abilities`) that the broker must have; `changes_broker = True`: only one that the
+    run started may be struck. `lasts_s`: for one that lasts, how long where the scenario does not say.
     """
 
     kind: str
@@ -202,6 +220,15 @@ class Working(Protocol):
 
 
 @runtime_checkable
+class Healing(Protocol):
+    """A fault whose undoing takes time, such as a server that starts again."""
+
+    def healed(self, scene: Scene) -> bool:
+        """Whether all is as before. Called every few milliseconds after `undo`; never blocks for long."""
+        ...
+
+
+@runtime_checkable
 class AtStep(Protocol):
     """A fault that is carried out at the message itself, at the message that `on = "broker.step:..."` names."""
 
@@ -210,22 +237,39 @@ class AtStep(Protocol):
         ...
 
 
+def everyone(scene: Scene) -> Sequence[Target]:
+    """The target of what befalls the broker, and with it all of the run: with the broker's process id, where it has one here."""
+    return (Target("", getattr(scene.broker, "pid", 0)),)
+
+
 def checked_target(kind: str, target: str) -> str:
-    """The target if it is one. Raises: InvalidRequest."""
-    if target not in TARGETS:
-        raise InvalidRequest(f"fault {kind!r}: target must be one of {', '.join(TARGETS)}, not {target!r}")
+    """The target if it is one, or the name of a worker or a scheduler. Raises: InvalidRequest."""
+    if target not in TARGETS and not NAMED.fullmatch(target) and not target.startswith(PROCESS):
+        allowed = f"{', '.join(TARGETS)}, a name such as worker-1, or {PROCESS}NAME"
+        raise InvalidRequest(f"fault {kind!r}: target must be one of {allowed}, not {target!r}")
     return target
 
 
 def aim(scene: Scene, target: str, news: News | None) -> Sequence[Target]:
-    """The processes to strike: where the event came from, if an event triggered the fault, else any of the ready workers.
+    """The processes to strike: where the event came from, if one of a worker triggered the fault, else any of the ready workers.
 
-    "worker" is a main process, "child" one of its pool, "tree" a worker with its whole pool, "all" every worker's tree. Empty
-    where there is nobody, or the one meant is gone.
+    "worker" is a main process, "child" one of its pool, "tree" a worker with its whole pool, "all" every worker's tree;
+    "producer"; "scheduler" one of these; a name; or "process:NAME", one that the run did not start. Empty where there is
+    nobody, or the one meant is gone.
     """
+    if target.startswith(PROCESS):
+        return scene.outside(target.removeprefix(PROCESS))
     workers = scene.workers()
+    if NAMED.fullmatch(target) or target == "producer":
+        return [one for one in (*workers, *scene.beside()) if one.worker == target]
+    if target == "scheduler":
+        schedulers = [one for one in scene.beside() if one.worker.startswith("scheduler-")]
+        meant = [one for one in schedulers if news is not None and one.worker == news.name] or schedulers
+        return (scene.random.choice(meant),) if meant else ()
     if target == "all":
         return [process for worker in workers for process in (worker, *scene.children(worker.worker))]
+    if news is not None and not news.name.startswith("worker-"):
+        news = None
     if news is not None:
         workers = [worker for worker in workers if worker.worker == news.name]
     if not workers:

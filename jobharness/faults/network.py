@@ -50,21 +50,26 @@ class Over:
         """Lay the disturbance; returns whose connections it is over, none where there is nobody."""
         wire = scene.wire
         assert wire is not None  # A scenario with a fault of the network has a proxy.
-        pids = {target.worker: target.pid for target in scene.workers()}
-        names = [name for name in self._names(scene, news, list(pids)) if name in wire.names]
-        if names:
+        targets = [target for target in self.targets(scene, news) if target.worker in wire.names]
+        if targets:
             seed = str(scene.random.getrandbits(64))
+            names = [target.worker for target in targets]
             wire.lay(scene.label, self.kind, names, self.direction, self.share, self.first, seed, dict(details))
-        return [Target(name, pids.get(name, 0)) for name in names]
+        return targets
+
+    def targets(self, scene: Scene, news: News | None) -> Sequence[Target]:
+        """Whose connections are meant now."""
+        pids = {target.worker: target.pid for target in scene.workers()}
+        return [Target(name, pids.get(name, 0)) for name in self._names(scene, news, list(pids))]
 
     def _names(self, scene: Scene, news: News | None, ready: list[str]) -> Sequence[str]:
-        assert scene.wire is not None
         if self.target == "worker":
-            meant = [name for name in ready if news is None or news.name == name]
+            elsewhere = news is None or not news.name.startswith("worker-")
+            meant = [name for name in ready if elsewhere or (news is not None and news.name == name)]
             return [scene.random.choice(meant)] if meant else []
         if self.target == "workers":
-            return [name for name in scene.wire.names if name.startswith("worker-")]
-        return scene.wire.names if self.target == "all" else [self.target]
+            return [name for name in scene.clients() if name.startswith("worker-")]
+        return scene.clients() if self.target == "all" else [self.target]
 
     def calm(self, scene: Scene) -> None:
         """Lift the disturbance. Safe to call twice."""

@@ -9,7 +9,7 @@ from enum import IntEnum
 
 from jobharness.agent import events
 
-__all__ = ["DESCRIPTIONS", "EXECUTION_ENDS", "HARNESS_KINDS", "Dead", "Kind"]
+__all__ = ["AT_WORK", "DESCRIPTIONS", "EXECUTION_ENDS", "HARNESS_KINDS", "Dead", "Kind"]
 
 
 class Kind(IntEnum):
@@ -40,6 +40,8 @@ class Kind(IntEnum):
     WORKER_READY = events.WORKER_READY
     WORKER_STOPPING = events.WORKER_STOPPING
     WORKER_EXITED = events.WORKER_EXITED
+    PROCESS_STARTED = events.PROCESS_STARTED
+    PROCESS_EXITED = events.PROCESS_EXITED
     PRODUCER_READY = events.PRODUCER_READY
     PRODUCER_LATE = events.PRODUCER_LATE
     PRODUCER_DONE = events.PRODUCER_DONE
@@ -94,7 +96,11 @@ class Dead(IntEnum):
 EXECUTION_ENDS = (Kind.JOB_FINISHED, Kind.JOB_FAILED, Kind.JOB_TIMED_OUT)
 """What ends an execution that `job.running` began; an execution without one was cut off."""
 
+AT_WORK = "at-work"
+"""In `group` of a `fault.hit` without a job: the producer or a scheduler was struck, whose work is no job."""
+
 _HARNESS_NOUNS = (
+    "PROCESS_",
     "FAULT_",
     "RUN_",
     "RECORDER_",
@@ -145,6 +151,11 @@ DESCRIPTIONS: dict[Kind, str] = {
     Kind.WORKER_STOPPING: "worker: the library began an orderly stop",
     Kind.WORKER_EXITED: (
         "harness: a worker's main process is gone; value: exit code, negative for a signal; text: its name; "
+        "task: its last log lines, where no fault ended it"
+    ),
+    Kind.PROCESS_STARTED: "harness: the producer or a scheduler was started; value: its process id; text: its name",
+    Kind.PROCESS_EXITED: (
+        "harness: the producer or a scheduler is gone before its time; value: exit code, negative for a signal; text: its name; "
         "task: its last log lines, where no fault ended it"
     ),
     Kind.PRODUCER_READY: "producer: the app is imported, the plan is open",

@@ -34,6 +34,10 @@ class ArqQueue:
     preload = ("arq", "arq.cli", "arq.worker", "arq.connections", "redis.asyncio", "pydantic")
     mishaps = True
     brokers = ("redis",)
+    # arq/worker.py: _poll_iteration reads ids, start_jobs marks one as in progress, finish_job forgets it.
+    steps = {
+        "redis": {"take": "reply ZRANGEBYSCORE", "note": "EXEC has=PSETEX by=workers", "ack": "EXEC has=arq:result: by=workers"}
+    }
     reports = frozenset(
         (
             Kind.ENQUEUE_BEGIN, Kind.ENQUEUE_ACKNOWLEDGED, Kind.ENQUEUE_NOT_BEFORE, Kind.SCHEDULE_TICK, Kind.JOB_RECEIVED,

@@ -40,7 +40,8 @@ class CeleryQueue:
     # What its messages look like on the wire (kombu/transport/redis.py: BRPOP, then a transaction to note and one to forget).
     steps = {
         "redis": {"take": "reply BRPOP", "note": "EXEC has=HSET", "ack": "EXEC has=HDEL"},
-        "rabbitmq": {"take": "reply basic.deliver"},
+        "rabbitmq": {"take": "reply basic.deliver", "ack": "basic.ack"},
+        "sqlite": {"take": "UPDATE has=kombu_message"},
     }
     reports = frozenset(
         (
@@ -57,11 +58,17 @@ class CeleryQueue:
             raise InvalidRequest("queue.concurrency: the solo pool runs one job at a time; leave it out or use another pool")
         self._spec = spec
 
+    def _celery(self, python: Path) -> list[str]:
+        script = python.parent / "celery"
+        return [*([str(script)] if script.exists() else [str(python), "-m", "celery"]), "-A", self._spec.app]
+
+    def scheduler_command(self, python: Path, name: str) -> list[str]:
+        """`celery -A APP beat`, with a schedule file of its own and no pid file: several may run side by side."""
+        return [*self._celery(python), "beat", "--loglevel", "INFO", "--pidfile=", "--schedule", f"{{run.folder}}/{name}"]
+
     def worker_command(self, python: Path, name: str) -> list[str]:
         """`celery -A APP worker`, with the node's name, pool and concurrency."""
-        script = python.parent / "celery"
-        celery = [str(script)] if script.exists() else [str(python), "-m", "celery"]
-        command = [*celery, "-A", self._spec.app, "worker", "--hostname", f"{name}@%h", "--loglevel", "INFO"]
+        command = [*self._celery(python), "worker", "--hostname", f"{name}@%h", "--loglevel", "INFO"]
         if self._spec.pool is not None:
             command += ["--pool", self._spec.pool]
         if self._spec.concurrency is not None:

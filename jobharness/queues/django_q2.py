@@ -29,6 +29,8 @@ class DjangoQ2Queue:
     """
 
     library = "django-q2"
+    # django_q/brokers/orm.py: dequeue locks the row, acknowledge deletes it. Whose job it is cannot be read: it is signed.
+    steps = {broker: {"take": "UPDATE has=django_q_ormq", "ack": "DELETE has=django_q_ormq"} for broker in ("postgres", "sqlite")}
     mishaps = True
     brokers = ("postgres", "sqlite")
     reports = frozenset(

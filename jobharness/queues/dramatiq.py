@@ -36,6 +36,11 @@ class DramatiqQueue:
     mishaps = True
     brokers = ("redis", "rabbitmq")
     shapes = frozenset(("chain", "group", "chord"))
+    # One Lua script does everything in Redis, its first argument says what (dramatiq/brokers/redis/dispatch.lua).
+    steps = {
+        "redis": {"take": "reply EVALSHA has=fetch by=workers", "ack": "EVALSHA has=ack by=workers"},
+        "rabbitmq": {"take": "reply basic.deliver", "ack": "basic.ack"},
+    }
     reports = frozenset(
         (
             Kind.ENQUEUE_BEGIN, Kind.ENQUEUE_ACKNOWLEDGED, Kind.ENQUEUE_NOT_BEFORE, Kind.ENQUEUE_PRIORITY, Kind.JOB_RECEIVED,

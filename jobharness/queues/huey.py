@@ -39,6 +39,11 @@ class HueyQueue:
     mishaps = True
     brokers = ("redis", "sqlite")
     shapes = frozenset(("chain", "group", "chord"))
+    # Taking a task removes it (huey/storage.py: dequeue), so nothing is acknowledged.
+    steps = {
+        "redis": {"take": "reply BRPOP"},
+        "sqlite": {"take": "DELETE has=task", "note": "COMMIT has=task by=workers"},
+    }
     reports = frozenset(
         (
             Kind.ENQUEUE_BEGIN, Kind.ENQUEUE_ACKNOWLEDGED, Kind.ENQUEUE_NOT_BEFORE, Kind.ENQUEUE_PRIORITY, Kind.SCHEDULE_TICK,

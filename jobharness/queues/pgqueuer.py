@@ -33,6 +33,8 @@ class PgqueuerQueue:
     preload = ("pgqueuer", "pgqueuer.cli", "pgqueuer.qm", "pgqueuer.db", "pgqueuer.supervisor", "asyncpg", "psycopg")
     mishaps = True
     brokers = ("postgres",)
+    # pgqueuer's statements for dequeue and log_jobs (several jobs at once, when its buffer is flushed).
+    steps = {"postgres": {"take": "reply WITH has=available", "ack": "WITH has=job_status"}}
     inspected_with_broker = True
     reports = frozenset(
         (

@@ -34,6 +34,14 @@ class ProcrastinateQueue:
     preload = ("procrastinate.cli", "procrastinate.worker", "procrastinate.psycopg_connector", "psycopg", "psycopg_pool")
     mishaps = True
     brokers = ("postgres",)
+    # Two functions of its schema, each in a transaction of its own (procrastinate/sql/queries.sql).
+    steps = {
+        "postgres": {
+            "take": "reply SELECT has=procrastinate_fetch_job",
+            "note": "COMMIT has=procrastinate_fetch_job",
+            "ack": "COMMIT has=procrastinate_finish_job",
+        }
+    }
     reports = frozenset(
         (
             Kind.ENQUEUE_BEGIN, Kind.ENQUEUE_ACKNOWLEDGED, Kind.ENQUEUE_NOT_BEFORE, Kind.ENQUEUE_PRIORITY, Kind.JOB_RECEIVED,

@@ -14,6 +14,7 @@ Further abilities are asked for and not required of everyone:
 - `number_from(broker, first)` (`NumbersJobs`): where job ids are numbers, the next one is this.
 - `preload`, a class attribute (`CanBeWarm`): modules of the library that may be imported once and shared by forked workers: none
   may open a connection, start a thread or read the environment when it is imported.
+- `scheduler_command(python, name)` (`HasScheduler`): how its scheduler starts, where that is a process of its own.
 - `mishaps = True`: the agent's module for the library has `AROUND` (see `agent.libraries`), so that faults of tasks work. Where
   it does not, a scenario with one is refused.
 - `dead(broker, app)` (`ListsDead`): the jobs in the place where the library keeps failed ones. With it, the history
@@ -36,6 +37,7 @@ __all__ = [
     "App",
     "CanBeWarm",
     "Counts",
+    "HasScheduler",
     "Held",
     "ListsDead",
     "NeedsSetup",
@@ -167,6 +169,15 @@ class NumbersJobs(Protocol):
 
     def number_from(self, broker: Broker, first: int) -> None:
         """Let the next job have this number, so that it cannot be taken for another number. Raises: BrokerFailed."""
+        ...
+
+
+@runtime_checkable
+class HasScheduler(Protocol):
+    """A queue whose periodic jobs are sent by a process of its own."""
+
+    def scheduler_command(self, python: Path, name: str) -> list[str]:
+        """The command that its users start it with; `{run.folder}` is filled in. `name`: such as "scheduler-1"."""
         ...
 
 

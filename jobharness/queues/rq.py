@@ -34,6 +34,15 @@ class RqQueue:
     mishaps = True
     brokers = ("redis",)
     shapes = frozenset(("chain", "group", "chord"))
+    # rq/queue.py (lmove into the intermediate list), rq/worker: execution noted, job started by the work-horse, success handled.
+    steps = {
+        "redis": {
+            "take": "reply *LMOVE",
+            "note": "EXEC has=rq:execution: by=workers",
+            "start": "EXEC has=:intermediate by=workers",
+            "ack": "EXEC has=rq:results: by=workers",
+        }
+    }
     reports = frozenset(
         (
             Kind.ENQUEUE_BEGIN, Kind.ENQUEUE_ACKNOWLEDGED, Kind.ENQUEUE_NOT_BEFORE, Kind.JOB_RECEIVED, Kind.JOB_RUNNING,

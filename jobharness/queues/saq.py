@@ -42,6 +42,15 @@ class SaqQueue:
     )
     mishaps = True
     brokers = ("redis", "postgres")
+    # saq/queue/redis.py, saq/queue/postgres.py: dequeue, then the job is written as active, and at last as complete.
+    steps = {
+        "redis": {"take": "reply BLMOVE", "note": "SET has=active by=workers", "ack": "EXEC has=SETEX by=workers"},
+        "postgres": {
+            "take": "reply WITH has=locked_job",
+            "note": "COMMIT has=locked_job",
+            "ack": "COMMIT has=complete by=workers",
+        },
+    }
     reports = frozenset(
         (
             Kind.ENQUEUE_BEGIN, Kind.ENQUEUE_ACKNOWLEDGED, Kind.ENQUEUE_NOT_BEFORE, Kind.ENQUEUE_PRIORITY, Kind.SCHEDULE_TICK,

@@ -28,6 +28,12 @@ class TaskiqQueue:
     library = "taskiq"
     mishaps = True
     brokers = ("redis", "rabbitmq", "nats")
+    # Of Redis, the stream brokers; a list broker takes by BRPOP, and acknowledges nothing. NATS' own word is `ack`, too.
+    steps = {
+        "redis": {"take": "reply XREADGROUP", "ack": "XACK"},
+        "rabbitmq": {"take": "reply basic.deliver", "ack": "basic.ack"},
+        "nats": {"take": "reply *MSG by=workers"},
+    }
     reports = frozenset(
         (
             Kind.ENQUEUE_BEGIN, Kind.ENQUEUE_ACKNOWLEDGED, Kind.ENQUEUE_NOT_BEFORE, Kind.JOB_RECEIVED, Kind.JOB_RUNNING,
@@ -51,6 +57,12 @@ class TaskiqQueue:
         if self._spec.concurrency is not None:
             command += ["--max-async-tasks", str(self._spec.concurrency)]
         return [*command, *self._spec.arguments]
+
+    def scheduler_command(self, python: Path, name: str) -> list[str]:
+        """`taskiq scheduler MODULE:scheduler`: the name that its documentation gives it, in the module of the broker."""
+        script = python.parent / "taskiq"
+        taskiq = [str(script)] if script.exists() else [str(python), "-m", "taskiq"]
+        return [*taskiq, "scheduler", self._spec.app.partition(":")[0] + ":scheduler"]
 
     def agent_library(self) -> str:
         """The module jobharness.agent.libraries.taskiq."""
@@ -111,6 +123,8 @@ def _consumer(client: Any, app: App) -> Any:
     import nats.js.errors
 
     stream, name = app.settings["stream_name"], app.settings["consumer"]
+    if not name:
+        return None  # A consumer without a durable name: JetStream cannot be asked about it, and forgets it.
     try:
         return client.ask(lambda jetstream: jetstream.consumer_info(stream, name))
     except nats.js.errors.NotFoundError:

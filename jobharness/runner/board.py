@@ -18,7 +18,12 @@ _ACKNOWLEDGED, _SETTLED = 1, 2
 
 PROGRESS = frozenset((Kind.JOB_RECEIVED, Kind.JOB_RUNNING, Kind.JOB_FINISHED, Kind.JOB_FAILED, Kind.JOB_RETRIED, Kind.JOB_DEAD))
 """What shows that a job is moving."""
-LEAVES_FLIGHT = frozenset((Kind.JOB_FINISHED, Kind.JOB_FAILED, Kind.JOB_TIMED_OUT, Kind.JOB_DEAD, Kind.JOB_REJECTED))
+LEAVES_FLIGHT = frozenset(
+    (
+        Kind.JOB_FINISHED, Kind.JOB_FAILED, Kind.JOB_TIMED_OUT, Kind.JOB_DEAD, Kind.JOB_REJECTED,
+        Kind.ENQUEUE_REFUSED, Kind.ENQUEUE_UNKNOWN,
+    )
+)  # fmt: skip
 
 
 class Board:
@@ -46,8 +51,13 @@ class Board:
             self.last_progress_ns = max(self.last_progress_ns, one.time_ns + delay_ns)
         if kind is Kind.ENQUEUE_BEGIN:
             self.begun += 1
+            # A worker that enqueues is not looked at: what it holds is told by what it takes.
+            if one.role != "worker":
+                self._flight[one.name][one.key] = 0
         elif kind is Kind.ENQUEUE_ACKNOWLEDGED:
             self.acknowledged += 1
+            if one.role != "worker":
+                self._flight[one.name].pop(one.key, None)
             self._mark(one.key, _ACKNOWLEDGED)
             self.last_progress_ns = max(self.last_progress_ns, one.time_ns)
         elif kind is Kind.ENQUEUE_LINKED:
@@ -97,11 +107,19 @@ class Board:
         return sum(1 for jobs in self._flight.values() for process in jobs.values() if process)
 
     def in_flight(self, worker: str, process: int | None = None) -> list[bytes]:
-        """The keys of the jobs that a worker holds (taken or running), that one process of it runs, or, for "", of all."""
+        """The keys of the jobs that a process by its name holds (taken, running, being enqueued), that one process of a worker
+        runs, or, for "", of all."""
         if not worker:
             return [key for jobs in self._flight.values() for key in jobs]
         jobs = self._flight[worker]
         return [key for key, runner in jobs.items() if process is None or runner == process]
+
+    def placed(self, one: News) -> News:
+        """An event of somebody else about a job, such as a request to the upstream, as one of the worker that runs the job."""
+        for worker, jobs in self._flight.items():
+            if jobs.get(one.key):
+                return one._replace(name=worker, process=jobs[one.key])
+        return one
 
     def forget_gone(self, runs_code: Callable[[int], bool]) -> None:
         """Executions whose process is gone ended with it: a worker's child may die alone, and not every library says so."""

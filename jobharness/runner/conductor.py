@@ -7,22 +7,22 @@ A fault strikes again only when what it broke before is whole. Overlaps of diffe
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from jobharness.agent.recorder import Recorder
 from jobharness.clock import deadline_ns, now_ns
-from jobharness.faults.fault import Scene, Target, Working
-from jobharness.history.event import Kind
+from jobharness.faults.fault import PROCESS, Healing, Scene, Target, Working
+from jobharness.history.event import AT_WORK, Kind
 from jobharness.history.follow import News
 from jobharness.runner.board import Board
-from jobharness.runner.fleet import Fleet
 from jobharness.runner.parts import ArmedFault
 from jobharness.runner.steps import Steps
 
 __all__ = ["Conductor"]
 
-TAKES_JOBS = (Kind.JOB_RECEIVED, Kind.JOB_RUNNING)
+TAKES_JOBS = (Kind.JOB_RECEIVED, Kind.JOB_RUNNING, Kind.ENQUEUE_BEGIN)
+REFUSALS = (Kind.ENQUEUE_REFUSED, Kind.ENQUEUE_UNKNOWN)
 
 
 @dataclass
@@ -51,18 +51,21 @@ class _Strike:
 
 
 class Conductor:
-    """Runs all faults of a run. Not for two threads at once. `scenes`: for each fault, by label."""
+    """Runs all faults of a run. Not for two threads at once.
+
+    Args: `scenes`: for each fault, by label; `whole`: whether every process of the app is at work that should be.
+    """
 
     def __init__(
         self,
         faults: Sequence[ArmedFault],
         scenes: Mapping[str, Scene],
-        fleet: Fleet,
+        whole: Callable[[], bool],
         board: Board,
         recorder: Recorder,
         steps: Steps | None = None,
     ) -> None:
-        self._faults, self._scenes, self._fleet, self._board, self._recorder = faults, scenes, fleet, board, recorder
+        self._faults, self._scenes, self._whole, self._board, self._recorder = faults, scenes, whole, board, recorder
         self._steps = steps if steps is not None else Steps((), {}, None)
         self._open: dict[str, _Strike] = {}
         self._unaccounted: list[_Strike] = []
@@ -81,6 +84,7 @@ class Conductor:
 
     def see(self, news: Sequence[News]) -> None:
         """Show the triggers what happened, but for faults that are still open; note what open ones that last hit meanwhile."""
+        news = [self._board.placed(one) if one.kind is Kind.UPSTREAM_REQUEST else one for one in news]
         for armed in self._faults:
             if armed.label not in self._open:
                 armed.trigger.see(news)
@@ -90,11 +94,12 @@ class Conductor:
                 self._hit_by_wire(one)
         lasting = [strike for strike in self._open.values() if strike.lasts]
         for one in news if lasting else ():
-            if one.kind in TAKES_JOBS:
+            # One that has come and gone since the last look was not held up.
+            held_up = one.kind in TAKES_JOBS and one.key in self._board.in_flight(one.name)
+            if held_up or (one.kind in REFUSALS and any(one.key)):
                 for strike in lasting:
                     target = strike.reaches(one)
-                    # One that has come and gone since the last look was not held up.
-                    if target is not None and one.key in self._board.in_flight(one.name):
+                    if target is not None:
                         self._hit(strike, target, one.key)
 
     def _hit_by_wire(self, begin: News) -> None:
@@ -147,8 +152,14 @@ class Conductor:
                 for key in jobs:
                     self._hit(strike, target, key)
                 if not jobs and not strike.hit:
-                    self._recorder.record(Kind.FAULT_HIT, value=target.pid, text=self._recorder.text(strike.armed.label))
+                    label, words = self._recorder.text(strike.armed.label), self._recorder.text(self._at_work(target))
+                    self._recorder.record(Kind.FAULT_HIT, value=target.pid, text=label, group=words)
         self._unaccounted.clear()
+
+    def _at_work(self, target: Target) -> str:
+        """Who has work to do without holding a job: a scheduler always, the producer until it has sent its plan."""
+        sending = target.worker == "producer" and not self._board.producer_done
+        return AT_WORK if sending or target.worker.startswith(("scheduler-", PROCESS)) else ""
 
     def _hit(self, strike: _Strike, target: Target, key: bytes) -> None:
         """Once per strike and job, however many of the struck processes have to do with it."""
@@ -165,7 +176,7 @@ class Conductor:
         over = not fault.lasting or (strike.until_ns is not None and now_ns() >= strike.until_ns)
         if over and (fault.lasting or not strike.working) and not strike.undone:
             self._undo(strike)
-        if strike.undone and self._fleet.whole:
+        if strike.undone and self._whole() and (not isinstance(fault, Healing) or fault.healed(strike.scene)):
             self._recorder.record(Kind.FAULT_END, text=self._recorder.text(strike.armed.label))
             del self._open[strike.armed.label]
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from jobharness.faults.fault import PROCESS
+from jobharness.runner.outsiders import Outsiders
 from jobharness.runner.parts import ArmedFault, Parts
 from jobharness.scenario.model import FaultSpec
 from jobharness.workload.plan import planned_jobs
@@ -29,6 +31,8 @@ def rehearse(parts: Parts) -> Iterator[str]:
         yield f"  schedule   {cron.entry}, every {cron.every:g} s, by the app's own scheduler"
     for armed, spec in zip(parts.faults, scenario.fault, strict=True):
         yield f"  fault      {_fault(armed, spec)}"
+        if (target := str(spec.details.get("target", ""))).startswith(PROCESS):
+            yield f"             would strike {Outsiders(scenario).told(target.removeprefix(PROCESS))}"
     for contract in parts.contracts:
         yield f"  contract   {contract.name}: {contract.promise}"
     if scenario.control:

@@ -33,6 +33,7 @@ from jobharness.processes.guardian import Guardian
 from jobharness.processes.process import Process, runs_code
 from jobharness.processes.site import Site
 from jobharness.queues.queue import App, ListsDead
+from jobharness.runner.attendants import Attendant, Attendants
 from jobharness.runner.board import Board
 from jobharness.runner.clocks import Clocks
 from jobharness.runner.conductor import Conductor
@@ -41,6 +42,7 @@ from jobharness.runner.fleet import Fleet
 from jobharness.runner.folder import RunFolder
 from jobharness.runner.inspection import inspect_app
 from jobharness.runner.masking import mask_log, masked_texts
+from jobharness.runner.outsiders import Outsiders
 from jobharness.runner.parts import Parts
 from jobharness.runner.progress import Progress, Status
 from jobharness.runner.sampler import Sampler
@@ -83,7 +85,7 @@ class Run:
         self._fleet: Fleet | None = None
         self._conductor: Conductor | None = None
         self._wire: Wire | None = None
-        self._producer: Process | None = None
+        self._attendants: Attendants | None = None
         self.app: App | None = None
         self.provider = ""
         self._unlisted = False  # Whether the broker holds jobs which it cannot list before the workers have gone.
@@ -157,17 +159,25 @@ class Run:
             service.start(around, site)
         for watch in self.parts.watches:
             watch.start(site, places)
-        self._fleet = Fleet(scenario.queue, around, self.folder, self._recorder, self._mark)
-        scenes = self._scenes(self._fleet, upstream, wire, armable, clocks, disk)
+        fleet = self._fleet = Fleet(scenario.queue, around, self.folder, self._recorder, self._mark)
+        attendants = self._attendants = self._make_attendants(around)
+        scenes = self._scenes(fleet, attendants, upstream, wire, armable, clocks, disk)
         steps = Steps(self.parts.faults, scenes, armable)
-        self._conductor = Conductor(self.parts.faults, scenes, self._fleet, self._board, self._recorder, steps)
-        self._fleet.start()
-        self._producer = self._start_producer(around)
+        self._conductor = Conductor(self.parts.faults, scenes, lambda: self._whole, self._board, self._recorder, steps)
+        fleet.start()
+        attendants.start()
 
         self._begin("warm up")
-        fleet, board = self._fleet, self._board
-        if not self._until(lambda: fleet.whole and board.producer_ready, PRODUCER_WITHIN_S):
-            raise ProcessFailed("producer", f"was not ready within {PRODUCER_WITHIN_S:g} s", self._producer.log_tail())
+        if not self._until(lambda: self._whole, PRODUCER_WITHIN_S):
+            process = attendants.producer.process
+            tail = process.log_tail() if process is not None else ""
+            raise ProcessFailed("producer", f"was not ready within {PRODUCER_WITHIN_S:g} s", tail)
+
+    @property
+    def _whole(self) -> bool:
+        """Whether every process of the app that should be at work is."""
+        fleet, attendants = self._fleet, self._attendants
+        return fleet is not None and fleet.whole and attendants is not None and attendants.whole
 
     def _mount_disk(self, stack: ExitStack) -> LimitedDisk | None:
         """A file system of its own for the broker's data, where a fault needs it."""
@@ -200,6 +210,7 @@ class Run:
     def _scenes(
         self,
         fleet: Fleet,
+        attendants: Attendants,
         upstream: Upstream | None,
         wire: Wire | None,
         armable: CanArm | None,
@@ -209,8 +220,22 @@ class Run:
         """What each fault may see and do, with its own stream of the seed."""
         seed, mishaps = self.parts.scenario.seed, self.folder.mishaps
         labels = [armed.label for armed in self.parts.faults]
+        broker = self.parts.broker
         return {
-            label: RunScene(label, fleet, upstream, wire, armable, mishaps, Random(f"{seed}:{label}"), clocks, disk)
+            label: RunScene(
+                label,
+                fleet,
+                broker,
+                attendants,
+                upstream,
+                wire,
+                armable,
+                mishaps,
+                Random(f"{seed}:{label}"),
+                clocks,
+                disk,
+                Outsiders(self.parts.scenario),
+            )
             for label in labels
         }
 
@@ -227,14 +252,26 @@ class Run:
             places |= watch.places()
         return places
 
-    def _start_producer(self, around: Surroundings) -> Process:
-        return Process(
-            "producer",
-            [str(around.python), "-m", "jobharness_agent.producer", str(self.folder.plan)],
-            env=around.for_process("producer", "producer"),
-            folder=around.cwd,
-            log=self.folder.logs / "producer.log",
-            mark=self._mark,
+    def _make_attendants(self, around: Surroundings) -> Attendants:
+        """The producer and the schedulers, not yet started."""
+        queue = self.parts.scenario.queue
+
+        def launch(name: str, role: str, command: list[str]) -> Process:
+            env, log = around.for_process(role, name), self.folder.logs / f"{name}.log"
+            return Process(name, command, env=env, folder=around.cwd, log=log, mark=self._mark)
+
+        def again(code: int) -> bool:
+            # One that cannot even start would be started for ever.
+            return self._phase != "warm up" and (queue.restart == "always" or (queue.restart == "on-failure" and code != 0))
+
+        def attendant(name: str, role: str, command: list[str], again: Callable[[int], bool]) -> Attendant:
+            return Attendant(name, lambda: launch(name, role, command), self._recorder, again, queue.restart_delay)
+
+        send = [str(around.python), "-m", "jobharness_agent.producer", str(self.folder.plan)]
+        names = [f"scheduler-{number}" for number in range(1, queue.scheduler.count + 1)] if queue.scheduler is not None else []
+        return Attendants(
+            attendant("producer", "producer", send, lambda code: False),
+            [attendant(name, "scheduler", around.scheduler_command(name), again) for name in names],
         )
 
     def _drive(self, guardian: Guardian) -> None:
@@ -252,11 +289,11 @@ class Run:
         end_ns = start_ns + round(self.parts.scenario.workload.duration * NS_PER_S)
         self._until(lambda: board.producer_done and now_ns() >= end_ns)
         guardian.check()
+        if self._attendants is not None:
+            self._attendants.stop_schedules()
         self._begin("heal")
         conductor.heal()
-        assert self._fleet is not None
-        fleet = self._fleet
-        self._until(lambda: conductor.healed and fleet.whole)
+        self._until(lambda: conductor.healed and self._whole)
 
     def _drain(self) -> None:
         """Wait until every acknowledged job is settled and the broker is empty, or nothing has moved for the
@@ -334,8 +371,8 @@ class Run:
             # An AMQP broker lists a delivered message only when it has it back: when the connection of its worker has ended.
             with suppress(BrokerFailed):
                 self._note_held()
-        if self._producer is not None:
-            self._producer.stop(grace_s=1)
+        if self._attendants is not None:
+            self._attendants.stop()
         for pid, name in self._follower.failed():
             self._recorder.record(Kind.RECORDER_FAILED, value=pid, text=self._recorder.text(name))
 
@@ -368,11 +405,11 @@ class Run:
             self._sampler.look(self._fleet.workers)
             for worker in self._fleet.tend():
                 self._board.forget(worker.name)
-        if self._producer is not None and self._producer.exit_code is not None and not self._board.producer_done:
-            self._read()
-            if not self._board.producer_done:
-                code = self._producer.exit_code
-                raise ProcessFailed("producer", f"ended with code {code} before its plan was sent", self._producer.log_tail())
+        if self._attendants is not None and self._phase != "stop":
+            producer = self._attendants.producer.process
+            if producer is not None and producer.exit_code is not None:
+                self._read()  # Whether it has said that it is done.
+            self._attendants.tend()
         if now_ns() - self._shown_ns > SHOW_EVERY_S * NS_PER_S:
             self._show()
 
@@ -392,6 +429,8 @@ class Run:
         if self._fleet is not None and self._conductor is not None:
             self._fleet.see(news)
             self._conductor.see(news)
+        if self._attendants is not None:
+            self._attendants.see(news)
 
     def _begin(self, phase: str) -> None:
         self._phase = phase
@@ -418,7 +457,7 @@ class Run:
             mask_log(written)
         shutil.rmtree(self.folder.records)
         shutil.rmtree(self.folder.data, ignore_errors=True)
-        for further in (".go", ".done"):
+        for further in (".go", ".done", ".begun"):
             self.folder.plan.with_name(self.folder.plan.name + further).unlink(missing_ok=True)
 
     def judge(self) -> tuple[Verdict, dict[str, Metric], list[Crossing]]:

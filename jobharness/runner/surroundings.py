@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from jobharness.errors import InvalidRequest, nearest
+from jobharness.queues.queue import HasScheduler
 from jobharness.runner.clocks import Clocks
 from jobharness.runner.folder import RunFolder
 from jobharness.runner.parts import Parts
@@ -101,6 +102,14 @@ class Surroundings:
         """The command of the worker called `name`: the scenario's, or else the library's own."""
         own = self.command(self._parts.scenario.queue.command, "queue.command", name if name != "worker" else "")
         return own or self._parts.queue.worker_command(self.python, name)
+
+    def scheduler_command(self, name: str) -> list[str]:
+        """The command of the scheduler called `name`. Raises: InvalidRequest."""
+        scheduler, queue = self._parts.scenario.queue.scheduler, self._parts.queue
+        words = scheduler.command if scheduler is not None else ()
+        if not words and isinstance(queue, HasScheduler):
+            words = tuple(queue.scheduler_command(self.python, name))
+        return self.command(words, "queue.scheduler.command", name)
 
     def for_process(self, role: str, name: str) -> dict[str, str]:
         """The whole environment of one process of the app, the agent switched on."""

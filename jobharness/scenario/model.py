@@ -19,15 +19,26 @@ __all__ = [
     "FaultSpec",
     "GateSpec",
     "JobSpec",
+    "ProcessSpec",
     "PrometheusSpec",
     "QueueSpec",
     "ReportSpec",
     "Scenario",
+    "SchedulerSpec",
     "ServiceSpec",
     "UpstreamSpec",
     "WebhookSpec",
     "WorkloadSpec",
 ]
+
+
+class SchedulerSpec(Part):
+    """The process that sends the periodic jobs, such as `celery beat`, where it is one of its own."""
+
+    count: int = Field(default=1, ge=1, le=8)
+    """How many are started; most libraries want one, and `one_run_per_tick` tells what two do."""
+    command: tuple[str, ...] = ()
+    """Its command, where it is not the library's own."""
 
 
 class QueueSpec(Part):
@@ -68,6 +79,8 @@ class QueueSpec(Part):
     """Working folder of the app, relative to the project."""
     ready_within: Duration = 30.0
     """How long a worker may take until it takes jobs."""
+    scheduler: SchedulerSpec | None = None
+    """The scheduler's process, started with the workers and stopped when the workload ends."""
     restart: Literal["always", "on-failure", "never"] = "always"
     """What a process manager does about a worker that exited, as systemd and Kubernetes have it."""
     restart_delay: Duration = 0.2
@@ -89,6 +102,8 @@ class BrokerSpec(Part):
     image: str | None = None
     """The container's image, where it is started in one; the kind's own choice (such as "redis:7") where it is left
     out."""
+    hosts: tuple[str, ...] = Field(default=(), exclude=True)
+    """Not to be written here: the scenario's own `hosts`."""
 
 
 class QuotaSpec(Part):
@@ -256,6 +271,24 @@ class WorkloadSpec(Part):
         return self
 
 
+class ProcessSpec(Part):
+    """A process of this machine that a fault may strike though the run does not start it: by a file with its id, or by its
+    command line."""
+
+    name: str = Field(pattern=r"^[a-z][a-z0-9-]*$")
+    """What faults call it: target = "process:NAME"."""
+    pid_file: str | None = None
+    """The file that holds its process id, as an absolute path."""
+    match: str | None = None
+    """A pattern that its whole command line fits, such as "*celery -A shop worker*"."""
+
+    @model_validator(mode="after")
+    def _one_way(self) -> ProcessSpec:
+        if (self.pid_file is None) == (self.match is None):
+            raise ValueError("a process is named by either `pid_file` or `match`")
+        return self
+
+
 class FaultSpec(Part):
     """What goes wrong, to whom, when. Keys beside these belong to the kind of fault."""
 
@@ -266,7 +299,8 @@ class FaultSpec(Part):
     name: str | None = None
     """What the report and other faults call it; "kill#1" and so on where it is left out."""
     on: str | None = None
-    """An event that triggers it, such as "job.running", or a message, such as "broker.step:ack job=7"."""
+    """An event that triggers it, such as "job.running", a message, such as "broker.step:ack job=7", or a request of a
+    job to the upstream, such as "upstream.request:POST /messages*"."""
     nth: int = Field(default=1, ge=1)
     """With `on`: the first such event to look at, counted from 1; earlier ones pass."""
     task: str | None = None
@@ -448,6 +482,13 @@ class Scenario(Part):
     """Words to select it by."""
     seed: int = 1
     """Everything random derives from it."""
+    environment: Literal["local", "staging"] = "local"
+    """Where this runs. Only in "staging" may anything outside this machine be reached, and there only what `hosts` lists."""
+    hosts: tuple[str, ...] = ()
+    """Hosts outside this machine that may be reached, such as "redis.staging.example.com"."""
+    process: tuple[ProcessSpec, ...] = ()
+    allow_processes: tuple[str, ...] = ()
+    """Patterns of command lines that may be struck outside the run, such as "*celery*": a [[process]] must fit one, too."""
     control: bool = False
     """Run the same without faults first: a contract that is broken then says nothing about faults."""
     queue: QueueSpec
@@ -463,6 +504,16 @@ class Scenario(Part):
     crashmap: CrashmapSpec | None = None
     report: ReportSpec = ReportSpec()
     webhook: tuple[WebhookSpec, ...] = ()
+
+    @model_validator(mode="after")
+    def _nothing_outside_by_accident(self) -> Scenario:
+        if self.hosts and self.environment != "staging":
+            raise ValueError('`hosts` outside this machine are reached in staging alone; add environment = "staging"')
+        if self.process and not self.allow_processes:
+            raise ValueError(
+                'a [[process]] outside the run is struck only where `allow_processes` allows it, such as ["*celery*"]'
+            )
+        return self
 
     @model_validator(mode="after")
     def _service_where_needed(self) -> Scenario:

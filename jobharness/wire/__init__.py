@@ -11,6 +11,6 @@ framing (`framing` is the seam, one file per protocol), the armed steps (`steps`
 pipe (`pipe`, which delays, thins or stops what passes). `match` says which message is meant, `jobs` whose job it is about.
 
 With nothing armed no byte is changed, and what cannot be framed is passed on as it is, with a note. To add a protocol: a
-file like `resp`, its name in `framing.FRAMINGS`, the property tests. What a proxy cannot imitate: a broker that is down
-refuses a connection, here the connection is made and closed at once.
+file like `resp`, its name in `framing.FRAMINGS`, the property tests. `door` is a listener's port, which can be shut. What a
+proxy cannot imitate by itself: while the broker is down, a connection is made and closed at once, and not refused.
 """

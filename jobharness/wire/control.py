@@ -63,6 +63,10 @@ class Wire:
         """Whose traffic passes through it."""
         return list(self._ports)
 
+    def ports(self, name: str) -> list[int]:
+        """Where the broker sees the connections of a process of the app come from; none for a name that it does not know."""
+        return list(self.ask("ports", name=name)["ports"]) if name in self._ports else []
+
     def arm(
         self,
         label: str,

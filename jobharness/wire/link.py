@@ -18,6 +18,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, cast
 
 from jobharness.wire.framing import Framing
+from jobharness.wire.jobs import Job
 from jobharness.wire.message import Direction, Message
 from jobharness.wire.pipe import Pipe
 from jobharness.wire.steps import Step
@@ -73,6 +74,7 @@ class Link:
         self.swallowed: set[int] = set()
         self.lose_replies: dict[int, Step] = {}  # Number of a command -> the fault that its reply is lost to, or held for.
         self.pieces = 0  # Pieces of bytes received so far: what is in one was sent in one write.
+        self.transaction_jobs: dict[Job, None] = {}  # Named since the last BEGIN, see `Listener._jobs`.
         self.close_after_s = 0.0
         self._early: list[bytes] = []
         self._unheard: list[bytes] = []

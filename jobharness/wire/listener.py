@@ -22,6 +22,7 @@ from jobharness.wire.steps import Step
 __all__ = ["Laid", "Listener"]
 
 WAYS = {"to-broker": (Direction.TO_BROKER,), "from-broker": (Direction.FROM_BROKER,), "both": tuple(Direction)}
+BEGINS, ENDS = ("BEGIN", "START"), ("COMMIT", "END")  # Of PostgreSQL; in RESP a message carries its transaction itself.
 
 
 @dataclass
@@ -91,7 +92,7 @@ class Listener:
     def _disturb(self, laid: Laid, link: Link) -> None:
         if not laid.takes():
             return
-        if laid.kind == "reset":
+        if laid.kind == "reset" or laid.details.get("cut"):
             self._evidence(Kind.FAULT_HIT, laid.label, [], f"connection {link.number} reset")
             asyncio.get_running_loop().call_soon(link.reset)
         elif laid.kind == "slow_close":
@@ -205,7 +206,15 @@ class Listener:
 
     def _jobs(self, link: Link, message: Message) -> list[Job]:
         framing = link.framing
-        return self.jobs.of(message, lambda: framing.values(message) if framing is not None else (), b"%d " % link.number)
+        found = self.jobs.of(message, lambda: framing.values(message) if framing is not None else (), b"%d " % link.number)
+        if not message.is_reply and message.command in ENDS:
+            # A COMMIT is about the jobs of its transaction, also those that only a reply within it has named.
+            found = found or list(link.transaction_jobs)
+        elif message.command in BEGINS:
+            link.transaction_jobs.clear()
+        else:
+            link.transaction_jobs.update(dict.fromkeys(found))
+        return found
 
     def _described(self, link: Link, message: Message) -> str:
         return link.framing.describe(message) if link.framing is not None else message.command

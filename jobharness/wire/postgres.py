@@ -21,6 +21,7 @@ __all__ = ["Postgres"]
 LENGTH = struct.Struct(">I")
 SIZE = struct.Struct(">i")
 COUNT = struct.Struct(">h")
+ARRAY = struct.Struct(">5I")  # Dimensions, whether there are nulls, type, elements, lower bound.
 ENCRYPTION = {80877103: "SSLRequest", 80877104: "GSSENCRequest"}
 CANCEL, PROTOCOL_3 = 80877102, 3
 STARTUP_AT_MOST, MESSAGE_AT_MOST = 10_000, 1 << 30
@@ -294,7 +295,8 @@ class Postgres:
         while at + 5 <= len(raw) and raw[at] in SENT:
             end = at + 1 + LENGTH.unpack_from(raw, at + 1)[0]
             if raw[at] == ord("B"):
-                found += _parameters(raw[at + 5 : end])
+                for value in _parameters(raw[at + 5 : end]):
+                    found += [value, *_elements(value)]
             at = end
         return found
 
@@ -328,6 +330,16 @@ def _parameters(body: bytes) -> list[bytes]:
     at = body.index(b"\0", body.index(b"\0") + 1) + 1
     at += 2 + 2 * COUNT.unpack_from(body, at)[0]
     return _sized(body, at + 2, COUNT.unpack_from(body, at)[0])
+
+
+def _elements(value: bytes) -> list[bytes]:
+    """The elements of an array of one dimension in binary form; none for anything else."""
+    if len(value) < ARRAY.size or value[:4] != b"\0\0\0\1":
+        return []
+    try:
+        return _sized(value, ARRAY.size, ARRAY.unpack_from(value)[3])
+    except struct.error:
+        return []
 
 
 def _sized(raw: bytes, at: int, count: int) -> list[bytes]:

@@ -6,6 +6,7 @@ FD is one end of a socket pair; the harness has the other. It sends one JSON obj
 | do | with | what |
 | --- | --- | --- |
 | listen | name | accept connections of a process of the app; answers `port` |
+| ports | name | answers `ports`: where the broker sees its connections come from |
 | arm | label, match, act, times, by_s, reset | a step fault, see `steps` |
 | disarm | label | it strikes no more; what it holds goes on |
 | release | label, forward, dead | what it holds goes on, or dies with its process (`dead`: of these connections alone) |
@@ -33,6 +34,7 @@ from typing import Any, cast
 from jobharness.agent.recorder import Recorder
 from jobharness.history.event import Kind
 from jobharness.history.follow import Follower
+from jobharness.wire.door import Door
 from jobharness.wire.framing import Framing, framing_named
 from jobharness.wire.jobs import Jobs
 from jobharness.wire.link import Link
@@ -53,7 +55,7 @@ class Proxy:
         self._framing: type[Framing] | None = framing_named(framing) if framing is not None else None
         self._jobs = Jobs(_enqueued(Path(records)))
         self._listeners: dict[str, Listener] = {}
-        self._servers: list[asyncio.Server] = []
+        self._doors: dict[str, Door] = {}
         self._steps: dict[str, Step] = {}
         self._accepted = 0
         self._watching: asyncio.Task[None] | None = None
@@ -63,9 +65,14 @@ class Proxy:
         """Open a port for a process of the app."""
         listener = Listener(name, Recorder(self._records, "wire", name), self._jobs)
         self._listeners[name] = listener
-        server = await asyncio.get_running_loop().create_server(lambda: self._accept(listener), "127.0.0.1", 0)
-        self._servers.append(server)
-        return {"port": server.sockets[0].getsockname()[1]}
+        self._doors[name] = door = Door(lambda: self._accept(listener))
+        await door.open()
+        return {"port": door.port}
+
+    async def ports(self, name: str) -> dict[str, Any]:
+        """Where the broker sees the connections of a process of the app come from."""
+        transports = [link.sides[Direction.FROM_BROKER].transport for link in self._listeners[name].links]
+        return {"ports": [transport.get_extra_info("sockname")[1] for transport in transports if transport is not None]}
 
     def _accept(self, listener: Listener) -> asyncio.Protocol:
         self._accepted += 1
@@ -127,6 +134,8 @@ class Proxy:
         """Disturb the connections of some processes."""
         laid = Laid(label, kind, details, WAYS[ways], share, first, Random(seed))
         for name in names:
+            if kind == "broker_refuse":
+                self._doors[name].shut(label)
             self._listeners[name].lay(laid)
         return {"connections": laid.taken}
 
@@ -134,6 +143,8 @@ class Proxy:
         """Stop a disturbance."""
         for listener in self._listeners.values():
             listener.lift(label)
+        for door in self._doors.values():
+            await door.lift(label)
         return {}
 
     async def await_job(self) -> dict[str, Any]:
@@ -166,7 +177,7 @@ class Proxy:
 
 KEEP_AT_MOST_S = 10.0
 WATCH_EVERY_S = 0.002
-VERBS = ("listen", "arm", "disarm", "release", "lay", "lift", "transcribe", "peers", "await_job")
+VERBS = ("listen", "ports", "arm", "disarm", "release", "lay", "lift", "transcribe", "peers", "await_job")
 
 
 def _enqueued(records: Path) -> Callable[[], Iterable[tuple[bytes, str]]]:

@@ -1,6 +1,7 @@
 """A small shop on taskiq: it charges orders, fetches rates from an API that is sometimes down, and sends receipts.
 
-Settings come from the environment: TASKIQ_BROKER_URL (redis://, amqp:// or nats://) and SHOP_DATABASE (a SQLite file).
+Settings come from the environment: TASKIQ_BROKER_URL (redis://, amqp:// or nats://) SHOP_DATABASE (a SQLite
+file) and SHOP_ACK_WAIT_S (how long JetStream waits for an acknowledgement).
 """
 
 import asyncio
@@ -16,6 +17,7 @@ from taskiq.context import Context
 BROKER_URL = os.environ.get("TASKIQ_BROKER_URL", "redis://127.0.0.1:6379/0")
 DATABASE = os.environ.get("SHOP_DATABASE", "shop.sqlite3")
 CARD_NETWORK_S = float(os.environ.get("SHOP_CARD_NETWORK_S", "0.05"))
+ACK_WAIT_S = float(os.environ.get("SHOP_ACK_WAIT_S", "30"))  # JetStream's default.
 
 
 def make_broker(url):
@@ -25,10 +27,12 @@ def make_broker(url):
 
         return AioPikaBroker(url)
     if url.startswith("nats"):
+        from nats.js.api import ConsumerConfig
         from taskiq_nats import PullBasedJetStreamBroker
 
+        consumer = ConsumerConfig(durable_name="taskiq_durable", ack_wait=ACK_WAIT_S)
         # Without a timeout of its own an idle worker does not notice SIGTERM.
-        return PullBasedJetStreamBroker(url, pull_consume_timeout=1.0)
+        return PullBasedJetStreamBroker(url, pull_consume_timeout=1.0, consumer_config=consumer)
     import taskiq_redis
 
     # Streams, which acknowledge, came with taskiq-redis 1.0.3; before it there is the list, which does not.

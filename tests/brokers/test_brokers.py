@@ -10,7 +10,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from jobharness.brokers.broker import CanCrash, CanPause, MessageQueues
+from jobharness.brokers.abilities import CanCrash, CanPause
+from jobharness.brokers.broker import MessageQueues
 from jobharness.catalog import BROKERS, broker_kind
 from jobharness.errors import BrokerFailed, ExtraMissing, InvalidRequest, PortTaken
 from jobharness.processes.guardian import marked

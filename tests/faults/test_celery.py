@@ -8,19 +8,12 @@ import pytest
 from jobharness.contracts.contract import Word
 from jobharness.harness import Harness
 from jobharness.history.event import Dead, Kind
+from tests.support.evidence import rows
 
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.fixture(scope="module")
-def run(tmp_path_factory):
-    """`run(name)`: the result of scenarios/faults/<name>.toml."""
-    reports = tmp_path_factory.mktemp("reports")
-    return lambda name: Harness(ROOT, reports).run(f"scenarios/faults/{name}.toml")
-
-
-def rows(history, *kinds):
-    return list(history.of(*kinds).collect().iter_rows(named=True))
+pytestmark = pytest.mark.real
 
 
 def test_stall_longer_than_the_lease_makes_two_live_owners(run):
@@ -87,12 +80,17 @@ def test_execution_that_raises_is_dead_once_and_the_others_are_done(run):
     assert set(lives.filter(pl.col("finished") == 1)["job"]) == set(lives["job"]) - hits
 
 
+# What the three tests of the two storms share, where tests are spread over processes.
+both_storms = pytest.mark.xdist_group("storms")
+
+
 @pytest.fixture(scope="module")
 def storms(run):
     """The two tasks in the same storm of 429s: who reads Retry-After, and who does not."""
     return run("api_says_429_politely"), run("api_says_429_at_once")
 
 
+@both_storms
 def test_polite_task_wastes_one_request_a_job_and_waits_as_long_as_it_was_told(storms):
     polite, _ = storms
     refused = [row for row in rows(polite.history, Kind.UPSTREAM_ANSWERED) if row["value"] == 429]
@@ -103,12 +101,14 @@ def test_polite_task_wastes_one_request_a_job_and_waits_as_long_as_it_was_told(s
     assert all(1.5e9 < retried[row["job"]] <= 2e9 for row in refused)
 
 
+@both_storms
 def test_hasty_task_wastes_many_times_more_requests(storms):
     polite, hasty = (sum(1 for row in rows(result.history, Kind.UPSTREAM_ANSWERED) if row["value"] == 429) for result in storms)
     assert hasty > 2 * polite
     assert storms[1].metrics["attempts.mean"].value > storms[0].metrics["attempts.mean"].value
 
 
+@both_storms
 def test_each_effect_of_the_storm_was_applied_once(storms):
     for result in storms:
         effects = [result.history.text(row["text"]) for row in rows(result.history, Kind.EFFECT_APPLIED)]

@@ -1,40 +1,15 @@
 """Each fault of the network and at a broker step, on Celery: what it did is in the history, and what came of it."""
 
-from pathlib import Path
 from statistics import median
 
 import pytest
 
 from jobharness.clock import NS_PER_S
 from jobharness.contracts.contract import Word
-from jobharness.harness import Harness
 from jobharness.history.event import Kind
-
-ROOT = Path(__file__).parents[2]
-STRIKES = (Kind.FAULT_BEGIN, Kind.FAULT_HIT, Kind.FAULT_END)
+from tests.support.evidence import kinds_of, messages, nth_job, rows
 
 pytestmark = pytest.mark.real
-
-
-@pytest.fixture(scope="module")
-def run(tmp_path_factory):
-    """`run(name)`: the result of scenarios/faults/<name>.toml."""
-    reports = tmp_path_factory.mktemp("reports")
-    return lambda name: Harness(ROOT, reports).run(f"scenarios/faults/{name}.toml")
-
-
-def rows(history, *kinds):
-    return list(history.of(*kinds).collect().iter_rows(named=True))
-
-
-def messages(history, *kinds):
-    """What the proxy says of the messages that it struck."""
-    return [words for row in rows(history, *kinds) if (words := history.text(row["group"]))]
-
-
-def nth_job(history, number):
-    """The job that was enqueued as the n-th."""
-    return rows(history, Kind.ENQUEUE_BEGIN)[number - 1]["job"]
 
 
 def enqueue_times_s(history):
@@ -46,10 +21,6 @@ def enqueue_times_s(history):
     ]
     inside = [took_s for at, took_s in took if begin <= at < end]
     return inside, [took_s for at, took_s in took if not begin <= at < end]
-
-
-def kinds_of(history, job):
-    return [moment.kind for moment in history.life(job)]
 
 
 def test_latency_makes_every_enqueue_wait_and_none_fail(run):

@@ -16,9 +16,9 @@ def test_every_import_goes_down():
 
 
 SEAMS = {
-    "brokers": {"broker", "container", "provide", "server"},
+    "brokers": {"abilities", "broker", "container", "provide", "server"},
     "queues": {"asking", "queue"},
-    "faults": {"fault", "messages", "network", "trigger"},
+    "faults": {"fault", "messages", "network", "revival", "trigger"},
 }
 
 

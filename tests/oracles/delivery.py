@@ -108,8 +108,14 @@ def lease(run: Plain) -> Answer:
     return Answer(overlaps + stale, len(executions))
 
 
+def _was_there(run: Plain, job: int) -> bool:
+    """Not only an enqueue without a known outcome."""
+    seen = (Kind.ENQUEUE_ACKNOWLEDGED, Kind.SCHEDULE_TICK, Kind.JOB_RECEIVED, Kind.JOB_RUNNING)
+    return not run.of(Kind.ENQUEUE_BEGIN, job) or any(run.of(kind, job) for kind in seen)
+
+
 def recovery(run: Plain, within_ns: int) -> Answer:
-    hits = run.of(Kind.FAULT_HIT)
+    hits = [hit for hit in run.of(Kind.FAULT_HIT) if hit.job is not None and _was_there(run, hit.job)]
     offences, never = [], 0
     for hit in hits:
         assert hit.job is not None

@@ -532,6 +532,23 @@ CASES = {
         {"hit": 3, "late": 2, "never": 1, "slowest_ms": 3000},
         [(1, 6, "never completed after the fault hit it"), (0, 5, "completed 3000 ms after the fault hit it")],
     ),
+    "recovery of an enqueue that the fault prevented": (
+        Recovery(1.0),
+        history("""
+            1.0 producer enqueue.begin a
+            1.0 producer enqueue.begin b
+            1.0 producer enqueue.acknowledged b
+            1.1 harness fault.hit a value=7
+            1.1 harness fault.hit b value=7
+            1.2 producer enqueue.unknown a text=OperationalError
+            2.0 worker-1 job.running b
+            2.0 worker-1 job.finished b
+        """),
+        Word.HOLDS,
+        "all 1 jobs hit were completed, the slowest after 0.9 s",
+        {"hit": 1, "late": 0, "never": 0, "slowest_ms": 900},
+        [],
+    ),
     "no_fault": (
         Recovery(1.0),
         partial(
@@ -646,6 +663,20 @@ CASES = {
         Word.UNKNOWN,
         "could not record all events: worker-2 (1002); the producer did not send its whole plan; cut short: interrupted",
         {"reasons": 3},
+        [],
+    ),
+    "faults_hit of a producer at its work": (
+        FaultsHit(("kill", "pause")),
+        history("""
+            1.0 harness fault.begin - text=kill
+            1.0 harness fault.hit - text=kill group=at-work
+            2.0 worker-1 job.running a
+            3.0 harness fault.begin - text=pause
+            3.0 harness fault.hit a text=pause
+        """),
+        Word.HOLDS,
+        "2 strikes hit 1 jobs in flight",
+        {"faults": 2, "hit": 2, "strikes": 2, "jobs_hit": 1},
         [],
     ),
     "vacuous": (

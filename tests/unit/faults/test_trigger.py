@@ -146,6 +146,44 @@ def test_chance_follows_its_share_of_events_the_same_for_a_seed():
     assert 240 < len(followed(1)) < 360
 
 
+def test_chance_follows_its_share_of_periods_and_of_random_moments():
+    assert strikes_of(trigger(every="1s", probability=1.0, times=10), 10) == [float(n) for n in range(1, 11)]
+    some = strikes_of(trigger(every="1s", probability=0.5, times=100), 100)
+    assert 30 < len(some) < 70 and all(moment == round(moment) for moment in some)
+    assert 15 < len(strikes_of(trigger(rate="1/s", probability=0.3, times=100), 100)) < 50
+
+
+def test_single_moment_that_chance_passes_by_never_comes():
+    struck = [bool(strikes_of(trigger(seed, at="1s", probability=0.5), 3)) for seed in range(100)]
+    assert 30 < sum(struck) < 70
+
+
+def request(at_s, route):
+    return News(round(at_s * NS_PER_S), Kind.UPSTREAM_REQUEST, b"k" * 16, 0, 0, 1, route, "", "upstream", "upstream")
+
+
+@pytest.mark.parametrize(
+    ("match", "fits"),
+    [
+        ("POST /messages", ["POST /messages"]),
+        ("/messages*", ["POST /messages", "GET /messages/7"]),
+        ("get /messages/*", ["GET /messages/7"]),
+        ("*", ["POST /messages", "GET /messages/7", "POST /charges"]),
+    ],
+)
+def test_request_strikes_by_method_and_path(match, fits):
+    for route in ("POST /messages", "GET /messages/7", "POST /charges"):
+        made = trigger(on=f"upstream.request:{match}")
+        made.see([news(0.5), request(1, route)])
+        assert made.due(NS_PER_S)[0] is (route in fits), route
+
+
+@pytest.mark.parametrize("match", ["", "POST", "POST /a /b", "messages"])
+def test_match_that_names_no_request_is_refused(match):
+    with pytest.raises(InvalidRequest, match="names no requests; write a path, or a method and a path"):
+        trigger(on=f"upstream.request:{match}")
+
+
 def test_nothing_strikes_before_the_workload_has_begun():
     made = Trigger(FaultSpec(kind="kill", at="0s"), Random(1))
     assert not made.due(9 * NS_PER_S)[0]

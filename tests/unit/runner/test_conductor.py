@@ -52,7 +52,9 @@ def stage(tmp_path):
             for n, fault in enumerate(faults)
         ]
         board, fleet = Board(), SimpleNamespace(whole=True)
-        conductor = Conductor(armed, {one.label: None for one in armed}, fleet, board, Recorder(tmp_path, "harness", "harness"))
+        conductor = Conductor(
+            armed, {one.label: None for one in armed}, lambda: fleet.whole, board, Recorder(tmp_path, "harness", "harness")
+        )
         conductor.start(now_ns())
 
         def see(*some):

@@ -36,7 +36,7 @@ def test_kill_of_a_tree_reaches_the_pool_of_a_worker_that_is_already_dead(worker
     assert isinstance(worker.process, Process)
     (child,) = worker.process.children()
     fleet = SimpleNamespace(workers=[worker], ready_workers=lambda: [worker], whole=True, ending=lambda worker: None)
-    scene = RunScene("kill#1", fleet, None, None, None, Path("/nowhere"), Random(1))
+    scene = RunScene("kill#1", fleet, None, (), None, None, None, Path("/nowhere"), Random(1))
     struck = Kill(target="tree").strike(scene, None)
     assert [target.pid for target in struck] == [worker.process.pid, child.pid]
     assert wait_for(lambda: not child.is_running() or child.status() == psutil.STATUS_ZOMBIE, 60)
@@ -47,7 +47,7 @@ def test_target_that_was_never_seen_is_left_alone(worker):
     bystander = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
     try:
         fleet = SimpleNamespace(workers=[worker], ready_workers=lambda: [worker], whole=True, ending=lambda worker: None)
-        scene = RunScene("kill#1", fleet, None, None, None, Path("/nowhere"), Random(1))
+        scene = RunScene("kill#1", fleet, None, (), None, None, None, Path("/nowhere"), Random(1))
         (target,) = scene.children("worker-1")
         scene.signal(target.__class__("worker-1", bystander.pid, child=True), 9)
         assert bystander.poll() is None

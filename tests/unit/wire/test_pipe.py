@@ -29,7 +29,6 @@ def test_order_is_kept_under_jitter(piped):
     pipe.disturb(Latency(Random(1), 0.01, 0.01))
     for number in range(50):
         pipe.send(bytes([number]))
-    assert out == []
     done = loop.create_future()
     pipe.finish(lambda: done.set_result(None))
     loop.run_until_complete(asyncio.wait_for(done, 10))
