@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from jobharness.contracts.evidence import Mask, composite, is_first, stable_order
+from jobharness.contracts.evidence import Mask, composite, in_order, is_first, stable_order
 from jobharness.contracts.promise import Evidence, RunPromise, offences
 from jobharness.contracts.rate_limit import WHOSE, Per, keys_of
 from jobharness.history.columns import Int64s
@@ -57,8 +57,7 @@ class ConcurrencyLimit(RunPromise):
 
     def weigh(self, observed: pl.DataFrame, history: History) -> Evidence:
         """The executions that began beyond the limit, those with the most others under way first."""
-        if not observed["begin_ns"].is_sorted():
-            observed = observed.sort("begin_ns", "row")
+        observed = in_order(observed, "begin_ns", "row")
         key, begin_ns, alive_ns = (observed[name].to_numpy() for name in ("key", "begin_ns", "alive_ns"))
         order = stable_order(key) if self.per != "run" else np.arange(len(key))
         key, begin_ns, alive_ns = key[order], begin_ns[order], alive_ns[order]

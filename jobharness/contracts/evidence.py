@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import polars as pl
 
 from jobharness.clock import NS_PER_S
 from jobharness.history.columns import NEVER, Int64s
 
-__all__ = ["Mask", "Waits", "composite", "is_first", "ms", "place_in_run", "running_total", "stable_order"]
+__all__ = ["Mask", "Waits", "composite", "in_order", "is_first", "ms", "place_in_run", "running_total", "stable_order"]
 
 
 Mask = npt.NDArray[np.bool_]
@@ -66,6 +67,19 @@ class Waits:
     def never(self) -> Mask:
         """For which of the late ones it never came."""
         return np.asarray(self.until_ns[self.late] == NEVER)
+
+
+def in_order(table: pl.DataFrame, moment: str, tie: str) -> pl.DataFrame:
+    """The table in the order of two columns; as it is where it stands in it already.
+
+    Parts of a history may be given one behind the other and have moments in common: ties are put in order too, or what is
+    found would depend on how the history was cut.
+    """
+    moments, ties = table[moment].to_numpy(), table[tie].to_numpy()
+    later = moments[1:] > moments[:-1]
+    if (later | ((moments[1:] == moments[:-1]) & (ties[1:] >= ties[:-1]))).all():
+        return table
+    return table.sort(moment, tie)
 
 
 def is_first(keys: npt.NDArray[Any]) -> Mask:

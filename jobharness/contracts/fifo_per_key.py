@@ -12,7 +12,7 @@ from collections.abc import Mapping
 import numpy as np
 import polars as pl
 
-from jobharness.contracts.evidence import composite, ms, stable_order
+from jobharness.contracts.evidence import composite, in_order, ms, stable_order
 from jobharness.contracts.promise import Evidence, RunPromise, offences
 from jobharness.history.columns import NEVER, Int64s
 from jobharness.history.event import Kind
@@ -76,8 +76,7 @@ class FifoPerKey(RunPromise):
 def _suspects(observed: pl.DataFrame) -> pl.DataFrame:
     """The jobs of the keys in which, ordered by their enqueue, begins do not ascend: in the others nothing can be
     out of order."""
-    if not observed["begun_ns"].is_sorted():
-        observed = observed.sort("begun_ns", "job")
+    observed = in_order(observed, "begun_ns", "job")
     order = stable_order(observed["key"].to_numpy())
     key, begins = observed["key"].to_numpy()[order], observed["running_ns"].to_numpy()[order]
     falls = (begins[1:] < begins[:-1]) & (key[1:] == key[:-1])

@@ -14,7 +14,7 @@ import numpy.typing as npt
 import polars as pl
 
 from jobharness.clock import NS_PER_S
-from jobharness.contracts.evidence import composite, is_first, stable_order
+from jobharness.contracts.evidence import composite, in_order, is_first, stable_order
 from jobharness.contracts.promise import Evidence, RunPromise, offences
 from jobharness.history.columns import Int64s
 from jobharness.history.event import Kind
@@ -63,8 +63,7 @@ class RateLimit(RunPromise):
 
     def weigh(self, observed: pl.DataFrame, history: History) -> Evidence:
         """The starts beyond the limit, those in the fullest window first."""
-        if not observed["time_ns"].is_sorted():
-            observed = observed.sort("time_ns", "row")
+        observed = in_order(observed, "time_ns", "row")
         times, key = observed["time_ns"].to_numpy(), observed["key"].to_numpy()
         order = stable_order(key) if self.per != "run" else np.arange(len(key))
         times, key = times[order], key[order]

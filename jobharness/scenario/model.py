@@ -1,4 +1,7 @@
-"""The Scenario: everything that one run is made of, as a value. The TOML file and the Python API are the same model."""
+"""The Scenario: everything that one run is made of, as a value. The TOML file and the Python API are the same model.
+
+It is one subject, and long because each key says what it promises: the docstrings are the schema's.
+"""
 
 from __future__ import annotations
 

@@ -534,7 +534,9 @@ CASES = {
     ),
     "recovery of an enqueue that the fault prevented": (
         Recovery(1.0),
-        history("""
+        partial(
+            history,
+            """
             1.0 producer enqueue.begin a
             1.0 producer enqueue.begin b
             1.0 producer enqueue.acknowledged b
@@ -543,7 +545,8 @@ CASES = {
             1.2 producer enqueue.unknown a text=OperationalError
             2.0 worker-1 job.running b
             2.0 worker-1 job.finished b
-        """),
+        """,
+        ),
         Word.HOLDS,
         "all 1 jobs hit were completed, the slowest after 0.9 s",
         {"hit": 1, "late": 0, "never": 0, "slowest_ms": 900},
@@ -667,13 +670,16 @@ CASES = {
     ),
     "faults_hit of a producer at its work": (
         FaultsHit(("kill", "pause")),
-        history("""
+        partial(
+            history,
+            """
             1.0 harness fault.begin - text=kill
             1.0 harness fault.hit - text=kill group=at-work
             2.0 worker-1 job.running a
             3.0 harness fault.begin - text=pause
             3.0 harness fault.hit a text=pause
-        """),
+        """,
+        ),
         Word.HOLDS,
         "2 strikes hit 1 jobs in flight",
         {"faults": 2, "hit": 2, "strikes": 2, "jobs_hit": 1},
