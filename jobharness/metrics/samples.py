@@ -29,7 +29,7 @@ WATCHED = (
     "upstream.requests_per_job",
 )
 """What is judged whether or not a gate names it. Few on purpose: each further one makes every call need more evidence."""
-COUNTS = ("jobs.lost", "jobs.stuck", "jobs.duplicated", "jobs.dead", "error_rate")
+COUNTS = ("jobs.lost", "jobs.stuck", "jobs.duplicated", "jobs.dead", "recovery.never", "error_rate")
 """Bad things that are counted: any real difference is one, however small."""
 
 
@@ -90,9 +90,13 @@ class Samples:
 def samples(before: Sequence[Mapping[str, Metric]], after: Sequence[Mapping[str, Metric]], name: str, paired: bool) -> Samples:
     """One metric of all runs. Where no run has it, every value is NaN."""
     known = next((run[name] for run in (*after, *before) if name in run), Metric(name, None, "1", 0))
-    sides = (
-        np.array([np.nan if name not in run or run[name].value is None else float(run[name].value or 0) for run in runs])
-        for runs in (before, after)
-    )
+    sides = (np.array([_value(run.get(name)) for run in runs]) for runs in (before, after))
     left, right = sides
     return Samples(name, known.unit, known.better, left, right, paired)
+
+
+def _value(metric: Metric | None) -> float:
+    """NaN for what was not observed, and for a time that never came to its end: `recovery.never` counts those."""
+    if metric is None or metric.value is None or not np.isfinite(metric.value):
+        return float("nan")
+    return float(metric.value)

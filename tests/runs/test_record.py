@@ -5,9 +5,11 @@ import os
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 
 from jobharness.catalog import queue_kind
@@ -81,7 +83,12 @@ def started():
 
     yield start
     for process in processes:
+        # Dramatiq's workers outlive a main process that is killed.
+        family = psutil.Process(process.pid).children(recursive=True) if process.poll() is None else []
         process.kill()
+        for child in family:
+            with suppress(psutil.NoSuchProcess):
+                child.kill()
         process.communicate()
 
 

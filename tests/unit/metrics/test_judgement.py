@@ -166,3 +166,21 @@ def test_gate_on_what_was_not_observed_is_unknown():
     assert found.word == "unknown"
     (found,) = judge_gate_of_runs([{}], [], {"recovery.max": Limit(max=1)})
     assert found.word == "unknown"
+
+
+def test_a_recovery_that_never_came_is_counted_and_makes_no_time_of_the_others():
+    """Where most never came back, those that did were fast: that must not read as an improvement."""
+
+    def run(slowest_s, never):
+        return {
+            "recovery.max": Metric("recovery.max", slowest_s, "s", 5),
+            "recovery.never": Metric("recovery.never", never, "jobs", 5),
+        }
+
+    before = [run(2.0 + n / 100, 0) for n in range(16)]
+    after = [run(float("inf"), 3) for _ in range(16)]
+    judged = {one.name: one.word for one in judge_metrics(before, after, {}, paired=True)}
+    assert judged == {"recovery.never": "worse"}
+    mixed = after[:4] + before[4:]
+    judged = {one.name: one for one in judge_metrics(before, mixed, {"recovery.max": 0.1}, paired=True)}
+    assert (judged["recovery.max"].word, judged["recovery.max"].count) == ("no difference", 12)
