@@ -18,14 +18,10 @@ _SET_TIMER_SLACK = 29  # PR_SET_TIMERSLACK (prctl(2)); Linux rounds a thread's s
 def go_first():
     """Let this thread run before others, as far as it may: root, or CAP_SYS_NICE. Never raises.
 
-    In the real-time class it runs as soon as it wakes; what it loads and starts stays in the usual one. Where only niceness is to
-    be had: Linux weighs sessions against each other before it looks at what is in them (sched_autogroup, sched(7)), and each
-    process of a run has a session of its own.
+    Not in the real-time class: on few cores a producer that sends a backlog there leaves the broker no time to read it. Linux
+    weighs sessions against each other before it looks at what is in them (sched_autogroup, sched(7)), and each process of a run
+    has a session of its own.
     """
-    try:
-        os.sched_setscheduler(0, os.SCHED_FIFO | os.SCHED_RESET_ON_FORK, os.sched_param(1))
-    except (AttributeError, OSError):
-        pass
     try:
         with open(AUTOGROUP, "w", encoding="ascii") as group:
             group.write(str(NICE))

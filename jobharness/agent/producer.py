@@ -65,8 +65,8 @@ def main(plan_path):
                 _send(recorder, sender, job)
             sent += 1
             jobs += len(job.get("links", "1"))
-        recorder.record(events.PRODUCER_DONE, value=sent)
         sender.close()
+        recorder.record(events.PRODUCER_DONE, value=sent)
     return 0
 
 

@@ -145,12 +145,19 @@ def _await_recovery(stage: Stage, patience: Patience) -> None:
     _settles(stage, patience.recover_s if held or stage.holds_job() or stage.ended() else AFTER_NUDGE_S)
 
 
+MOST_TURNS = 4
+"""How many times the bound a job may go on moving before it is taken for one that never comes to rest."""
+
+
 def _settles(stage: Stage, within_s: float) -> bool:
     """Whether the job is done, and nothing is left of it, within this time after it last moved."""
     began_ns = now_ns()
     while not _done(stage):
         quiet_since_ns = max(began_ns, stage.seen.moved_ns)
         if seconds_between(quiet_since_ns, now_ns()) > within_s and not stage.busy:
+            return False
+        # A job that is run again and again moves for ever: what it does to its effects has been seen by then.
+        if seconds_between(began_ns, now_ns()) > MOST_TURNS * within_s:
             return False
         _look_on(stage)
     return True

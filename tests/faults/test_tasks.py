@@ -67,7 +67,7 @@ def test_executions_go_wrong_as_ordered(library, tmp_path):
     assert len({job for jobs in hits.values() for job in jobs}) == 3
     failed = history.of(Kind.JOB_FAILED).collect()
     assert failed["job"].to_list() == hits["raises"]
-    assert "OrderedToFail" in history.text(failed["text"][0])
+    assert "ordered this execution to fail" in history.text(failed["text"][0])
     began, ended = (times(history, kind) for kind in (Kind.JOB_RUNNING, Kind.JOB_FINISHED))
     for label in ("blocks", "slow"):
         # What it held up was one execution, for as long as the order stood.

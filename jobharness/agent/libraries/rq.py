@@ -14,7 +14,7 @@ import contextlib
 import threading
 import time
 
-from .. import apps, boot, enqueue, events, sending
+from .. import apps, boot, events, sending
 from ..wrapping import wrap
 
 WORKER_SETTINGS = ("worker_ttl", "default_result_ttl", "maintenance_interval", "job_monitoring_interval")
@@ -70,8 +70,8 @@ def _enqueuing(recorder, within):
         answer = original(self, job, pipeline, *args, **kwargs)
         # A job that waits for another is kept by Redis from here on; RQ itself moves it into its queue later.
         if pipeline is None and answer.get_status(refresh=False) == "deferred" and not within.sending_again:
-            enqueue.begin(recorder, job.id, job.func_name, began_ns=began_ns)
-            enqueue.acknowledged(recorder, job.id, job.func_name)
+            sending.begin(recorder, job.id, job.func_name, began_ns=began_ns)
+            sending.acknowledge(recorder, job.id, job.func_name)
         return answer
 
     @wrap(Queue, "create_job")
