@@ -435,7 +435,8 @@ def _may_miss_its_stop(broker):
 
     Newer receivers cancel their broker's `listen`. Their signal handler does not wake asyncio's loop, so the cancellation comes
     in the turn in which the broker's answer does; and redis-py 8, whose sockets have a timeout by default, sends its next command
-    by `asyncio.wait_for` in just that turn: never seen to end. nats-py fetches with it. uvloop is woken by a signal.
+    by `asyncio.wait_for` in just that turn: never seen to end. nats-py fetches with it; aio-pika's
+    iterator waits with it, and ended at some times and not at others. uvloop is woken by a signal.
     """
     from importlib.metadata import version
     from importlib.util import find_spec
@@ -447,7 +448,7 @@ def _may_miss_its_stop(broker):
     if type(broker).__module__.startswith("taskiq_redis."):
         by_default = 5 if int(version("redis").partition(".")[0]) >= 8 else None
         return getattr(broker.connection_pool, "connection_kwargs", {}).get("socket_timeout", by_default) is not None
-    return type(broker).__module__.startswith("taskiq_nats.")
+    return type(broker).__module__.startswith(("taskiq_nats.", "taskiq_aio_pika."))
 
 
 def _queues(broker):

@@ -36,9 +36,10 @@ def asked(monkeypatch, tmp_path):
     return seen
 
 
-def test_the_producer_goes_first_but_not_what_it_starts(asked):
+def test_the_producer_goes_first_and_leaves_the_broker_its_time(asked):
+    """Not in the real-time class: there it starved RabbitMQ, which then lost what it had not read."""
     pace.go_first()
-    assert asked["class"][1] & os.SCHED_RESET_ON_FORK
+    assert "class" not in asked
     assert asked["autogroup"].read_text() == "-15"
     assert asked["nice"] == (-15,)
     assert asked["prctl"][:2] == (29, 1)
