@@ -11,6 +11,7 @@ from rich.text import Text
 from jobharness.cli.run import scenario_files
 from jobharness.errors import ScenarioInvalid
 from jobharness.report.terminal import show, shown_path
+from jobharness.runner.rehearsal import when
 from jobharness.scenario.load import load_scenario
 from jobharness.scenario.model import FaultSpec, Scenario
 
@@ -53,6 +54,6 @@ def _counted(workers: int) -> str:
 
 def _fault(fault: FaultSpec) -> str:
     target = fault.details.get("target", "")
-    trigger = f"on {fault.on}" if fault.on else f"at {fault.at:g} s" if fault.at is not None else f"every {fault.every:g} s"
+    trigger = f"on {fault.on}" if fault.on else when(fault)
     times = f" x{fault.times}" if fault.times != 1 else ""
     return " ".join(filter(None, (fault.kind, str(target), trigger))) + times

@@ -10,7 +10,7 @@ from jobharness.runner.parts import ArmedFault, Parts
 from jobharness.scenario.model import FaultSpec
 from jobharness.workload.plan import planned_jobs
 
-__all__ = ["rehearse"]
+__all__ = ["rehearse", "when"]
 
 
 def rehearse(parts: Parts) -> Iterator[str]:
@@ -46,10 +46,10 @@ def _fault(armed: ArmedFault, spec: FaultSpec) -> str:
         "" if not armed.fault.lasting else f", for {spec.lasts:g} s" if spec.lasts is not None else ", to the end of the workload"
     )
     times = "" if spec.times == 1 else f", at most {spec.times} times" if spec.times != "always" else ", again and again"
-    return f"{what}, {_when(spec)}{lasts}{times}"
+    return f"{what}, {when(spec)}{lasts}{times}"
 
 
-def _when(spec: FaultSpec) -> str:
+def when(spec: FaultSpec) -> str:
     """The trigger in words."""
     if spec.on is not None:
         of = "".join(f" of {word}" for word in (spec.task, spec.worker) if word)

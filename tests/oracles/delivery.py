@@ -29,6 +29,7 @@ def no_link_lost(run: Plain) -> Answer:
         before = [other.job for other in links if other.text == link.text and other.value == link.value - 1]
         if before and all(run.of(Kind.JOB_FINISHED, job) for job in before):
             due.append(link.job)
+    due = list(dict.fromkeys(due))  # A link that was recorded twice is one.
     missing = [job for job in due if run.completed(job) is None]
     return Answer([(job, None) for job in missing], len(due), len(missing))
 
