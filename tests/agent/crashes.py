@@ -35,12 +35,12 @@ def crash(folder, kind, threads, slots, instant, python=sys.executable):
         writer = subprocess.Popen(command, env={"PYTHONPATH": str(AGENT_PATH), "PATH": os.environ["PATH"]})
         try:
             # No sleep between looks: the kill comes at whatever instruction the writer has got to.
-            while struct.unpack_from("<Q", proof)[0] < instant:
+            while struct.unpack_from("Q", proof)[0] < instant:
                 assert writer.poll() is None, "the writer ended by itself"
         finally:
             writer.kill()
             writer.wait(END_WITHIN_S)
-        return struct.unpack_from(f"<{threads}Q", proof)
+        return struct.unpack_from(f"{threads}Q", proof)
 
 
 def damage(folder, proven):

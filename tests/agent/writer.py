@@ -66,7 +66,7 @@ def write(recorder, sink, proof, thread):
         words = recorder.text(f"text {number % TEXTS}")
         key = struct.pack(">QQ", thread + 1, number)
         sink.record(11, key, number, number & 0xFFFF, words, words, words)
-        struct.pack_into("<Q", proof, 8 * thread, number)
+        struct.pack_into("Q", proof, 8 * thread, number)  # Native: stored at once. "<Q" goes byte by byte, and a kill tears it.
 
 
 def main(kind, folder, proof_path, threads, slots):

@@ -41,7 +41,8 @@ def put(broker, word="more"):
 
             channel = client.channel()
             channel.confirm_select()
-            channel.basic_publish_confirm(Message(word), routing_key="kept", confirm_timeout=2)
+            channel.queue_declare("more", durable=True, auto_delete=False)
+            channel.basic_publish_confirm(Message(word), routing_key="more", confirm_timeout=2)
 
 
 REFUSALS = {
