@@ -204,7 +204,9 @@ def declaration_is_true(evidence: Evidence) -> list[str]:
     seen = {Kind(number) for number in evidence.history.events["kind"].unique()}
     subject, reports = evidence.subject, evidence.reports
     provoked = {kind for outcome in subject.jobs for kind in EXPECTED[outcome]}
-    optional = RARE | HARNESS_KINDS | {kind for expected in EXPECTED.values() for kind in expected} - provoked
+    # Who may miss its signal to stop says nothing of it either.
+    optional = {Kind.WORKER_STOPPING} if "stop" in evidence.app.missing else set()
+    optional |= RARE | HARNESS_KINDS | {kind for expected in EXPECTED.values() for kind in expected} - provoked
     complaints = [f"{kind.name_} is declared, and never came" for kind in sorted(reports - seen - optional)]
     complaints += [f"{kind.name_} came, and is not declared" for kind in sorted(seen - reports - HARNESS_KINDS)]
     said = {NEEDED[outcome] for outcome in subject.missing if outcome in NEEDED}

@@ -12,18 +12,16 @@ from tests.support.require import missing
 
 ROOT = Path(__file__).parents[2]
 
-# Each looks at what is mounted on the whole machine: one after the other.
-pytestmark = [pytest.mark.real, pytest.mark.xdist_group("disk")]
+pytestmark = pytest.mark.real
 
 
 @pytest.fixture(autouse=True)
-def mounts():
-    """What is mounted, and afterwards nothing more; missing where nothing may be."""
+def mounts(tmp_path):
+    """Afterwards nothing of this test is mounted any more; missing where nothing may be."""
     if not may_mount():
         missing("mounting a file system takes root")
-    before = mounted()
     yield
-    assert mounted() == before
+    assert [line for line in mounted() if str(tmp_path) in line] == []
 
 
 def mounted():
