@@ -8,6 +8,7 @@ attempt it is, and `task.request` costs more than the record: the function that 
 
 import datetime
 import functools
+import sys
 import time
 
 from .. import events, intent
@@ -128,6 +129,10 @@ def attach_tracer(recorder, settings):
         return execute
 
     trace.build_tracer = build_tracer
+    # Whoever imported it by name before: a worker that is forked from a process which had Celery loaded (a zygote).
+    holder = sys.modules.get("celery.worker.consumer.consumer")
+    if holder is not None:
+        holder.build_tracer = build_tracer
 
 
 def attach_settling(recorder, settings):
