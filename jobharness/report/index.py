@@ -103,7 +103,7 @@ def compared(reports: Path) -> list[Compared]:
     for folder in folders[:MOST_COMPARED]:
         try:
             told = read_json(folder / "comparison.json")
-            word = {0: "holds", 3: "unknown"}.get(told["exit_code"], "broken")
+            word = {0: "holds", 3: "unknown", 130: "unknown"}.get(told["exit_code"], "broken")
             before, after = told["before"]["name"], told["after"]["name"]
             found.append(Compared(folder.name, told["notes"]["title"], before, after, told["headline"], word))
         except (RunUnreadable, KeyError, TypeError, AttributeError):

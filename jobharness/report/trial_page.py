@@ -28,6 +28,7 @@ OUTCOMES = {
     1: ("a promise is broken", "broken"),
     3: ("no verdict", "unknown"),
     4: ("the gate is crossed", "broken"),
+    130: ("interrupted", "unknown"),
 }
 TONES = {
     "newly broken": "broken", "broken on both": "broken", "mended": "holds", "holds": "holds", "not known": "unknown",
