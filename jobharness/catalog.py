@@ -21,7 +21,9 @@ from jobharness.faults.trigger import Trigger
 from jobharness.metrics.names import DEFINITIONS
 from jobharness.processes.disk import may_mount
 from jobharness.queues.queue import Queue, reported_kinds
+from jobharness.runner.ceilings import check_ceilings
 from jobharness.runner.clocks import ClockPlan
+from jobharness.runner.guard import Guard
 from jobharness.runner.parts import ArmedFault, Parts
 from jobharness.runner.watch import Watch
 from jobharness.scenario.model import ContractSpec, FaultSpec, Scenario
@@ -167,6 +169,8 @@ def assemble(scenario: Scenario, project: Path, source: Path | None = None) -> P
     Raises: InvalidRequest (UnknownName, ExtraMissing, ScenarioInvalid): the scenario cannot be run; PortTaken.
     """
     where = str(source) if source is not None else "scenario"
+    Guard(scenario, where).check()
+    check_ceilings(scenario, project, where)
     adapter = queue_kind(scenario.queue.adapter)
     if scenario.broker.kind not in adapter.brokers:
         pairs = ", ".join(adapter.brokers)

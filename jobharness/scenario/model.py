@@ -22,6 +22,7 @@ __all__ = [
     "FaultSpec",
     "GateSpec",
     "JobSpec",
+    "LimitsSpec",
     "ProcessSpec",
     "PrometheusSpec",
     "QueueSpec",
@@ -457,6 +458,17 @@ class CrashmapSpec(Part):
     """Whether workers are forked from a process that has imported the library, where the adapter knows how."""
 
 
+class LimitsSpec(Part):
+    """The most that a load may come to in staging, where others live too. A workload beyond it is refused before anything starts."""
+
+    rate: Rate = 50.0
+    """Jobs a second, at the busiest."""
+    jobs: int = Field(default=20_000, ge=1)
+    """Jobs in all."""
+    duration: Duration = 600.0
+    """How long jobs arrive."""
+
+
 class DrainSpec(Part):
     """When a run is over."""
 
@@ -489,6 +501,11 @@ class Scenario(Part):
     """Where this runs. Only in "staging" may anything outside this machine be reached, and there only what `hosts` lists."""
     hosts: tuple[str, ...] = ()
     """Hosts outside this machine that may be reached, such as "redis.staging.example.com"."""
+    confirm: tuple[str, ...] = ()
+    """Names of hosts, databases, virtual hosts or users that look like production and are none, word for word."""
+    production: tuple[str, ...] = ()
+    """Further words that tell production in such a name, beside prod, production, prd and live."""
+    limits: LimitsSpec = LimitsSpec()
     process: tuple[ProcessSpec, ...] = ()
     allow_processes: tuple[str, ...] = ()
     """Patterns of command lines that may be struck outside the run, such as "*celery*": a [[process]] must fit one, too."""
