@@ -1,4 +1,5 @@
-"""Never production: nothing outside this machine is reached unless a scenario says so twice, and what looks like production three times.
+"""Never production: nothing outside this machine is reached unless a scenario says so twice, and what looks like production
+three times.
 
 Every text of a scenario that names a place is looked at, whichever key holds it, so that a new key is guarded from its first day;
 then what the app's processes inherit from this one. A name is judged by what it resolves to, not by how it looks.
@@ -23,9 +24,11 @@ __all__ = ["Guard", "Resolved", "resolved"]
 
 PRODUCTION = ("prod", "production", "live", "prd")
 _SKIPPED = frozenset(
-    ("title", "owner", "expected", "rollback", "known_gap", "before", "tags", "hosts", "confirm", "production", "process")
-    + ("allow_processes", "gate", "report", "environment", "crashmap")
-)
+    (
+        "title", "owner", "expected", "rollback", "known_gap", "before", "tags", "environment", "hosts", "confirm", "production",
+        "process", "allow_processes", "gate", "report", "crashmap",
+    )
+)  # fmt: skip
 """Words for people, and what allows: nothing is reached by these."""
 _PLACEHOLDER = re.compile(r"\{(broker|upstream|service|run|prometheus|sentry)\.[a-z_]+\}")
 _NAMES_A_HOST = re.compile(r"(^|[_.])(hosts?|hostname|hostaddr|servers?|addr|address|endpoint|brokers?)$", re.IGNORECASE)

@@ -15,33 +15,12 @@ from urllib.parse import parse_qsl, unquote
 __all__ = ["STORES", "Place", "betrays", "normal", "places_in"]
 
 STORES = frozenset(
-    [
-        "amqp",
-        "amqps",
-        "redis",
-        "rediss",
-        "valkey",
-        "valkeys",
-        "sentinel",
-        "postgres",
-        "postgresql",
-        "mysql",
-        "mariadb",
-        "mongodb",
-        "nats",
-        "kafka",
-        "sqs",
-        "mssql",
-        "oracle",
-        "clickhouse",
-        "memcached",
-        "beanstalk",
-        "pulsar",
-        "gcpubsub",
-        "azureservicebus",
-        "azurestoragequeues",
-    ]
-)
+    (
+        "amqp", "amqps", "redis", "rediss", "valkey", "valkeys", "sentinel", "postgres", "postgresql", "mysql", "mariadb",
+        "nats", "kafka", "sqs", "mssql", "mongodb", "oracle", "clickhouse", "memcached", "beanstalk", "pulsar", "gcpubsub",
+        "azureservicebus", "azurestoragequeues",
+    )
+)  # fmt: skip
 """Schemes of what stores or queues something."""
 _WEB = frozenset(("http", "https", "ws", "wss"))
 _FILES = frozenset(("sqlite", "file", "filesystem", "memory", "unix"))
@@ -57,8 +36,8 @@ _BARE = re.compile(r"[\w.\-:\[\],;% ]+")
 
 @dataclass(frozen=True)
 class Place:
-    """One place that a text names. `host`: as `normal` gives it, "" where it is a file or socket of this machine, or nowhere said;
-    `names`: host, user, database and virtual host as they are written, which may tell production."""
+    """One place that a text names. `host`: as `normal` gives it, "" where it is a file or socket of this machine, or is not
+    said; `names`: host, user, database and virtual host as they are written, which may tell production."""
 
     host: str
     names: tuple[str, ...] = ()
@@ -124,10 +103,8 @@ def _of_hosts(words: Iterable[str]) -> Iterator[Place]:
             yield Place("")
             continue
         found = _HOST.fullmatch(written)
-        if found is None:  # More colons than one: an address of IPv6 without its brackets.
-            host = written
-        else:
-            host = found["six"] if found["six"] is not None else found["name"]
+        # More colons than one: an address of IPv6 without its brackets.
+        host = written if found is None else found["name"] if found["six"] is None else found["six"]
         yield Place(normal(host), (host,) if host else ())
 
 

@@ -459,7 +459,7 @@ class CrashmapSpec(Part):
 
 
 class LimitsSpec(Part):
-    """The most that a load may come to in staging, where others live too. A workload beyond it is refused before anything starts."""
+    """The most that a load may come to in staging, where others live too. More is refused before anything starts."""
 
     rate: Rate = 50.0
     """Jobs a second, at the busiest."""
