@@ -17,6 +17,7 @@ from collections.abc import Iterable, Sequence
 __all__ = [
     "AppFailed",
     "BrokerFailed",
+    "ClocksUnknown",
     "EnvironmentFailed",
     "EnvironmentNotBuilt",
     "ExtraMissing",
@@ -26,6 +27,7 @@ __all__ = [
     "JobharnessBug",
     "JobharnessError",
     "LibraryMissing",
+    "NodeUnreadable",
     "PortTaken",
     "ProcessFailed",
     "ReportsNotWritable",
@@ -125,6 +127,22 @@ class AppFailed(InvalidRequest):
 
 class HistoryUnreadable(InvalidRequest):
     """A history file is truncated, foreign, or of a newer schema. Attribute: `path`."""
+
+    def __init__(self, path: str, problem: str) -> None:
+        self.path = path
+        super().__init__(f"{path}: {problem}")
+
+
+class ClocksUnknown(EnvironmentFailed):
+    """How far a node's clock is from the master's cannot be told, so that its history cannot be merged. Attribute: `node`."""
+
+    def __init__(self, node: str, problem: str, remedy: str) -> None:
+        self.node = node
+        super().__init__(f"node {node}: {problem}; {remedy}")
+
+
+class NodeUnreadable(InvalidRequest):
+    """The folder of a node's records cannot be used. Attribute: `path`."""
 
     def __init__(self, path: str, problem: str) -> None:
         self.path = path

@@ -8,59 +8,16 @@ porcupine's model.go, which have three; vacuous is ours: a fault that hit nothin
 from __future__ import annotations
 
 import traceback
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
-from enum import IntEnum
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from typing import Protocol
 
-import polars as pl
-
+from jobharness.contracts.agreement import agreed
+from jobharness.contracts.finding import OFFENDERS, Finding, Word, no_offenders
 from jobharness.history.event import Kind
 from jobharness.history.frame import History
 
-__all__ = ["Contract", "Finding", "Verdict", "Word", "judge", "no_offenders"]
-
-
-class Word(IntEnum):
-    """A verdict's word, the graver the smaller."""
-
-    BROKEN = 0
-    UNKNOWN = 1
-    VACUOUS = 2
-    HOLDS = 3
-
-    def __str__(self) -> str:
-        return self.name.lower()
-
-
-OFFENDERS = {"job": pl.UInt32, "row": pl.UInt32, "why": pl.String}
-
-
-def no_offenders() -> pl.DataFrame:
-    """An empty table of offenders."""
-    return pl.DataFrame(schema=OFFENDERS)
-
-
-@dataclass(frozen=True, eq=False)
-class Finding:
-    """What one contract found.
-
-    `sentence`: the reason for the word, for people. `counts`: figures by name, such as `lost`. `offenders`: every
-    offence, the worst first: columns `job` (row of History.jobs, may be null), `row` (row of History.events, may be
-    null), `why`. `promise`: the contract's own, put there by `judge`.
-    """
-
-    contract: str
-    word: Word
-    sentence: str
-    counts: Mapping[str, int] = field(default_factory=dict)
-    offenders: pl.DataFrame = field(default_factory=no_offenders)
-    promise: str = ""
-
-    @property
-    def jobs(self) -> list[int]:
-        """The jobs that offend, the worst first, each once."""
-        return self.offenders["job"].drop_nulls().unique(maintain_order=True).to_list()
+__all__ = ["OFFENDERS", "Contract", "Finding", "Verdict", "Word", "judge", "no_offenders"]
 
 
 class Contract(Protocol):
@@ -126,14 +83,17 @@ def _excused(finding: Finding) -> Finding:
 
 
 def judge(history: History, contracts: Iterable[Contract]) -> Verdict:
-    """Check every contract. One that crashes is *unknown*, with its traceback as the reason."""
+    """Check every contract. One that crashes is *unknown*, with its traceback as the reason.
+
+    Of a history that was merged from several nodes only what all its worlds agree on is decided, see `contracts.agreement`.
+    """
     findings = [_check(history, contract) for contract in contracts]
     return Verdict(tuple(sorted(findings, key=lambda finding: finding.word)))
 
 
 def _check(history: History, contract: Contract) -> Finding:
     try:
-        return replace(contract.check(history), promise=contract.promise)
+        return replace(agreed(history, contract.check), promise=contract.promise)
     except Exception:
         reason = "the contract itself crashed; please report it:\n" + traceback.format_exc(limit=-4)
         return Finding(contract.name, Word.UNKNOWN, reason, promise=contract.promise)

@@ -18,6 +18,7 @@ import numpy.typing as npt
 import polars as pl
 
 from jobharness.clock import seconds_between
+from jobharness.history.clocks import Clocks, Node
 from jobharness.history.columns import Columns, Tally
 from jobharness.history.event import Kind
 from jobharness.history.executions import Executions, executions_of
@@ -119,6 +120,16 @@ class History:
         """(n_processes,) the number of the worker of each process: processes of one name and host are one worker."""
         ranks = self.processes.select(pl.struct("host", "name").rank("dense") - 1).to_series()
         return ranks.cast(pl.UInt32).to_numpy()
+
+    @cached_property
+    def nodes(self) -> tuple[Node, ...]:
+        """The nodes that told the history, where it was merged from several; else none."""
+        return tuple(Node(**node) for node in self.header.get("nodes", ()))
+
+    @cached_property
+    def clocks(self) -> Clocks:
+        """How far the clocks of the nodes are known."""
+        return Clocks.of(self.header, self.nodes, self.processes.height)
 
     @cached_property
     def lives(self) -> pl.DataFrame:

@@ -1,0 +1,124 @@
+"""Gathers what several nodes recorded: a folder for each, with the records of its processes and a `node.json`.
+
+    folder/master/*.rec, *.texts, node.json     {"name": "master", "host": "h1", "master": true, "ended": true}
+    folder/locust-1/*.rec, *.texts, node.json   {"name": "locust-1", "host": "h2", "exchanges": [[1, 2, 3, 4]], "ended": true}
+
+Whoever runs a node writes its `node.json` when it begins, and again with each exchange and at its orderly end (`NodeFile`): a
+node whose last one does not say that it ended has vanished.
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from jobharness.errors import NodeUnreadable
+from jobharness.history import log
+from jobharness.history.clocks import Node
+from jobharness.history.frame import History
+from jobharness.history.nodes import merge
+from jobharness.staging.offsets import DRIFT_PPM, MOST_APART_S, Exchange, offset_of
+
+__all__ = ["NODE_FILE", "NodeFile", "gather", "read_node", "write_node"]
+
+NODE_FILE = "node.json"
+
+
+@dataclass(frozen=True)
+class NodeFile:
+    """What a node says of itself. `master`: all times are moved to its clock; `exchanges`: of the others with it, in any order;
+    `ended`: in order, with nothing left to tell."""
+
+    name: str
+    host: str = ""
+    master: bool = False
+    exchanges: tuple[Exchange, ...] = ()
+    ended: bool = False
+
+    @classmethod
+    def here(cls, name: str, *, master: bool = False) -> NodeFile:
+        """That of a node of this machine, which has just begun."""
+        return cls(name, socket.gethostname(), master)
+
+    def exchanged(self, exchange: Exchange) -> NodeFile:
+        """With one more exchange of times."""
+        return replace(self, exchanges=(*self.exchanges, exchange))
+
+    def as_ended(self) -> NodeFile:
+        """After its orderly end."""
+        return replace(self, ended=True)
+
+
+def write_node(folder: Path, node: NodeFile) -> None:
+    """Write what a node says of itself into its folder, which is made where it is missing. All or nothing; safe to repeat."""
+    folder.mkdir(parents=True, exist_ok=True)
+    exchanges = [[each.sent_ns, each.master_received_ns, each.master_sent_ns, each.received_ns] for each in node.exchanges]
+    said = {"name": node.name, "host": node.host, "master": node.master, "exchanges": exchanges, "ended": node.ended}
+    partial = folder / (NODE_FILE + ".partial")
+    partial.write_text(json.dumps(said), encoding="utf-8")
+    partial.replace(folder / NODE_FILE)
+
+
+def read_node(folder: Path) -> NodeFile:
+    """What the node whose folder it is said of itself. Raises: NodeUnreadable."""
+    path = folder / NODE_FILE
+    try:
+        said = json.loads(path.read_text(encoding="utf-8"))
+        exchanges = tuple(Exchange(*map(int, four)) for four in said.get("exchanges", ()))
+        name = str(said["name"])
+        return NodeFile(name, str(said.get("host", "")), bool(said.get("master")), exchanges, bool(said.get("ended")))
+    except FileNotFoundError:
+        raise NodeUnreadable(str(folder), f"has no {NODE_FILE}, which says whose records these are") from None
+    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+        problem = f'is no {NODE_FILE}: expected {{"name": …, "host": …, "exchanges": [[four times]], "ended": …}} ({error!r})'
+        raise NodeUnreadable(str(path), problem) from None
+
+
+def gather(
+    folder: Path, header: Mapping[str, Any] | None = None, *, drift_ppm: int = DRIFT_PPM, most_apart_s: float = MOST_APART_S
+) -> History:
+    """The History of all nodes whose folders are in `folder`, on the master's clock.
+
+    Where none is the master, the first by name is taken for it, and its clock for all. `header`: what the History says of itself
+    beside `nodes`; see `history.clocks.Node` for what is known of each. A node that said nothing of its end has vanished.
+
+    Raises: NodeUnreadable, ClocksUnknown, HistoryUnreadable; nothing is written. Cost: linear but for the sorts by time.
+    """
+    told = (
+        [(read_node(place), place) for place in sorted(path for path in folder.iterdir() if path.is_dir())]
+        if folder.is_dir()
+        else []
+    )
+    if not told:
+        raise NodeUnreadable(str(folder), f"has no folder of a node (FOLDER/NODE/{NODE_FILE} and the node's *.rec files)")
+    _check(folder, [node for node, _ in told])
+    told.sort(key=lambda pair: (not pair[0].master, pair[0].name))
+    histories = [(node, log.gather(place, {})) for node, place in told]
+    placed = [
+        (_placed(node, history, drift_ppm, most_apart_s, first=not number), history)
+        for number, (node, history) in enumerate(histories)
+    ]
+    return merge(placed, {"schema": log.HISTORY_SCHEMA, **(header or {})})
+
+
+def _check(folder: Path, nodes: Sequence[NodeFile]) -> None:
+    names = [node.name for node in nodes]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise NodeUnreadable(str(folder), f"has two nodes called {twice[0]}; give each its own name")
+    masters = [node.name for node in nodes if node.master]
+    if len(masters) > 1:
+        raise NodeUnreadable(str(folder), f"has {len(masters)} masters ({', '.join(masters)}); one clock can be that of all")
+
+
+def _placed(node: NodeFile, history: History, drift_ppm: int, most_apart_s: float, *, first: bool) -> Node:
+    """The node with its offset, as long as it told something."""
+    if first or not len(history):
+        return Node(node.name, node.host, vanished=not node.ended)
+    from_ns, to_ns = int(history.columns["time_ns"][0]), history.end_ns
+    offset = offset_of(node.name, node.exchanges, from_ns, to_ns, drift_ppm, most_apart_s)
+    return Node(node.name, node.host, offset.offset_ns, offset.bound_ns, vanished=not node.ended)
