@@ -13,6 +13,7 @@ until none is left, and unmounts what was mounted under it.
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -109,17 +110,18 @@ def sweep(mark: str, timeout_s: float = 10.0) -> list[str]:
 class Guardian:
     """Holds a guardian process for one run. Use it as a context: leaving it, in whatever way, ends all that carries the mark.
 
-    Args: `mark`: unlike that of any other run on this machine.
+    Args: `mark`: unlike that of any other run on this machine; `data`: a folder that is of use to nobody once its processes
+    have gone, and that goes with them, should the harness not be there to remove it.
     """
 
-    def __init__(self, mark: str) -> None:
-        self.mark = mark
+    def __init__(self, mark: str, data: Path | None = None) -> None:
+        self.mark, self._data = mark, data
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Guardian:
         # A session of its own: a Ctrl-C in the terminal must not end the one who cleans up after it.
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "jobharness.processes.guardian", self.mark],
+            [sys.executable, "-m", "jobharness.processes.guardian", self.mark, str(self._data or "")],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -146,14 +148,16 @@ class Guardian:
                 self._process.stdout.close()
 
 
-def main(mark: str) -> None:
-    """Say that we are here, wait until the harness is gone, then clean up."""
+def main(mark: str, data: str = "") -> None:
+    """Say that we are here, wait until the harness is gone, then clean up; in a run that ended in order nothing is left to do."""
     sys.stdout.write("ready\n")
     sys.stdout.flush()
     sys.stdin.buffer.read()
     sweep(mark)
     unmount_marked(mark)
+    if data:
+        shutil.rmtree(data, ignore_errors=True)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(*sys.argv[1:])

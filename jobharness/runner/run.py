@@ -101,7 +101,7 @@ class Run:
         """
         with ExitStack() as stack:
             stack.callback(self._save)
-            guardian = stack.enter_context(Guardian(self._mark))
+            guardian = stack.enter_context(Guardian(self._mark, self.folder.data))
             try:
                 self._provision(stack)
                 self._drive(guardian)

@@ -1,14 +1,19 @@
 """Real runs, kept small: a second of workload on real workers and a real broker."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from jobharness.harness import Harness
+from jobharness.processes.disk import may_mount
+from jobharness.processes.process import wait_for
 from jobharness.scenario.load import scenario_from
-from tests.support.leftovers import leftovers
+from tests.support.leftovers import leftovers, mounts_in
 
+GONE_WITHIN_S = 10
 APPS = Path(__file__).parent / "apps"
 
 
@@ -63,6 +68,50 @@ def run(project):
             assert leftovers(str(project)) == []
 
     return run_once
+
+
+@pytest.fixture
+def start(project, written, scenario):
+    """Starts `jobharness run` on a scenario with everything in it: broker, proxy, upstream, service, two workers with pools, a
+    producer, and a fault of each family, most of them open at once."""
+    started = []
+    mounts = [{"kind": "disk", "size": "32MB", "every": "1500ms", "times": "always", "for": "500ms"}] if may_mount() else []
+    busy = scenario(
+        queue={"pool": "prefork", "concurrency": 2, "workers": 2},
+        upstream={"latency": "5ms", "hosts": ["https://api.example.com"]},
+        service={"command": ["python", "-m", "front", "{service.port}"], "health": "/"},
+        workload={
+            "arrivals": {"process": "poisson", "rate": "30/s"},
+            "duration": "4s",
+            "job": [{"task": "naps.nap", "args": [0.05]}, {"post": "/naps"}],
+        },
+        fault=[
+            {"kind": "kill", "on": "job.running", "every": "1500ms", "times": 2},
+            {"kind": "pause", "on": "job.running", "nth": 5, "every": "1s", "times": "always", "for": "1s"},
+            {"kind": "latency", "at": "0s", "by": "20ms"},
+            {"kind": "upstream", "at": "0s", "answer": 429},
+            {"kind": "clock", "at": "200ms", "jump": "1h"},
+            {"kind": "task", "action": "hang", "at": "500ms", "hits": 2, "for": "2s"},
+            *mounts,
+        ],
+    )
+    name = written(busy)
+
+    def start_harness(reports="reports"):
+        command = [sys.executable, "-m", "jobharness.cli.main", "run", name, "--reports", reports]
+        harness = subprocess.Popen(
+            command, cwd=project, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+        )
+        started.append(harness)
+        return harness
+
+    yield start_harness
+    for harness in started:
+        if harness.poll() is None:
+            harness.kill()
+        harness.wait()
+    assert wait_for(lambda: not leftovers(str(project)), GONE_WITHIN_S)
+    assert not mounts_in(project)
 
 
 @pytest.fixture

@@ -1,14 +1,11 @@
 """However the harness ends, nothing that it started outlives it, and what was recorded is kept."""
 
-import contextlib
 import gc
 import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
-from random import Random
 
 import pytest
 
@@ -22,42 +19,8 @@ from tests.support.leftovers import leftovers
 
 pytestmark = pytest.mark.real
 
-KILLS = 20
 GONE_WITHIN_S = 5
 ROOT = Path(__file__).parents[2]
-
-
-@pytest.fixture
-def start(project, written, scenario):
-    """Starts `jobharness run` on a scenario with everything in it: broker, upstream, service, two workers with pools, a producer, faults."""
-    started = []
-    busy = scenario(
-        queue={"pool": "prefork", "concurrency": 2, "workers": 2},
-        upstream={"latency": "5ms"},
-        service={"command": ["python", "-m", "front", "{service.port}"], "health": "/"},
-        workload={
-            "arrivals": {"process": "poisson", "rate": "30/s"},
-            "duration": "2s",
-            "job": [{"task": "naps.nap", "args": [0.05]}, {"post": "/naps"}],
-        },
-        fault=[{"kind": "kill", "on": "job.running", "every": "500ms", "times": 2}],
-    )
-    name = written(busy)
-
-    def start_harness():
-        command = [sys.executable, "-m", "jobharness.cli.main", "run", name, "--reports", "reports"]
-        harness = subprocess.Popen(
-            command, cwd=project, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
-        )
-        started.append(harness)
-        return harness
-
-    yield start_harness
-    for harness in started:
-        if harness.poll() is None:
-            harness.kill()
-        harness.wait()
-    assert wait_for(lambda: not leftovers(str(project)), GONE_WITHIN_S)
 
 
 def running(project):
@@ -86,26 +49,6 @@ def await_job(project):
     follower = Follower(folder / "records")
     assert wait_for(lambda: any(one.kind is Kind.JOB_RUNNING for one in follower.poll()), 30)
     return folder
-
-
-@pytest.mark.parametrize("part", range(4))
-def test_killed_harness_leaves_no_process_behind(project, start, part):
-    """SIGKILL at 20 random moments, from its start to its end; five in each part."""
-    random = Random(part)
-    met = []
-    for _ in range(KILLS // 4):
-        harness = start()
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            harness.wait(random.uniform(0.2, 7))  # The moment comes whatever the run is at; that it may be over is part of it.
-        before = len(leftovers(str(project)))
-        harness.kill()
-        harness.wait()
-        killed = time.monotonic()
-        phase = phase_of(running(project))
-        gone = wait_for(lambda: not leftovers(str(project)), GONE_WITHIN_S)
-        met.append(f"{phase or 'start or end'}: {before} processes, gone after {time.monotonic() - killed:.1f} s")
-        assert gone, (met, leftovers(str(project)))
-    print("\n" + "\n".join(met))
 
 
 def test_without_its_guardian_a_killed_harness_would_leave_processes_behind(project, start):

@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-__all__ = ["leftovers"]
+__all__ = ["leftovers", "mounts_in", "stopped"]
 
 
 def leftovers(words: str) -> list[str]:
@@ -27,3 +27,21 @@ def leftovers(words: str) -> list[str]:
         if words.encode() in seen and state not in (b"Z", b"X"):
             found.append(f"{folder.name} {command.replace(bytes(1), b' ').decode(errors='replace')}")
     return found
+
+
+def mounts_in(folder: Path) -> list[str]:
+    """Where file systems are mounted below a folder."""
+    places = [line.split()[1] for line in Path("/proc/mounts").read_text(encoding="utf-8").splitlines()]
+    return [place for place in places if place.startswith(str(folder))]
+
+
+def stopped(words: str) -> list[str]:
+    """Those of the leftovers that are stopped (SIGSTOP), as `pid command`."""
+    return [line for line in leftovers(words) if _state(line.split()[0]) == b"T"]
+
+
+def _state(pid: str) -> bytes:
+    try:
+        return (Path("/proc") / pid / "stat").read_bytes().rpartition(b")")[2].split()[0]
+    except (OSError, IndexError):
+        return b""

@@ -1,0 +1,84 @@
+"""The harness is killed by SIGKILL at fifty random instants, and what its faults did to the machine is undone all the same."""
+
+import time
+from collections import Counter
+from random import Random
+
+import pytest
+
+from jobharness.history.event import Kind
+from jobharness.history.follow import Follower
+from jobharness.history.log import gather
+from jobharness.processes.disk import may_mount
+from jobharness.processes.process import wait_for
+from tests.support.leftovers import leftovers, mounts_in, stopped
+
+pytestmark = pytest.mark.real
+
+INSTANTS = 50
+AT_ONCE = 5
+GONE_WITHIN_S = 20  # Five runs end at once, on a machine that is busy with them.
+
+
+class Doomed:
+    """A run that will be killed `after_s` from now, or from when its first fault struck."""
+
+    def __init__(self, harness, reports, after_s, in_faults):
+        self.harness, self.reports, self.after_s, self.in_faults = harness, reports, after_s, in_faults
+        self.due = None if in_faults else time.monotonic() + after_s
+        self._follower = None
+
+    def is_due(self):
+        """Whether its instant has come, or it has ended before."""
+        if self.due is None and any(one.kind is Kind.FAULT_BEGIN for one in self._news()):
+            self.due = time.monotonic() + self.after_s
+        return self.harness.poll() is not None or (self.due is not None and time.monotonic() >= self.due)
+
+    def _news(self):
+        for records in self.reports.glob("*/records"):
+            self._follower = self._follower or Follower(records)
+        try:
+            return self._follower.poll() if self._follower is not None else []
+        except OSError:
+            return []  # It has come to its end, and saves its history.
+
+    def open_faults(self):
+        """The kinds of fault that have begun and not ended, by the records that it leaves."""
+        counts = Counter()
+        for records in self.reports.glob("*/records"):
+            try:
+                history = gather(records, {})
+            except OSError:
+                continue
+            for row in history.of(Kind.FAULT_BEGIN, Kind.FAULT_END).collect().iter_rows(named=True):
+                counts[history.text(row["text"])] += 1 if row["kind"] == Kind.FAULT_BEGIN else -1
+        return {label.partition("#")[0] for label, count in counts.items() if count > 0}
+
+
+def test_killed_harness_leaves_nothing_stopped_mounted_moved_or_running(project, start):
+    """Five runs side by side, each killed at an instant of its own: three of them from their start, two from their first fault.
+
+    In which faults they were is part of what is asserted: a check that never met one would prove nothing.
+    """
+    random, met, seen = Random(50), Counter(), Counter()
+    for turn in range(INSTANTS // AT_ONCE):
+        waiting = []
+        for number in range(AT_ONCE):
+            reports, in_faults = f"reports-{turn}-{number}", number >= 3
+            waiting.append(Doomed(start(reports), project / reports, random.uniform(0.1, 4 if in_faults else 12), in_faults))
+        while waiting:
+            time.sleep(0.01)
+            for run in [run for run in waiting if run.is_due()]:
+                waiting.remove(run)
+                seen["stopped"] += bool(stopped(str(run.reports)))
+                seen["mounted"] += bool(mounts_in(run.reports))
+                run.harness.kill()
+                run.harness.wait()
+                met.update(run.open_faults())
+        gone = wait_for(lambda: not leftovers(str(project)) and not mounts_in(project), GONE_WITHIN_S)
+        assert gone, (leftovers(str(project)), mounts_in(project))
+        # No clock file is left, and nothing else: the folder is empty where it was killed before it had a guardian.
+        assert not list(project.glob("reports-*/*/data/*"))
+    print(f"\nopen when it was killed: {dict(met)}; seen just before: {dict(seen)}")
+    assert set(met) >= {"pause", "latency", "upstream", "clock", "task", *(["disk"] if may_mount() else [])}, met
+    assert seen["stopped"] and (seen["mounted"] or not may_mount()), seen
