@@ -10,7 +10,6 @@ from jobharness.history.event import Kind
 from jobharness.history.follow import Follower
 from jobharness.history.log import gather
 from jobharness.processes.disk import may_mount
-from jobharness.processes.process import wait_for
 from tests.support.leftovers import leftovers, mounts_in, stopped
 
 pytestmark = pytest.mark.real
