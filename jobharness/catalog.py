@@ -188,7 +188,10 @@ def assemble(scenario: Scenario, project: Path, source: Path | None = None) -> P
         and not scenario.queue.scheduler.command
         and not hasattr(adapter, "scheduler_command")
     ):
-        problem = f"{adapter.library} sends periodic jobs from its workers; leave this out, or give the `command` of a scheduler"
+        problem = (
+            f"{adapter.library} has no scheduler that always starts by the same command: where its workers send the periodic "
+            "jobs, leave this out; where a process of its own does, give its `command`"
+        )
         raise ScenarioInvalid(where, "queue.scheduler", problem)
     faults = _arm_all(scenario, where)
     if scenario.broker.hosts:

@@ -4,7 +4,7 @@ import time
 
 from . import events, intent
 
-__all__ = ["acknowledge", "begin", "monotonic_ns_of", "refuse", "tick"]
+__all__ = ["acknowledge", "begin", "monotonic_ns_of", "refuse", "tick", "ticked"]
 
 
 def begin(recorder, job_id, task, not_before_s=None, rank=None, delay_s=0.0, began_ns=0):
@@ -40,10 +40,15 @@ def refuse(recorder, job_id, task, why):
 
 def tick(recorder, job_id, task, mark, not_before_s=None):
     """A scheduler sent a periodic job, of which nothing is known before that; `mark` is what names this tick of it."""
-    key = begin(recorder, job_id, task, not_before_s)
+    begin(recorder, job_id, task, not_before_s)
     acknowledge(recorder, job_id, task)
+    ticked(recorder, job_id, task, mark)
+
+
+def ticked(recorder, job_id, task, mark="", every_s=0.0):
+    """The same where the send is recorded by itself. `mark`: "" for a plain period, which is `every_s`."""
     name = recorder.text(task)
-    recorder.record(events.SCHEDULE_TICK, key, 0, 0, name, name, recorder.text(mark))
+    recorder.record(events.SCHEDULE_TICK, recorder.job(job_id)[0], int(every_s * 1e9), 0, name, name, recorder.text(mark))
 
 
 def monotonic_ns_of(moment_s):

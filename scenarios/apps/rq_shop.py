@@ -44,3 +44,7 @@ def send_receipt(order_id, email):
     """Hand a receipt to the mail server; one time in five it is busy."""
     if random.random() < 0.2:
         raise ConnectionError(f"the mail server is busy, no receipt for {email}")
+
+
+def close_till():
+    """Count the money; `scenarios.apps.rq_cron` says when."""

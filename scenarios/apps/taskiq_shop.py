@@ -11,8 +11,9 @@ import time
 from contextlib import closing
 from typing import Annotated
 
-from taskiq import SimpleRetryMiddleware, TaskiqDepends
+from taskiq import SimpleRetryMiddleware, TaskiqDepends, TaskiqScheduler
 from taskiq.context import Context
+from taskiq.schedule_sources import LabelScheduleSource
 
 BROKER_URL = os.environ.get("TASKIQ_BROKER_URL", "redis://127.0.0.1:6379/0")
 DATABASE = os.environ.get("SHOP_DATABASE", "shop.sqlite3")
@@ -40,6 +41,7 @@ def make_broker(url):
 
 
 broker = make_broker(BROKER_URL).with_middlewares(SimpleRetryMiddleware(default_retry_count=3))
+scheduler = TaskiqScheduler(broker, sources=[LabelScheduleSource(broker)])
 
 
 def database():
@@ -76,3 +78,8 @@ async def refuse_card(order_id: str) -> None:
 async def wait_for_courier(order_id: str, waits_s: float = 30) -> None:
     """Wait for the courier's answer, half a second at most."""
     await asyncio.sleep(waits_s)
+
+
+@broker.task(schedule=[{"interval": 1}])
+async def close_till() -> None:
+    """Count the money, once a second while `taskiq scheduler` runs."""

@@ -7,6 +7,7 @@ from jobharness.contracts.contract import Word
 from jobharness.errors import ScenarioInvalid
 from jobharness.history.event import AT_WORK, Kind
 from tests.support.evidence import rows
+from tests.support.subjects import NEWEST
 
 pytestmark = pytest.mark.real
 
@@ -49,6 +50,25 @@ def test_killed_scheduler_is_started_again_and_ticks_go_on(run):
     assert not [tick for tick in ticks if begin + NS_PER_S // 10 < tick < again]
 
 
+@pytest.mark.parametrize("subject", ["rq on redis", "taskiq on redis"])
+def test_killed_scheduler_of_another_library_is_started_again_and_ticks_go_on(subject, run):
+    result = run(f"{subject.split()[0]}_scheduler_killed", queue__python=NEWEST[subject].subject_there().queue["python"])
+    assert result.verdict.word is Word.HOLDS, result.verdict.findings
+    history = result.history
+    pids, codes = lives(history, "scheduler-1")
+    assert len(set(pids)) == 2 and codes == [-9]
+    (begin,) = (row["time_ns"] for row in rows(history, Kind.FAULT_BEGIN))
+    again = rows(history, Kind.PROCESS_STARTED)[-1]["time_ns"]
+    ticks = rows(history, Kind.SCHEDULE_TICK)
+    moments = [row["time_ns"] for row in ticks]
+    assert len([tick for tick in moments if tick < begin]) >= 2 and [tick for tick in moments if tick > again]
+    assert {history.text(row["text"]).rpartition(".")[2].rpartition(":")[2] for row in ticks} == {"close_till"}
+    assert {row["value"] for row in ticks} == {NS_PER_S}
+    # Each tick's job is known from its begin to its end.
+    known = {kind: {row["job"] for row in rows(history, kind)} for kind in (Kind.ENQUEUE_ACKNOWLEDGED, Kind.JOB_FINISHED)}
+    assert {row["job"] for row in ticks} <= known[Kind.ENQUEUE_ACKNOWLEDGED] & known[Kind.JOB_FINISHED]
+
+
 def test_two_schedulers_send_every_tick_twice(run):
     result = run("two_schedulers")
     finding = result.verdict["one_run_per_tick"]
@@ -70,5 +90,8 @@ def test_scheduler_that_is_not_there_is_refused(run):
 
 
 def test_library_whose_workers_send_the_ticks_needs_no_scheduler(run):
-    with pytest.raises(ScenarioInvalid, match=r"huey sends periodic jobs from its workers; leave this out"):
+    with pytest.raises(
+        ScenarioInvalid,
+        match=r"huey has no scheduler that always starts by the same command: where its workers send the periodic jobs, leave this out",
+    ):
         run("huey_take_unanswered", queue__scheduler={"count": 1})

@@ -4,7 +4,8 @@
 - `Job.perform` and `.retry` (rq/job.py): running, finished, failed, timed out; the delay of a retry;
 - `Worker.handle_job_success`, `.handle_job_failure`, `.handle_job_retry` (rq/worker.py, later rq/worker/base.py): retried,
   dead, settled;
-- `StartedJobRegistry.cleanup` (rq/registry.py): jobs whose worker died, noticed by another one.
+- `StartedJobRegistry.cleanup` (rq/registry.py): jobs whose worker died, noticed by another one;
+- `CronJob.enqueue` (rq/cron.py, since 2.4): ticks of `rq cron`.
 
 A job runs in a fork of its own, the work-horse, which ends by `os._exit`. It is settled when RQ has taken it from the registry of
 started jobs. RQ swallows an error of Redis there, and then nothing is recorded.
@@ -314,7 +315,20 @@ def _lay_over(settings):
             self._default_timeout = settings["default_timeout"]
 
 
-WATCH = {"rq": attach}
+def attach_cron(recorder, settings):
+    """Record what `rq cron` sends, once Redis has it: the pipeline that holds the job is executed within the call."""
+    from rq.cron import CronJob
+
+    @wrap(CronJob, "enqueue")
+    def enqueue(original, self, *args, **kwargs):
+        job = original(self, *args, **kwargs)
+        sending.acknowledge(recorder, job.id, job.func_name)
+        minute = time.strftime("%Y-%m-%dT%H:%M", time.gmtime()) if self.cron else ""
+        sending.ticked(recorder, job.id, job.func_name, minute, self.interval or 0)
+        return job
+
+
+WATCH = {"rq": attach, "rq.cron": attach_cron}
 
 
 def attach_mishaps(mishaps):

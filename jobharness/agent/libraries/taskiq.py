@@ -3,7 +3,8 @@
 The middleware is added to a broker when it is first used, behind the app's own: it sees a send, an execution and its end. The
 broker's `listen` is wrapped where the receiver calls it (taskiq/receiver/receiver.py): a message is received when it yields it,
 settled when its `ack` was called, and the process is ready when it listens. Retries are sends of a job that has `_retries`,
-whoever makes them: taskiq's retry middlewares, or a scheduler that they handed it to.
+whoever makes them: taskiq's retry middlewares, or a scheduler that they handed it to. A tick is a send on behalf of a schedule
+with a period or a cron line (`TaskiqScheduler.on_ready`, taskiq/scheduler/scheduler.py).
 
 A timeout is one that the label `timeout` asked for and that was reached; a plain function goes on in its thread all the same.
 """
@@ -78,7 +79,26 @@ def attach_settings(recorder, settings):
         return await original(self)
 
 
-WATCH = {"taskiq.receiver.receiver": attach_worker, "taskiq.kicker": attach_sending, "taskiq.abc.broker": attach_settings}
+def attach_scheduler(recorder, settings):
+    """Know for which schedule a send is."""
+    from taskiq.scheduler.scheduler import TaskiqScheduler
+
+    @wrap(TaskiqScheduler, "on_ready")
+    async def on_ready(original, self, source, task):
+        equip(self.broker, recorder, settings)
+        token = _schedule.set(task)
+        try:
+            return await original(self, source, task)
+        finally:
+            _schedule.reset(token)
+
+
+WATCH = {
+    "taskiq.receiver.receiver": attach_worker,
+    "taskiq.kicker": attach_sending,
+    "taskiq.abc.broker": attach_settings,
+    "taskiq.scheduler.scheduler": attach_scheduler,
+}
 
 
 def equip(broker, recorder, settings):
@@ -151,8 +171,18 @@ class _Hooks:
 
     def sent(self, message):
         """The broker took it."""
-        if "_retries" not in message.labels:
-            sending.acknowledge(self.recorder, message.task_id, message.task_name)
+        if "_retries" in message.labels:
+            return
+        sending.acknowledge(self.recorder, message.task_id, message.task_name)
+        schedule = _schedule.get()
+        if schedule is None:
+            return
+        # A period came with taskiq 0.12; it is a number of seconds or a timedelta.
+        every = getattr(schedule, "interval", None) or 0
+        if every or schedule.cron:
+            minute = time.strftime("%Y-%m-%dT%H:%M", time.gmtime()) if schedule.cron else ""
+            every_s = every.total_seconds() if hasattr(every, "total_seconds") else every
+            sending.ticked(self.recorder, message.task_id, message.task_name, minute, every_s)
 
     def begin(self, message):
         """The task's code runs next."""
@@ -176,6 +206,7 @@ class _Hooks:
 
 # The execution that the present asyncio task is about: a retry may begin in this process before its predecessor has ended.
 _current = contextvars.ContextVar("jobharness_execution", default=None)
+_schedule = contextvars.ContextVar("jobharness_schedule", default=None)
 
 
 class _Execution:
