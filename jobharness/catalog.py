@@ -26,7 +26,7 @@ from jobharness.runner.clocks import ClockPlan
 from jobharness.runner.guard import Guard
 from jobharness.runner.parts import ArmedFault, Parts
 from jobharness.runner.watch import Watch
-from jobharness.scenario.model import ContractSpec, FaultSpec, Scenario
+from jobharness.scenario.model import BrokerSpec, ContractSpec, FaultSpec, Scenario
 from jobharness.wire.match import PREFIX
 from jobharness.wire.plan import WirePlan, checked_step, translated
 from jobharness.wire.statements import Statements
@@ -133,6 +133,7 @@ CONTRACTS: dict[str, tuple[str, Callable[[Any], dict[str, Any]]]] = {
     "failures_visible": ("failures_visible:FailuresVisible", lambda s: {}),
     "reported": ("reported:Reported", lambda s: {"times": s.sentry}),
     "health": ("health:HealthHonest", lambda s: {"within_s": s}),
+    "invariant": ("invariant:InvariantHolds", lambda s: {"invariant": s.name}),
     "alert": ("alarm:AlarmRings", lambda s: {"alert": s.name, "within_s": s.within, "fault": s.fault}),
 }
 METRICS = tuple(name for definition in DEFINITIONS for name in definition.names)
@@ -208,8 +209,19 @@ def assemble(scenario: Scenario, project: Path, source: Path | None = None) -> P
         wire=_wire(scenario, broker, adapter, faults, where),
         watches=_watches(scenario, project),
         clock=_clock(scenario, faults, where),
+        database=lambda url: _database(scenario, url),
         disk_bytes=_disk_bytes(scenario, faults, where),
     )
+
+
+def _database(scenario: Scenario, url: str) -> Broker:
+    """What the app keeps its own data in. Raises: InvalidRequest for an address that is not to be reached, or of another kind."""
+    scheme = url.partition(":")[0].partition("+")[0]
+    kind = {"sqlite": "sqlite", "postgres": "postgres", "postgresql": "postgres"}.get(scheme)
+    if kind is None:
+        raise InvalidRequest(f"an invariant is asked of a SQLite file or of PostgreSQL, and {scheme}:// is neither")
+    spec = BrokerSpec(kind=kind, url=url)
+    return broker_kind(kind)(spec.model_copy(update={"hosts": scenario.hosts}))
 
 
 def _check_shapes(scenario: Scenario, adapter: type[Queue], where: str) -> None:

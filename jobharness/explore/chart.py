@@ -43,9 +43,20 @@ class Tried:
 
     @property
     def worst(self) -> Outcome:
-        """The gravest of its outcomes; one that could not tell counts only where no other did."""
+        """The gravest of its outcomes, among equals the one that left the app's data wrong; one that could not tell counts only
+        where no other did."""
         known = [one for one in self.outcomes if one.word is not Word.UNKNOWN] or list(self.outcomes)
-        return min(known, key=lambda one: GRAVEST_FIRST.index(one.word))
+        return min(known, key=lambda one: (GRAVEST_FIRST.index(one.word), not one.wrong))
+
+    @property
+    def wrong(self) -> dict[str, str]:
+        """The invariants that any of its tries broke, each with what was found."""
+        return {name: found for one in self.outcomes for name, found in one.wrong.items()}
+
+    @property
+    def telling(self) -> int:
+        """The number of the trial that shows its worst outcome."""
+        return next(n for n, one in zip(self.trials, self.outcomes, strict=True) if one is self.worst)
 
     @property
     def text(self) -> str:
@@ -90,9 +101,13 @@ class CrashMap:
 
     @property
     def broken(self) -> tuple[Tried, ...]:
-        """The points with an outcome that is not right, the gravest first."""
-        found = [tried for tried in self.tried if tried.worst.word not in self.allowed and tried.worst.word is not Word.UNKNOWN]
+        """The points with an outcome that is not right, or with a broken invariant, the gravest first."""
+        found = [tried for tried in self.tried if not self.allows(tried) and tried.worst.word is not Word.UNKNOWN]
         return tuple(sorted(found, key=lambda tried: GRAVEST_FIRST.index(tried.worst.word)))
+
+    def allows(self, tried: Tried) -> bool:
+        """Whether all is right at the point: its outcome, and the app's data."""
+        return tried.worst.word in self.allowed and not tried.wrong
 
     @property
     def untold(self) -> tuple[Tried, ...]:
@@ -166,6 +181,7 @@ def _plain(tried: Tried) -> dict[str, Any]:
     return {
         "name": tried.name,
         "outcome": tried.text,
+        "wrong": tried.wrong,
         "point": asdict(tried.point),
         "second": asdict(tried.second) if tried.second is not None else None,
         "outcomes": [outcome.plain() for outcome in tried.outcomes],

@@ -52,7 +52,7 @@ WIRE = (
     "jobharness.wire.listener",
     *(name.partition(":")[0] for name in FRAMINGS.values()),
 )
-LANES_PER_CORE = 10
+LANES_PER_CORE = 14
 MOST_TRIES = 5
 LEASE_S = 3.0
 JOBS_PER_LEASE = 3  # A lease is this many times as long as the job takes, at least.
@@ -322,7 +322,7 @@ class Explorer:
     def _wants_another(self, one: _Try, waiting: Sequence[_Try]) -> bool:
         """Whether its tries differ, so that it must be said in how many of them."""
         under_way = one.asked - len(one.outcomes) + sum(other is one for other in waiting)
-        differ = len({outcome.word for outcome in one.outcomes}) > 1 or one.outcomes[-1].word is Word.UNKNOWN
+        differ = len({(outcome.word, *outcome.wrong) for outcome in one.outcomes}) > 1 or one.outcomes[-1].word is Word.UNKNOWN
         return differ and not under_way and one.asked < MOST_TRIES
 
     def _over_budget(self, one: _Try) -> bool:

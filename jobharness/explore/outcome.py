@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
@@ -38,7 +38,8 @@ GRAVEST_FIRST = (Word.LOST, Word.STUCK, Word.DEAD_LETTERED, Word.TWICE, Word.LAT
 class Outcome:
     """One trial's outcome. `times`: how often the job was completed; `where`: the place that holds it, or why nobody can tell;
     `back_s`: from the moment of recovery to the first completion after the strike, None where there was none; `nudged`: whether
-    it came back only after another job had arrived.
+    it came back only after another job had arrived; `wrong`: the invariants of the app's data that were broken then, each with
+    what was found.
     """
 
     word: Word
@@ -46,6 +47,7 @@ class Outcome:
     where: str = ""
     back_s: float | None = None
     nudged: bool = False
+    wrong: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def text(self) -> str:
@@ -100,6 +102,7 @@ def outcome_of(history: History, within_s: float, lease: Lease | None = None) ->
     sent: list[int] = []
     parents: set[int] = set()  # Processes that run the job now: what they send belongs to it.
     children: set[int] = set()
+    wrong: dict[str, str] = {}
     roles = history.processes["role"].to_list()
     cut_short, healed_ns = "", 0
     for row in history.events.iter_rows(named=True):
@@ -111,6 +114,8 @@ def outcome_of(history: History, within_s: float, lease: Lease | None = None) ->
             cut_short = text
         elif kind is Kind.FAULT_END:
             healed_ns = row["time_ns"]
+        elif kind is Kind.INVARIANT_CHECKED and row["value"] > 0:
+            wrong[history.text(row["task"])] = text
         if job is None:
             continue
         life = lives[job]
@@ -135,7 +140,7 @@ def outcome_of(history: History, within_s: float, lease: Lease | None = None) ->
         return Outcome(Word.UNKNOWN, where=unknown)
     family = [lives[sent[0]], *(lives[job] for job in children if lives[job].acknowledged)]
     outcomes = [_of(life, phases, within_s, lease) for life in family]
-    return min(outcomes, key=lambda one: GRAVEST_FIRST.index(one.word))
+    return replace(min(outcomes, key=lambda one: GRAVEST_FIRST.index(one.word)), wrong=wrong)
 
 
 def _unknown(history: History, cut_short: str, phases: dict[str, int], sent: bool) -> str:

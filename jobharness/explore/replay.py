@@ -87,20 +87,25 @@ class Replayer:
             for number in range(1, tries + 1):
                 history = attempt(setting, explorer.trials / str(number), kept.point, kept.patience, kept.second)
                 outcomes.append(outcome_of(history, explorer.within_s, explorer.lease))
-                if outcomes[-1].word is kept.outcome.word and kept.outcome.word not in allowed:
+                if _as_wrong(outcomes[-1], kept.outcome, allowed):
                     break
         changed = tuple(_changes(before, explorer.account()))
         return Replayed(kept, _now(kept, outcomes, allowed, bool(changed)), tuple(outcomes), changed, explorer.folder.path)
 
 
+def _as_wrong(now: Outcome, before: Outcome, allowed: frozenset[Word]) -> bool:
+    """Whether it is as wrong as it was, so that no further try is needed."""
+    return now.word is before.word and (now.word not in allowed or bool(before.wrong.keys() & now.wrong.keys()))
+
+
 def _now(kept: Kept, outcomes: list[Outcome], allowed: frozenset[Word], changed: bool) -> Now:
     """A point that nothing was done about and that is not wrong now is not fixed: it did not show itself."""
     known = [one.word for one in outcomes if one.word is not Word.UNKNOWN]
-    if any(word not in allowed for word in known):
+    if any(word not in allowed for word in known) or any(one.wrong for one in outcomes):
         return Now.STILL_BROKEN
     if not known or len(known) < len(outcomes):
         return Now.NOT_REPRODUCED
-    if kept.outcome.word in allowed:
+    if kept.outcome.word in allowed and not kept.outcome.wrong:
         return Now.STILL_RIGHT
     return Now.FIXED if changed else Now.NOT_REPRODUCED
 

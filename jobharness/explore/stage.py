@@ -31,6 +31,7 @@ from jobharness.queues.queue import App, ListsDead
 from jobharness.runner.board import PROGRESS, Board
 from jobharness.runner.fleet import Fleet, State
 from jobharness.runner.folder import RunFolder
+from jobharness.runner.invariants import Invariants
 from jobharness.runner.masking import mask_log, masked_texts
 from jobharness.runner.parts import Parts
 from jobharness.runner.setup import set_up
@@ -121,6 +122,7 @@ class Stage:
         self._orphans: list[psutil.Process] = []
         self.wire: Wire | None = None
         self.line: Wire | Statements
+        self._invariants: Invariants | None = None
         self.history: History | None = None
 
     def __enter__(self) -> Stage:
@@ -151,6 +153,7 @@ class Stage:
             places["upstream.url"] = upstream.url
         around = Surroundings(parts, folder, places)
         site = Site(folder.data, folder.logs, folder.records, mark, around.without_agent())
+        self._invariants = Invariants(parts, around, folder, mark)
         if self.setting.room is None:
             stack.callback(broker.stop)
             broker.start(site)
@@ -238,17 +241,21 @@ class Stage:
         """Look once."""
         if self.wire is not None:
             self.wire.check()
-        news = self._follower.poll()
-        self.board.see(news)
-        self.seen.see(news)
-        self.fleet.see(news)
+        self._read()
         for worker in self.fleet.tend():
             self.board.forget(worker.name)
         code = self._producer.exit_code
         if code is not None and not self.board.producer_done:
-            self.board.see(self._follower.poll())
+            self._read()  # Whether it has said that it is done.
             if not self.board.producer_done:
                 raise ProcessFailed("producer", f"ended with code {code} before its plan was sent", self._producer.log_tail())
+
+    def _read(self) -> None:
+        """Take in what was recorded since the last time: all who steer by it, or a nudge that came just then is waited for."""
+        news = self._follower.poll()
+        self.board.see(news)
+        self.seen.see(news)
+        self.fleet.see(news)
 
     # What is to be seen on it.
 
@@ -288,6 +295,12 @@ class Stage:
             for held in self.parts.queue.dead(self.parts.broker, self.setting.app):
                 key, _ = self.recorder.job(held.job_id)
                 self.recorder.record(Kind.JOB_BURIED, key, text=self.recorder.text(held.where))
+
+    def note_invariants(self) -> None:
+        """Record what the app's own data say, at the end."""
+        record, number = self.recorder.record, self.recorder.text
+        for notice in self._invariants.look() if self._invariants is not None else ():
+            record(notice.kind, value=notice.value, task=number(notice.task), text=number(notice.text))
 
     def note_unlisted(self) -> None:
         """An AMQP broker lists a delivered message only when its worker's connection has ended: it is asked after that."""

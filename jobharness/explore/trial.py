@@ -25,7 +25,7 @@ __all__ = ["Patience", "attempt"]
 LABEL = "strike"
 AGAIN = "strike again"
 LOOK_AGAIN_S = 0.25
-AFTER_NUDGE_S = 2.0
+AFTER_NUDGE_S = 1.0
 NUDGE_WITHIN_S = 15.0
 
 
@@ -80,6 +80,7 @@ def _try(stage: Stage, point: Point, patience: Patience, second: Point | None) -
                 _strike(stage, AGAIN, second)
         _await_recovery(stage, patience)
         stage.note_places()
+        stage.note_invariants()
         stage.note_unlisted()
         stage.phase("over")
     except EnvironmentFailed as error:

@@ -70,6 +70,7 @@ class Kind(IntEnum):
     ALERT_RESOLVED = events.ALERT_RESOLVED
     ALERT_WATCHED = events.ALERT_WATCHED
     HEALTH_ANSWERED = events.HEALTH_ANSWERED
+    INVARIANT_CHECKED = events.INVARIANT_CHECKED
 
     @property
     def name_(self) -> str:
@@ -112,6 +113,7 @@ _HARNESS_NOUNS = (
     "LOG_",
     "ALERT_",
     "HEALTH_",
+    "INVARIANT_",
 )
 HARNESS_KINDS = frozenset(kind for kind in Kind if kind.name.startswith(_HARNESS_NOUNS)) | {
     Kind.ENQUEUE_REFUSED,
@@ -188,4 +190,6 @@ DESCRIPTIONS: dict[Kind, str] = {
     Kind.ALERT_RESOLVED: "integrations: Alertmanager told that it rings no more; text and group as above",
     Kind.ALERT_WATCHED: "integrations, at the end: Prometheus scraped and evaluated to the last; value: its rules of alerts",
     Kind.HEALTH_ANSWERED: "integrations: the health URL of the app's service was asked; value: the HTTP status, 0: no answer",
+    Kind.INVARIANT_CHECKED: "harness, after the drain: an invariant of the app's data was looked at; value: what is wrong, "
+    "-1: nobody could look; task: its name; text: what was found, or why not",
 }

@@ -65,14 +65,15 @@ def _write(chart: CrashMap) -> Path:
 
 
 def _cell(chart: CrashMap, tried: Tried) -> dict[str, object]:
-    number = next((n for n, one in zip(tried.trials, tried.outcomes, strict=True) if one.word is tried.worst.word), 0)
+    number = tried.telling
     transcript = chart.folder / "trials" / str(number) / "transcript.txt"
     lines = transcript.read_text(encoding="utf-8").splitlines() if transcript.exists() else []
     return {
         "id": f"trial-{number}",
         "text": tried.text,
         "word": str(tried.worst.word),
-        "right": tried.worst.word in chart.allowed,
+        "right": chart.allows(tried),
+        "wrong": tried.wrong,
         "sentence": tried.point.sentence() + (f"; then {tried.second.sentence()}" if tried.second is not None else ""),
         "then": tried.second is not None,
         "where": tried.worst.where,

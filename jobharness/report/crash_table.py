@@ -49,6 +49,8 @@ def headline(chart: CrashMap) -> str:
     words = Counter(tried.worst.word for tried in crashes)
     counts = ", ".join(f"{words[word]} {word}" for word in GRAVEST_FIRST if words[word])
     total = len(crashes)
+    names = Counter(name for tried in crashes for name in tried.wrong)
+    counts += "".join(f"; {name!r} broken at {count}" for name, count in names.items())
     if chart.control is not None and chart.control in chart.broken:
         return f"with nothing going wrong the job is {chart.control.text}; {total} crashes: {counts}"
     if chart.verdict == "vacuous":
@@ -94,7 +96,7 @@ def _strip(chart: CrashMap) -> Table:
 
 def _cell(found: Sequence[Tried]) -> Text:
     first = [tried for tried in found if tried.second is None]
-    text = Text("  ").join(Text(tried.text, STYLES[tried.worst.word]) for tried in first)
+    text = Text("  ").join(_told(tried) for tried in first)
     deeper = [tried for tried in found if tried.second is not None]
     if deeper:
         worst = min(deeper, key=lambda tried: list(STYLES).index(tried.worst.word))
@@ -102,14 +104,21 @@ def _cell(found: Sequence[Tried]) -> Text:
     return text if found else Text("–", "dim")
 
 
+def _told(tried: Tried) -> Text:
+    """The outcome, marked where the app's own data were wrong after it."""
+    text = Text(tried.text, STYLES[tried.worst.word])
+    return text.append(" !", "bold red") if tried.wrong else text
+
+
 def _wrong(chart: CrashMap) -> Iterator[RenderableType]:
     grid = Table.grid(padding=(0, 2))
     for tried in chart.broken[:MOST_LISTED]:
         where = f" ({tried.worst.where})" if tried.worst.where else ""
         then = f", then {tried.second.sentence()}" if tried.second is not None else ""
-        number = next(n for n, one in zip(tried.trials, tried.outcomes, strict=True) if one.word is tried.worst.word)
-        trial = shown_path(chart.folder / "trials" / f"{number}.json")
-        grid.add_row(Text(tried.text, STYLES[tried.worst.word]), Text(tried.point.sentence() + then + where))
+        trial = shown_path(chart.folder / "trials" / f"{tried.telling}.json")
+        grid.add_row(_told(tried), Text(tried.point.sentence() + then + where))
+        for name, found in tried.wrong.items():
+            grid.add_row("", Text(f"! {name}: {found}", "red"))
         grid.add_row("", Text(f"jobharness replay {trial}", "dim"))
     yield grid
     if len(chart.broken) > MOST_LISTED:

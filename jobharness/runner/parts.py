@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from jobharness.brokers.broker import Broker
 from jobharness.contracts.contract import Contract
+from jobharness.errors import JobharnessBug
 from jobharness.faults.fault import Fault
 from jobharness.faults.trigger import Trigger
 from jobharness.queues.queue import Queue
@@ -34,6 +36,10 @@ class ArmedFault:
     times: int | None = 1
 
 
+def _no_database(url: str) -> Broker:
+    raise JobharnessBug(f"these parts know no databases, and {url} is one")
+
+
 @dataclass(frozen=True)
 class Parts:
     """Everything a run needs. `source`: the scenario's file, or None; `project`: the folder that its paths are relative to."""
@@ -51,5 +57,7 @@ class Parts:
     """What looks at the run from outside."""
     clock: ClockPlan | None = None
     """How the workers' clocks can be moved, where a fault does; or None."""
+    database: Callable[[str], Broker] = field(default=_no_database)
+    """Makes what the app keeps its own data in, by its address, not started. Raises: InvalidRequest for one that is neither."""
     disk_bytes: int = 0
     """The size of the file system under the broker's data, where a fault needs one of its own; or 0."""

@@ -41,6 +41,7 @@ from jobharness.runner.failures import logged
 from jobharness.runner.fleet import Fleet
 from jobharness.runner.folder import RunFolder
 from jobharness.runner.inspection import inspect_app
+from jobharness.runner.invariants import Invariants
 from jobharness.runner.masking import mask_log, masked_texts
 from jobharness.runner.outsiders import Outsiders
 from jobharness.runner.parts import Parts
@@ -86,6 +87,7 @@ class Run:
         self._conductor: Conductor | None = None
         self._wire: Wire | None = None
         self._attendants: Attendants | None = None
+        self._invariants: Invariants | None = None
         self.app: App | None = None
         self.provider = ""
         self._unlisted = False  # Whether the broker holds jobs which it cannot list before the workers have gone.
@@ -128,6 +130,7 @@ class Run:
         places = self._places(upstream, service)
         around = Surroundings(self.parts, self.folder, places)
         site = Site(self.folder.data, self.folder.logs, self.folder.records, self._mark, around.without_agent())
+        self._invariants = Invariants(self.parts, around, self.folder, self._mark)
 
         self._begin("prepare")
         with_broker = getattr(self.parts.queue, "inspected_with_broker", False)
@@ -322,6 +325,8 @@ class Run:
             self._until(lambda: not any(watch.waiting for watch in watches))
         for watch in watches:
             self._note(watch.finish())
+        if self._invariants is not None:
+            self._note(self._invariants.look())
 
     def _note(self, notices: Iterable[Notice]) -> None:
         """Record what a watch noticed."""

@@ -138,6 +138,33 @@ class ReportedSpec(Part):
     """How often each dead job is reported to Sentry; the app gets {sentry.dsn} through `queue.env`."""
 
 
+class InvariantSpec(Part):
+    """What must be true of the app's own data once the queue has drained."""
+
+    name: str = Field(min_length=1)
+    """What it is called, such as "no order is charged twice"."""
+    sql: str | None = None
+    """A query for what is wrong, such as "SELECT id FROM charges GROUP BY id HAVING count(*) > 1"; it may only read."""
+    database: str | None = None
+    """Where it is asked: a SQLite file or an address, such as "{run.folder}/shop.sqlite3" or "postgresql://..."; the broker where
+    it is left out."""
+    expect: Literal["empty"] = "empty"
+    """What the query must answer: no rows."""
+    check: str | None = None
+    """"module:function" of the app, called in its environment: it returns what is wrong (nothing, None or True: all is well), or
+    raises AssertionError."""
+
+    @model_validator(mode="after")
+    def _one_way_to_look(self) -> InvariantSpec:
+        if (self.sql is None) == (self.check is None):
+            raise ValueError("an invariant needs either sql or check")
+        if self.check is not None and ":" not in self.check:
+            raise ValueError(f'check must name a function as "module:function", not {self.check!r}')
+        if self.check is not None and self.database is not None:
+            raise ValueError("database goes with sql; a check opens what it needs itself")
+        return self
+
+
 class ContractSpec(Part):
     """What must hold. `no_phantoms` always does."""
 
@@ -197,5 +224,7 @@ class ContractSpec(Part):
     """Each dead job is reported as an error, with its task and exception; no retry is."""
     health: Duration | None = None
     """The service's health URL answers 200 for no longer than this while no worker takes jobs."""
+    invariant: tuple[InvariantSpec, ...] = ()
+    """What must be true of the app's own data at the end; in a crash map, after each trial."""
     alert: tuple[AlertSpec, ...] = ()
     """Each alarm rings soon after its fault; in a scenario without faults none rings."""

@@ -160,7 +160,7 @@ def test_procrastinate_that_retries_stalled_jobs_loses_nothing(tmp_path):
 # The home-grown queue over SQLite, right and with a bug planted.
 
 
-def lease_shop(project, task="charge", **kwargs):
+def lease_shop(task="charge", **kwargs):
     return Scenario.model_validate(
         {
             "title": "the lease shop",
@@ -206,23 +206,52 @@ def test_queue_that_settles_before_the_effect_is_found_and_its_fix_is_seen(shop,
     right = "        with Renewal(job):\n            tasks.perform(job)\n"
     write("worker.py", right, "        queue.settle(job)\n" + right)
     harness = Harness(project, tmp_path / "reports")
-    chart = harness.crash_map(lease_shop(project, order_id="o-1", amount=3))
+    chart = harness.crash_map(lease_shop(order_id="o-1", amount=3))
     lost = [tried for tried in chart.broken if tried.worst.word is Word.LOST]
     assert "DELETE: worker killed, its reply on its way" in [tried.point.sentence() for tried in lost]
 
     write("worker.py", "        queue.settle(job)\n" + right, right)
-    fixed = harness.crash_map(lease_shop(project, order_id="o-1", amount=3))
+    fixed = harness.crash_map(lease_shop(order_id="o-1", amount=3))
     assert fixed.verdict == "holds"
     replayed = harness.replay(chart.folder / "trials" / f"{lost[0].trials[0]}.json")
     assert replayed.now is Now.FIXED
     assert "code" in replayed.changed
 
 
+ONCE = {
+    "name": "no order is charged twice",
+    "sql": "SELECT order_id, count(*) FROM charges GROUP BY order_id HAVING count(*) > 1",
+    "database": "{run.folder}/shop.sqlite3",
+}
+
+
+def test_points_at_which_a_retry_doubles_an_effect_are_shown_and_gone_when_the_effect_is_made_once(shop, tmp_path):
+    """Running twice is what at-least-once allows; charging twice is not."""
+    project, write = shop
+    harness = Harness(project, tmp_path / "reports")
+    scenario = lease_shop(order_id="o-1", amount=3).with_(contract__invariant=[ONCE])
+    chart = harness.crash_map(scenario)
+    assert chart.control.wrong == {} and chart.verdict == "broken"
+    doubled = {tried.point.sentence(): tried for tried in chart.broken}
+    before = doubled["DELETE: worker killed before it leaves"]
+    assert before.worst.word is Word.TWICE and before.wrong == {"no order is charged twice": "o-1, 2"}
+    assert {tried.worst.word for tried in doubled.values()} == {Word.TWICE}
+
+    values = '"INSERT INTO charges VALUES (?, ?, ?)", (order_id, amount, time.time())'
+    once = '"INSERT INTO charges SELECT ?, ?, ? WHERE NOT EXISTS (SELECT 1 FROM charges WHERE order_id = ?)"'
+    write("tasks.py", values, f"{once}, (order_id, amount, time.time(), order_id)")
+    replayed = harness.replay(chart.folder / "trials" / f"{before.telling}.json")
+    assert replayed.now is Now.FIXED
+    assert [(one.word, one.wrong) for one in replayed.outcomes] == [(Word.TWICE, {})] * 3
+
+
 def test_lease_that_is_not_renewed_is_found_and_gone_when_fixed(shop, tmp_path):
     """The job takes longer than a lease, so with another worker standing by it has two owners though nothing goes wrong."""
     project, write = shop
-    scenario = lease_shop(project, "print_catalogue", pages=30)
-    scenario = scenario.with_(contract__delivery="exactly-once", crashmap__budget="0s")
+    scenario = lease_shop("print_catalogue", pages=22)
+    scenario = scenario.with_(
+        contract__delivery="exactly-once", crashmap__budget="0s", crashmap__recovery="2s", queue__env__SHOP_LEASE_S="1.5"
+    )
     write("worker.py", "        with Renewal(job):\n            tasks.perform(job)\n", "        tasks.perform(job)\n")
     harness = Harness(project, tmp_path / "reports")
     assert harness.crash_map(scenario).control.worst.word is Word.TWICE
@@ -235,7 +264,7 @@ def test_job_that_never_settles_stops_the_map_with_its_life_story(shop, tmp_path
     project, write = shop
     write("worker.py", "        queue.settle(job)\n", "        pass\n")
     with pytest.raises(JobNeverSettled, match="is not settled") as stopped:
-        Harness(project, tmp_path / "reports").crash_map(lease_shop(project, order_id="o-1", amount=3))
+        Harness(project, tmp_path / "reports").crash_map(lease_shop(order_id="o-1", amount=3))
     assert "job.finished" in str(stopped.value)
 
 
@@ -247,7 +276,7 @@ def test_broker_that_was_not_started_here_is_refused(tmp_path):
 def test_command_prints_the_map_and_its_json(shop, tmp_path):
     """As a user calls it: the exit code, the table, the JSON."""
     project, _ = shop
-    scenario = lease_shop(project, order_id="o-1", amount=3).model_dump(exclude_unset=True, by_alias=True)
+    scenario = lease_shop(order_id="o-1", amount=3).model_dump(exclude_unset=True, by_alias=True)
     (project / "shop.json").write_text(json.dumps(scenario), encoding="utf-8")
     lines = [f"{key} = {json.dumps(scenario[key])}" for key in ("title",)]
     lines += [_table(name, scenario[name]) for name in ("queue", "broker", "contract", "crashmap")]

@@ -17,6 +17,12 @@ def charge(order_id, amount):
         connection.execute("INSERT INTO charges VALUES (?, ?, ?)", (order_id, amount, time.time()))
 
 
+def charged_twice():
+    """The orders that were charged more than once: what must never be found."""
+    with closing(sqlite3.connect(DATABASE, timeout=20)) as connection:
+        return connection.execute("SELECT order_id FROM charges GROUP BY order_id HAVING count(*) > 1").fetchall()
+
+
 def fetch_rates(currency):
     """Fetch exchange rates; the API answers only for the euro."""
     if currency != "EUR":

@@ -77,3 +77,16 @@ def test_page_and_table_show_every_point(tmp_path):
     text = as_text(crash_report(whole))
     assert text.startswith("BROKEN: 10 crashes that the broker can tell apart: 1 lost, 9 once.")
     assert "jobharness replay" in text
+
+
+def test_broken_invariant_breaks_a_map_whose_outcomes_are_allowed(tmp_path):
+    twice = Outcome(Word.TWICE, 2, wrong={"charged once": "o-1, 2"})
+    point = Tried(POINTS[1], (Outcome(Word.TWICE, 2), twice), (1, 2))
+    found = chart(tmp_path, tried(POINTS[0], "once"), point)
+    assert found.verdict == "broken"
+    assert (point.wrong, point.telling) == ({"charged once": "o-1, 2"}, 2)
+    text = as_text(crash_report(found), 120)
+    assert "'charged once' broken at 1" in text and "twice !" in text and "! charged once: o-1, 2" in text
+    found.save()
+    assert CrashMap.load(tmp_path) == found
+    assert "charged once: broken (o-1, 2)" in publish_map(found).read_text(encoding="utf-8")

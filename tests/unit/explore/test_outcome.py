@@ -143,3 +143,13 @@ def test_job_whose_enqueue_was_not_acknowledged_is_not_called_lost():
 def test_outcome_survives_json():
     found = Outcome(Word.TWICE, 2, "somewhere", 0.5, True)
     assert Outcome.of(found.plain()) == found
+
+
+def test_invariant_that_was_broken_is_told_with_the_outcome_and_one_that_nobody_could_check_is_not():
+    found = outcome(
+        "0.5 worker-1/2 job.finished a\n"
+        '8.9 harness invariant.checked - value=1 task="charged once" text="o-1, 2"\n'
+        '8.9 harness invariant.checked - value=-1 task="shipped" text="no such table"'
+    )
+    assert found == Outcome(Word.ONCE, 1, back_s=0.3, wrong={"charged once": "o-1, 2"})
+    assert Outcome.of(found.plain()) == found
