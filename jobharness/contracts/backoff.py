@@ -62,8 +62,9 @@ class Backoff(Promise):
         job, begin_ns, end_ns = executions.job[order], executions.begin_ns[order], executions.alive_ns[order]
         first = is_first(job)
         failed = np.isin(executions.end_kind[order], FAILURES)
+        apart_ns = history.clocks.apart_ns(executions.process[order[1:]], executions.process[order[:-1]])
         # One that began while the other still ran is no retry of it.
-        after = np.flatnonzero(~first[1:] & failed[:-1] & (begin_ns[1:] >= end_ns[:-1])) + 1
+        after = np.flatnonzero(~first[1:] & failed[:-1] & (begin_ns[1:] >= end_ns[:-1] - apart_ns)) + 1
         failures = running_total(failed, first)[after - 1] if len(order) else np.empty(0, np.int64)
         gap_ns = begin_ns[after] - end_ns[after - 1]
         wanted_ns = self.waits_ns(failures)

@@ -16,6 +16,7 @@ import polars as pl
 from jobharness.contracts.evidence import Mask, composite, in_order, is_first, stable_order
 from jobharness.contracts.promise import Evidence, RunPromise, offences
 from jobharness.contracts.rate_limit import WHOSE, Per, keys_of
+from jobharness.history.clocks import Clocks
 from jobharness.history.columns import Int64s
 from jobharness.history.event import Kind
 from jobharness.history.frame import History
@@ -53,6 +54,8 @@ class ConcurrencyLimit(RunPromise):
                 "key": key,
             }
         )
+        if history.clocks.wide:
+            table = table.with_columns(node=history.clocks.node[executions.process])
         return table if self.per != "key" or key.all() else table.filter(pl.col("key") > 0)
 
     def weigh(self, observed: pl.DataFrame, history: History) -> Evidence:
@@ -65,6 +68,8 @@ class ConcurrencyLimit(RunPromise):
         if _crowded(key, begin_ns, alive_ns, self.limit):
             begin, alive = composite(np.cumsum(is_first(key)) - 1, begin_ns, alive_ns)
             which, at_once = _beyond(begin, alive, self.limit)
+        if history.clocks.wide:
+            which, at_once = _may_be_beyond(observed[order], history.clocks, self.limit)
         found = offences(
             pl.format("{} at once, where {} are allowed", "number", pl.lit(self.limit)),
             job=observed["job"].to_numpy()[order[which]],
@@ -107,3 +112,33 @@ def _suspect(begin: Int64s, alive: Int64s, limit: int) -> Mask:
     suspect = np.zeros(len(begin), np.bool_)
     suspect[limit:] = np.maximum.accumulate(alive)[: len(alive) - limit] > begin[limit:]
     return suspect
+
+
+def _may_be_beyond(observed: pl.DataFrame, clocks: Clocks, limit: int) -> tuple[Int64s, Int64s]:
+    """The same as `_beyond`, as far as the nodes' clocks leave it open. `observed`: ascending in key and begin.
+
+    At each begin those of its own node count, and the most that each other node had under way at a moment that may be the same.
+    """
+    names = ("key", "begin_ns", "alive_ns", "node")
+    key, begin_ns, alive_ns, node = (observed[name].to_numpy() for name in names)
+    rank, at_once = np.cumsum(is_first(key)) - 1, np.zeros(len(key), np.int64)
+    for number in np.unique(node):
+        here, theirs = np.flatnonzero(node == number), np.flatnonzero(node != number)
+        open_ns = clocks.bounds_ns[number] + clocks.bounds_ns[node]
+        begins, ends, *around = composite(rank, begin_ns, alive_ns, begin_ns - open_ns, begin_ns + open_ns)
+        begin, end, (early, late) = begins[here], np.sort(ends[here], kind="stable"), (times[theirs] for times in around)
+
+        def under_way(at: Int64s, begin: Int64s = begin, end: Int64s = end) -> Int64s:
+            return np.asarray(np.searchsorted(begin, at, side="right") - np.searchsorted(end, at, side="right"))
+
+        own = under_way(begin) + (ends[here] == begin)  # One of no length is under way for itself.
+        at_once[here] += own
+        first, last = np.searchsorted(begin, early, side="left"), np.searchsorted(begin, late, side="left")
+        most = under_way(early)
+        some = np.flatnonzero(last > first)
+        if len(some):
+            edges = np.column_stack([first[some], last[some]]).ravel()
+            most[some] = np.maximum(most[some], np.maximum.reduceat(np.append(own, 0), edges)[::2])
+        at_once[theirs] += most
+    over = np.flatnonzero(at_once > limit)
+    return over, at_once[over]

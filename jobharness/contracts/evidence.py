@@ -13,7 +13,18 @@ import polars as pl
 from jobharness.clock import NS_PER_S
 from jobharness.history.columns import NEVER, Int64s
 
-__all__ = ["Mask", "Waits", "composite", "in_order", "is_first", "ms", "place_in_run", "running_total", "stable_order"]
+__all__ = [
+    "Mask",
+    "Waits",
+    "close_pairs",
+    "composite",
+    "in_order",
+    "is_first",
+    "ms",
+    "place_in_run",
+    "running_total",
+    "stable_order",
+]
 
 
 Mask = npt.NDArray[np.bool_]
@@ -117,6 +128,18 @@ def composite(key: npt.NDArray[Any], *times_ns: Int64s) -> list[Int64s]:
         return [wide * span + (times - lowest) for times in times_ns]
     together = np.unique(np.concatenate(times_ns))
     return [wide * len(together) + np.searchsorted(together, times) for times in times_ns]
+
+
+def close_pairs(key: npt.NDArray[Any], begin_ns: Int64s, until_ns: Int64s) -> tuple[Int64s, Int64s]:
+    """Every two places `one`, `other` of one key, the one before the other, where the other begins before the `until` of the one.
+
+    Sorted by key, then begin. Cost: linear in what is found, but for a search for each.
+    """
+    begin, until = composite(np.cumsum(is_first(key)) - 1, begin_ns, until_ns)
+    places = np.arange(len(key))
+    counts = np.maximum(np.searchsorted(begin, until, side="left") - places - 1, 0)
+    one = np.repeat(places, counts)
+    return one, one + 1 + place_in_run(is_first(one)) if len(one) else one
 
 
 def stable_order(keys: npt.NDArray[np.uint32]) -> Int64s:

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 import numpy as np
 import polars as pl
 
-from jobharness.contracts.evidence import composite, in_order, ms, stable_order
+from jobharness.contracts.evidence import close_pairs, composite, in_order, ms, stable_order
 from jobharness.contracts.promise import Evidence, RunPromise, offences
 from jobharness.history.columns import NEVER, Int64s
 from jobharness.history.event import Kind
@@ -45,6 +45,9 @@ class FifoPerKey(RunPromise):
                 "job": np.arange(len(key), dtype=np.uint32),
             }
         )
+        if history.clocks.wide:
+            sent_by, run_by = tally.first_process(Kind.ENQUEUE_BEGIN), tally.first_process(Kind.JOB_RUNNING)
+            table = table.with_columns(sent_by=sent_by, run_by=run_by)
         keyed = (key > 0) & (running != NEVER) & (begun != NEVER) & ~tally.has(Kind.ENQUEUE_NOT_BEFORE)
         return table if keyed.all() else table.filter(keyed)
 
@@ -62,7 +65,9 @@ class FifoPerKey(RunPromise):
             weight=by_ns,
             by=ms(by_ns),
         )
-        return Evidence(count, found, 0, {"keyed": count, "overtook": table.height})
+        if history.clocks.wide:
+            found = pl.concat([found, _concurrent(observed, history)])
+        return Evidence(count, found, 0, {"keyed": count, "overtook": found.height})
 
     def broken(self, figures: Mapping[str, int]) -> str:
         """How many overtook."""
@@ -71,6 +76,24 @@ class FifoPerKey(RunPromise):
     def kept(self, figures: Mapping[str, int]) -> str:
         """How many were judged."""
         return f"all {figures['keyed']} jobs with a key began in order"
+
+
+def _concurrent(observed: pl.DataFrame, history: History) -> pl.DataFrame:
+    """The jobs that may have overtaken one of their key: the clocks leave both orders open, of the enqueues and of the begins."""
+    clocks, open_ns = history.clocks, history.clocks.most_apart_ns
+    table = observed.filter(pl.col("acknowledged_ns") != NEVER).sort("key", "begun_ns", "job")
+    columns = {name: table[name].to_numpy() for name in table.columns}
+    begun_ns, acknowledged_ns, running_ns = (columns[name] for name in ("begun_ns", "acknowledged_ns", "running_ns"))
+    pairs = close_pairs(columns["key"], begun_ns, acknowledged_ns + open_ns)
+    found = []
+    for before, after in (pairs, pairs[::-1]):
+        sent_ns = clocks.apart_ns(columns["sent_by"][before], columns["sent_by"][after])
+        begins_ns = clocks.apart_ns(columns["run_by"][before], columns["run_by"][after])
+        both = np.abs(begun_ns[after] - acknowledged_ns[before]) < sent_ns
+        both &= np.abs(running_ns[after] - running_ns[before]) < begins_ns
+        found.append(columns["job"][after[both]])
+    jobs = np.unique(np.concatenate(found))
+    return offences("may have begun before a job of its key that was enqueued before", job=jobs, weight=np.zeros(len(jobs)))
 
 
 def _suspects(observed: pl.DataFrame) -> pl.DataFrame:

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from jobharness.contracts.evidence import Mask, composite, ms
+from jobharness.contracts.evidence import Mask, close_pairs, composite, ms
 from jobharness.contracts.promise import Evidence, Promise, offences
 from jobharness.history.event import Kind
 from jobharness.history.frame import History
@@ -30,6 +30,8 @@ class Lease(Promise):
     def evidence(self, history: History) -> Evidence:
         """Overlaps first, the longest before the others; then stale settlements."""
         overlaps, stale = self._overlaps(history), self._stale(history)
+        if history.clocks.wide:
+            overlaps = pl.concat([overlaps, _concurrent(history)])
         counts = {"executions": len(history.executions), "overlaps": overlaps.height, "stale": stale.height}
         return Evidence(len(history.executions), pl.concat([overlaps, stale]), 0, counts)
 
@@ -82,6 +84,23 @@ class Lease(Promise):
     def kept(self, figures: Mapping[str, int]) -> str:
         """How many were judged."""
         return f"each of {figures['executions']} executions was its job's only one at the time"
+
+
+def _concurrent(history: History) -> pl.DataFrame:
+    """Executions of one job on different nodes that may have overlapped, as far as the nodes' clocks are known."""
+    executions, clocks = history.executions, history.clocks
+    several = np.flatnonzero(history.tally.count(Kind.JOB_RUNNING)[executions.job] > 1)
+    order = several[np.argsort(executions.job[several], kind="stable")]
+    begin_ns, alive_ns = executions.begin_ns[order], executions.alive_ns[order]
+    one, other = close_pairs(executions.job[order], begin_ns, alive_ns + clocks.most_apart_ns)
+    apart_ns = clocks.apart_ns(executions.process[order[one]], executions.process[order[other]])
+    which = order[other[(apart_ns > 0) & (begin_ns[other] < alive_ns[one] + apart_ns)]]
+    return offences(
+        "may have begun while another execution of the job was under way",
+        job=executions.job[which],
+        row=executions.row[which],
+        weight=np.zeros(len(which)),
+    )
 
 
 def _contested(history: History) -> Mask:

@@ -15,7 +15,7 @@ __all__ = ["Observed"]
 
 
 class Observed(Promise):
-    """Every recorder worked, the producer sent its whole plan, a worker became ready, and the queue was drained."""
+    """Every recorder worked, no node vanished, the producer sent its whole plan, a worker became ready, the queue was drained."""
 
     name = "observed"
     promise = "the run could see everything it judges"
@@ -46,6 +46,7 @@ class Observed(Promise):
         if failed.height:
             named = ", ".join(f"{row['name']} ({row['pid']})" for row in failed.to_dicts())
             reasons.append(f"could not record all events: {named}")
+        reasons += [f"node {node.name} vanished: its last events may be missing" for node in history.nodes if node.vanished]
         if not len(columns.rows(Kind.PRODUCER_DONE)):
             reasons.append("the producer did not send its whole plan")
         if not len(columns.rows(Kind.WORKER_READY)):

@@ -44,7 +44,7 @@ class Priority(RunPromise):
         rank, running = tally.first_value(Kind.ENQUEUE_PRIORITY), tally.first_ns(Kind.JOB_RUNNING)
         jobs = np.flatnonzero((rank != NEVER) & (running != NEVER))
         own_ns = tally.first_value(Kind.ENQUEUE_NOT_BEFORE)[jobs]
-        return pl.DataFrame(
+        table = pl.DataFrame(
             {
                 "rank": rank[jobs],
                 # A delayed job waits for nobody before its time.
@@ -56,11 +56,20 @@ class Priority(RunPromise):
                 "job": jobs.astype(np.uint32),
             }
         )
+        if not history.clocks.wide:
+            return table
+        sent, received, ran = (
+            tally.first_process(kind)[jobs] for kind in (Kind.ENQUEUE_ACKNOWLEDGED, Kind.JOB_RECEIVED, Kind.JOB_RUNNING)
+        )
+        taken = np.where(tally.first_ns(Kind.JOB_RECEIVED)[jobs] == NEVER, ran, received)
+        return table.with_columns(sent_by=sent, taken_by=taken, run_by=ran)
 
     def weigh(self, observed: pl.DataFrame, history: History) -> Evidence:
         """The jobs that jumped the queue, by how long a more urgent one waited on; none, where it is no more than
         the share allowed."""
         found = [self._jumps(observed, int(rank)) for rank in observed["rank"].unique().sort()[1:]]
+        if history.clocks.wide:
+            found.append(_concurrent(observed, history))
         table = pl.concat(found) if found else offences("", job=[], weight=[])
         counts = {"ranked": observed.height, "inversions": table.height}
         if table.height <= self.allowed * observed.height:
@@ -88,3 +97,22 @@ class Priority(RunPromise):
     def kept(self, figures: Mapping[str, int]) -> str:
         """How many inversions there were among how many."""
         return f"{figures['inversions']} inversions among {figures['ranked']} jobs with a priority"
+
+
+def _concurrent(observed: pl.DataFrame, history: History) -> pl.DataFrame:
+    """The jobs that may have been taken while a more urgent one waited: the clocks leave open both whether it did already and which
+    of the two began first."""
+    clocks, open_ns = history.clocks, history.clocks.most_apart_ns
+    urgent = observed.sort("waits_from_ns", "job")
+    taken, waits = observed["taken_ns"].to_numpy(), urgent["waits_from_ns"].to_numpy()
+    first, last = np.searchsorted(waits, taken - open_ns), np.searchsorted(waits, taken + open_ns)
+    one = np.repeat(np.arange(len(taken)), last - first)
+    other = np.repeat(first - np.append(0, np.cumsum(last - first)[:-1]), last - first) + np.arange(len(one))
+    job, rival = (
+        {name: table[name].to_numpy()[at] for name in table.columns} for table, at in ((observed, one), (urgent, other))
+    )
+    open_ones = rival["rank"] < job["rank"]
+    open_ones &= np.abs(rival["waits_from_ns"] - job["taken_ns"]) < clocks.apart_ns(rival["sent_by"], job["taken_by"])
+    open_ones &= np.abs(rival["running_ns"] - job["running_ns"]) < clocks.apart_ns(rival["run_by"], job["run_by"])
+    jobs = np.unique(job["job"][open_ones])
+    return offences("may have been taken while a more urgent job waited", job=jobs, weight=np.zeros(len(jobs)))

@@ -59,6 +59,8 @@ class RateLimit(RunPromise):
         rows, job = columns.rows_of_jobs(self.kind), columns.jobs(self.kind)
         key = keys_of(history, self.per, job)
         table = pl.DataFrame({"time_ns": columns["time_ns"][rows], "job": job, "row": rows, "key": key})
+        if history.clocks.wide:
+            table = table.with_columns(node=history.clocks.node[columns["process"][rows]])
         return table if self.per != "key" or key.all() else table.filter(pl.col("key") > 0)
 
     def weigh(self, observed: pl.DataFrame, history: History) -> Evidence:
@@ -67,9 +69,12 @@ class RateLimit(RunPromise):
         times, key = observed["time_ns"].to_numpy(), observed["key"].to_numpy()
         order = stable_order(key) if self.per != "run" else np.arange(len(key))
         times, key = times[order], key[order]
-        window_ns, late = round(self.window_s * NS_PER_S), len(times) - self.limit
+        window_ns = round(self.window_s * NS_PER_S) + self._open_ns(observed[order], history)
+        late = len(times) - self.limit
         # So many places back, a start of the same key must be outside of the window that ends with this one.
-        close = (times[self.limit :] - times[: max(late, 0)] < window_ns) & (key[self.limit :] == key[: max(late, 0)])
+        close = (times[self.limit :] - times[: max(late, 0)] < window_ns[self.limit :]) & (
+            key[self.limit :] == key[: max(late, 0)]
+        )
         which = np.flatnonzero(close) + self.limit
         in_window = _in_window(key, times, which, window_ns)
         found = offences(
@@ -82,6 +87,13 @@ class RateLimit(RunPromise):
         counts = {"counted": observed.height, "over": len(which)}
         return Evidence(observed.height, found, 0, counts, {"fullest": int(in_window.max(initial=0))})
 
+    def _open_ns(self, observed: pl.DataFrame, history: History) -> Int64s:
+        """By how much the starts of each key may truly have been closer together: where several nodes tell of them."""
+        if not history.clocks.wide:
+            return np.zeros(observed.height, np.int64)
+        mixed = observed.select(pl.col("node").n_unique().over("key") > 1).to_series().to_numpy()
+        return np.where(mixed, history.clocks.most_apart_ns, 0)
+
     def broken(self, figures: Mapping[str, int]) -> str:
         """The fullest window."""
         fullest = f"{figures['fullest']} {self.noun} within {self.window_s:g} s, where {self.limit} are allowed"
@@ -92,7 +104,7 @@ class RateLimit(RunPromise):
         return f"none of {figures['counted']} {self.noun} came too soon"
 
 
-def _in_window(key: npt.NDArray[np.uint32], times_ns: Int64s, which: Int64s, window_ns: int) -> Int64s:
+def _in_window(key: npt.NDArray[np.uint32], times_ns: Int64s, which: Int64s, window_ns: Int64s) -> Int64s:
     """How many starts of the same key, itself among them, lie in the window that ends with each of the starts `which`."""
     if not len(which):
         return which

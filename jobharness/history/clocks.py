@@ -71,6 +71,11 @@ class Clocks:
             return np.zeros(len(mine), np.int64)
         return np.where(mine == theirs, 0, self.bounds_ns[mine] + self.bounds_ns[theirs])
 
+    @property
+    def most_apart_ns(self) -> int:
+        """The most that `apart_ns` can be."""
+        return 2 * int(self.bounds_ns.max()) if self.wide else 0
+
     def shifts_ns(self) -> Iterator[Int64s]:
         """(n_nodes,) by how much each node's clock may be wrong: a few ways in which, for any two nodes, one is as early and the
         other as late as they can be, and the other way round."""

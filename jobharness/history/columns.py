@@ -154,6 +154,11 @@ class Tally:
         """The value of the first event of this kind; `NEVER` where there is none."""
         return self._once(("value", kind), lambda: self._scatter(*self._of(kind), "value"))
 
+    def first_process(self, kind: Kind) -> Int64s:
+        """The process that told the first event of this kind; 0 where there is none."""
+        found = self._once(("process", kind), lambda: self._scatter(*self._of(kind), "process"))
+        return np.where(found == NEVER, 0, found)
+
     @property
     def intended_ns(self) -> Int64s:
         """The intended arrival: the earliest that an enqueue names; `NEVER` where there was no enqueue."""
