@@ -230,6 +230,25 @@ def report(
 
 
 @app.command()
+def merge(
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="A folder for each node, with its records and node.json.")],
+    scenario: Annotated[
+        Path | None,
+        typer.Option("--scenario", metavar="FILE", help="Whose contract is checked (default: nothing lost or run twice)."),
+    ] = None,
+    out: Annotated[Path | None, typer.Option("--out", metavar="FILE", help="Where the merged history goes (Parquet).")] = None,
+) -> None:
+    """Merge what several nodes recorded into one history, on one clock, and judge it.
+
+    Exit codes: 0 everything held; 1 a contract is broken; 2 bad usage; 3 no verdict: a node vanished, clocks are unknown, or what
+    was seen does not tell.
+    """
+    from jobharness.cli.merge import merge_nodes
+
+    ended(lambda: merge_nodes(folder, scenario, out))
+
+
+@app.command()
 def alarms(
     scenario: Annotated[
         Path | None, typer.Argument(metavar="[SCENARIO]", help="Take the thresholds of its [prometheus] (default: minutes).")

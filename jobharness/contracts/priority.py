@@ -100,8 +100,8 @@ class Priority(RunPromise):
 
 
 def _concurrent(observed: pl.DataFrame, history: History) -> pl.DataFrame:
-    """The jobs that may have been taken while a more urgent one waited: the clocks leave open both whether it did already and which
-    of the two began first."""
+    """The jobs that may have been taken while a more urgent one waited: the clocks leave both open, whether it did already and
+    which of the two began first."""
     clocks, open_ns = history.clocks, history.clocks.most_apart_ns
     urgent = observed.sort("waits_from_ns", "job")
     taken, waits = observed["taken_ns"].to_numpy(), urgent["waits_from_ns"].to_numpy()

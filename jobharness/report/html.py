@@ -25,6 +25,7 @@ from jobharness.report.account import Account
 from jobharness.report.charts import Tick, time_ticks
 from jobharness.report.difference import comparison_with, find_before, rows_of
 from jobharness.report.distribution import distributions
+from jobharness.report.nodes import COLUMNS, node_rows
 from jobharness.report.offenders import Offender, offenders_of
 from jobharness.report.panels import CURSOR, bin_words, cursor_rows, distribution_charts, panels
 from jobharness.report.strikes import Strike, strikes_of
@@ -65,6 +66,8 @@ def page(account: Account) -> str:
         offending=offending,
         comparison=_comparison(account),
         environment=_environment(account.about),
+        nodes=node_rows(account.history),
+        node_columns=COLUMNS,
         off_schedule=off_schedule(account.metrics),
         repeat=without_secrets(account.repeat),
         logs=_logs(account),

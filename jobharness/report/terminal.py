@@ -15,14 +15,16 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from jobharness.contracts.contract import Finding, Word
+from jobharness.contracts.contract import Finding, Verdict, Word
+from jobharness.history.frame import History
 from jobharness.metrics.before_after import Change, Comparison
 from jobharness.metrics.metric import Metric
 from jobharness.metrics.schedule import off_schedule
 from jobharness.report.digest import Digest, digest
+from jobharness.report.nodes import COLUMNS, node_rows
 from jobharness.runner.result import Result, story
 
-__all__ = ["as_text", "before_after_table", "run_report", "show", "shown_path", "summary_table"]
+__all__ = ["as_text", "before_after_table", "findings_table", "nodes_table", "run_report", "show", "shown_path", "summary_table"]
 
 WIDE = 120
 MOST_STORIES = 3
@@ -69,8 +71,20 @@ def run_report(result: Result) -> RenderableType:
     parts: list[RenderableType] = [_headline(short), Text(), _findings(result)]
     if stories := list(_stories(result)):
         parts += [Text(), *stories]
+    if result.history.nodes:
+        parts += [Text(), nodes_table(result.history)]
     parts += [Text(), _metrics(short), Text(), _ways_on(short)]
     return Group(*parts)
+
+
+def nodes_table(history: History) -> Table:
+    """The nodes that told a merged history: how far their clocks are known, what they told, and which of them vanished."""
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    for name, justify in COLUMNS.items():
+        table.add_column(name, justify="right" if justify == "right" else "left", no_wrap=True)
+    for node in node_rows(history):
+        table.add_row(*(Text(cell, STYLES["unknown"] if cell == "vanished" else "") for cell in node))
+    return table
 
 
 def _headline(run: Digest) -> RenderableType:
@@ -93,13 +107,19 @@ def _ended(sentence: str) -> str:
 
 
 def _findings(result: Result) -> Table:
-    grid = _grid()
-    for finding in result.verdict.findings:
-        word = str(finding.word)
-        grid.add_row(Text(word, STYLES[word]), Text(finding.contract), Text(finding.sentence.strip()))
+    grid = findings_table(result.verdict)
     for crossing in result.crossings:
         style = {"passed": "holds", "crossed": "crossed", "unknown": "unknown"}[crossing.word]
         grid.add_row(Text(crossing.word, STYLES[style]), Text("gate"), Text(crossing.sentence))
+    return grid
+
+
+def findings_table(verdict: Verdict) -> Table:
+    """Word, contract and sentence of each finding, the gravest first."""
+    grid = _grid()
+    for finding in verdict.findings:
+        word = str(finding.word)
+        grid.add_row(Text(word, STYLES[word]), Text(finding.contract), Text(finding.sentence.strip()))
     return grid
 
 

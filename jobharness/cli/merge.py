@@ -1,0 +1,61 @@
+"""`jobharness merge`: what several nodes recorded, as one history, judged."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rich.console import Console, Group, RenderableType
+from rich.text import Text
+
+from jobharness.contracts.at_least_once import AtLeastOnce
+from jobharness.contracts.at_most_once import AtMostOnce
+from jobharness.contracts.contract import Contract, Word, judge
+from jobharness.contracts.lease import Lease
+from jobharness.contracts.no_phantoms import NoPhantoms
+from jobharness.errors import InvalidRequest
+from jobharness.history import log
+from jobharness.report.terminal import findings_table, nodes_table, show, shown_path
+from jobharness.runner.result import EXIT_BROKEN, EXIT_NO_VERDICT, EXIT_PASSED
+from jobharness.staging.nodes import gather
+
+__all__ = ["merge_nodes"]
+
+USUAL: tuple[Contract, ...] = (AtLeastOnce(), AtMostOnce(), NoPhantoms(), Lease())
+
+
+def merge_nodes(folder: Path, scenario: Path | None, out: Path | None) -> int:
+    """Merge, save, judge, print. Raises: InvalidRequest, ClocksUnknown; nothing is written then."""
+    if out is not None and out.suffix != ".parquet":
+        raise InvalidRequest(f"--out: {out} does not end in .parquet, and a history is kept as Parquet")
+    contracts = _contracts(scenario) if scenario is not None else USUAL
+    history = gather(folder)
+    kept = out if out is not None else folder / "history.parquet"
+    log.save(history, kept)
+    verdict = judge(history, contracts)
+    vanished = [node.name for node in history.nodes if node.vanished]
+    word = verdict.word
+    if word is Word.HOLDS and vanished:
+        word = Word.UNKNOWN
+    headline = [
+        f"{str(word).upper()}: {verdict.findings[0].sentence if verdict.word is not Word.HOLDS else 'everything asked for held'}."
+    ]
+    if vanished:
+        headline.append(f"{', '.join(vanished)} vanished: its last events may be missing, and this is not a pass.")
+    parts: list[RenderableType] = [
+        Text("\n".join(headline)),
+        Text(),
+        findings_table(verdict),
+        Text(),
+        nodes_table(history),
+        Text(),
+    ]
+    parts.append(Text(f"history  {shown_path(kept)}"))
+    show(Console(), Group(*parts))
+    return {Word.BROKEN: EXIT_BROKEN, Word.HOLDS: EXIT_PASSED}.get(word, EXIT_NO_VERDICT)
+
+
+def _contracts(scenario: Path) -> tuple[Contract, ...]:
+    from jobharness.catalog import assemble
+    from jobharness.scenario.load import load_scenario
+
+    return assemble(load_scenario(scenario), Path.cwd(), scenario).contracts
