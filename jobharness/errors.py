@@ -15,6 +15,7 @@ import difflib
 from collections.abc import Iterable, Sequence
 
 __all__ = [
+    "Aborted",
     "AppFailed",
     "BrokerFailed",
     "ClocksUnknown",
@@ -155,6 +156,14 @@ class RunUnreadable(InvalidRequest):
     def __init__(self, path: str, problem: str) -> None:
         self.path = path
         super().__init__(f"{path} {problem}")
+
+
+class Aborted(EnvironmentFailed):
+    """A run was ended from outside, or by its own error budget; what it saw is kept. Attribute: `by` (who, in words)."""
+
+    def __init__(self, by: str) -> None:
+        self.by = by
+        super().__init__(f"aborted by {by}")
 
 
 class BrokerFailed(EnvironmentFailed):

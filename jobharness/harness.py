@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import shutil
+import signal
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -18,6 +19,7 @@ from jobharness.explore.replay import Kept, Replayed, Replayer
 from jobharness.report.crash_page import publish_map
 from jobharness.report.digest import digest
 from jobharness.report.publish import publish
+from jobharness.runner.abort import Abort
 from jobharness.runner.about import about
 from jobharness.runner.folder import RunFolder, new_folder
 from jobharness.runner.parts import Parts
@@ -35,16 +37,22 @@ class Harness:
     """Runs scenarios of one project.
 
     Args: `project`: the folder that apps are imported from; `reports`: where run folders go; `repeat`: the command that repeats a
-    run, where it is not `jobharness run`.
+    run, where it is not `jobharness run`; `abort`: the switch that ends its runs early. SIGUSR1 always does.
     """
 
     def __init__(
-        self, project: Path, reports: Path | None = None, progress: Progress | None = None, repeat: str | None = None
+        self,
+        project: Path,
+        reports: Path | None = None,
+        progress: Progress | None = None,
+        repeat: str | None = None,
+        abort: Abort | None = None,
     ) -> None:
         self.project = project.resolve()
         self.reports = reports if reports is not None else self.project / "reports"
         self._progress = progress if progress is not None else Silent()
         self._repeat = repeat
+        self._abort = abort
 
     def run(self, scenario: Scenario | Path | str, **changes: Any) -> Result:
         """Run a scenario (a file, relative to the project, or a Scenario) once and write its report.
@@ -59,15 +67,19 @@ class Harness:
         control = None
         if parts.scenario.control:
             control = self._execute(assemble(parts.scenario.without_faults(), self.project, parts.source), None)
+            if control.aborted:
+                return control
         return self._execute(parts, control)
 
     def _execute(self, parts: Parts, control: Result | None) -> Result:
         """Run it once and write its report; `control` is the same without faults, if that was asked for."""
         source = parts.source
         folder = new_folder(self.reports, source.stem if source is not None else parts.scenario.title)
-        run = Run(parts, folder, self._progress)
+        abort = self._abort if self._abort is not None else Abort()
+        run = Run(parts, folder, self._progress, abort)
         try:
-            run.execute()
+            with abort.by_signals(signal.SIGUSR1):
+                run.execute()
         except InvalidRequest:
             # Nothing of the app was started, so there is nothing to look at.
             shutil.rmtree(folder.path)

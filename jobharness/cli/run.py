@@ -26,6 +26,7 @@ from jobharness.report.data import verdict_json
 from jobharness.report.digest import Digest, digest
 from jobharness.report.live import progress_on
 from jobharness.report.terminal import before_after_table, run_report, show, summary_table
+from jobharness.runner.abort import Abort
 
 __all__ = ["GRAVEST_FIRST", "gravest", "interrupted_by_sigterm", "rehearse_scenarios", "run_scenarios", "scenario_files"]
 
@@ -78,7 +79,7 @@ def run_scenarios(paths: list[Path], seed: int | None, json_file: Path | None, r
     files = scenario_files(paths)
     session.check(files)
     if not session.codes:
-        with interrupted_by_sigterm():
+        with session.abort.by_signals(signal.SIGTERM, signal.SIGUSR1):
             session.run(files, {} if seed is None else {"seed": seed})
         session.conclude()
     code = gravest(session.codes)
@@ -107,6 +108,7 @@ class _Session:
     def __init__(self, out: Console, errors: Console, reports: Path | None) -> None:
         self._out, self._errors, self._reports = out, errors, reports
         self.codes: list[int] = []
+        self.abort = Abort()
         self._digests: list[Digest] = []
         self._runs: list[dict[str, Any]] = []
         self._failures: list[dict[str, Any]] = []
@@ -122,8 +124,11 @@ class _Session:
                 self._failed(file, error, error.exit_code)
 
     def run(self, files: list[Path], changes: dict[str, Any]) -> None:
-        """One after the other. An error ends its scenario and not the others, unless it would end them all."""
-        for file in files:
+        """One after the other. An error ends its scenario and not the others, unless it would end them all; so does an abort."""
+        for number, file in enumerate(files):
+            if self.abort.by:
+                self._errors.print(f"Aborted by {self.abort.by}; not run: {', '.join(map(str, files[number:]))}", soft_wrap=True)
+                return
             try:
                 self._run(file, changes)
             except KeyboardInterrupt as error:
@@ -143,7 +148,7 @@ class _Session:
 
     def _run(self, file: Path, changes: dict[str, Any]) -> None:
         with progress_on(self._errors) as progress:
-            result = Harness(Path.cwd(), self._reports, progress).run(file.absolute(), **changes)
+            result = Harness(Path.cwd(), self._reports, progress, abort=self.abort).run(file.absolute(), **changes)
         if self._digests:
             show(self._out, Rule(style="dim"))
         show(self._out, run_report(result))

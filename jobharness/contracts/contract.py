@@ -19,6 +19,8 @@ from jobharness.history.frame import History
 
 __all__ = ["OFFENDERS", "Contract", "Finding", "Verdict", "Word", "judge", "no_offenders"]
 
+EXCUSE = "but the contract does not hold without faults either"
+
 
 class Contract(Protocol):
     """A promise about a run. `name` reads as a sentence with the word: `no_job_lost: broken`."""
@@ -64,7 +66,7 @@ class Verdict:
             return Verdict((*self.findings, held))
         named = "; ".join(f"{finding.contract}: {finding.word}: {finding.sentence}" for finding in wrong)
         reason = Finding("control", Word.UNKNOWN, f"broken before any fault (run {run}): {named}")
-        return Verdict((reason, *(_excused(finding) for finding in self.findings)))
+        return Verdict((reason, *(_excused(finding, EXCUSE) for finding in self.findings)))
 
     def __getitem__(self, contract: str) -> Finding:
         """The finding of a contract by name. Raises KeyError."""
@@ -74,20 +76,23 @@ class Verdict:
         raise KeyError(contract)
 
 
-def _excused(finding: Finding) -> Finding:
+def _excused(finding: Finding, why: str) -> Finding:
     """The finding, no longer held against the faults."""
     if finding.word is not Word.BROKEN:
         return finding
-    sentence = f"{finding.sentence} (but the contract does not hold without faults either)"
+    sentence = f"{finding.sentence} ({why})"
     return Finding(finding.contract, Word.UNKNOWN, sentence, finding.counts, finding.offenders)
 
 
 def judge(history: History, contracts: Iterable[Contract]) -> Verdict:
-    """Check every contract. One that crashes is *unknown*, with its traceback as the reason.
+    """Check every contract. One that crashes is *unknown*, with its traceback as the reason; so is what an aborted run seems to
+    break, since it was ended in the middle of things.
 
     Of a history that was merged from several nodes only what all its worlds agree on is decided, see `contracts.agreement`.
     """
     findings = [_check(history, contract) for contract in contracts]
+    if len(history.columns.rows(Kind.RUN_ABORTED)):
+        findings = [_excused(finding, "seen until the run was aborted") for finding in findings]
     return Verdict(tuple(sorted(findings, key=lambda finding: finding.word)))
 
 

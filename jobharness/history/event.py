@@ -51,6 +51,7 @@ class Kind(IntEnum):
     RUN_PHASE = events.RUN_PHASE
     RUN_CUT_SHORT = events.RUN_CUT_SHORT
     RECORDER_FAILED = events.RECORDER_FAILED
+    RUN_ABORTED = events.RUN_ABORTED
     UPSTREAM_REQUEST = events.UPSTREAM_REQUEST
     UPSTREAM_ANSWERED = events.UPSTREAM_ANSWERED
     UPSTREAM_RETRY_AFTER = events.UPSTREAM_RETRY_AFTER
@@ -169,6 +170,7 @@ DESCRIPTIONS: dict[Kind, str] = {
     Kind.RUN_PHASE: "harness: a phase of the run begins; text: its name",
     Kind.RUN_CUT_SHORT: "harness: the run was ended before it had drained; text: why",
     Kind.RECORDER_FAILED: "harness: a process could not record all its events; value: its process id; text: its name",
+    Kind.RUN_ABORTED: "harness: the run is aborted, and all that is broken is healed next; text: by whom; value: when asked, ns",
     Kind.UPSTREAM_REQUEST: "upstream: a request arrived; key: the job it names; text: its idempotency key",
     Kind.UPSTREAM_ANSWERED: "upstream: it was answered; value: the HTTP status",
     Kind.UPSTREAM_RETRY_AFTER: "upstream: an answer asked the caller to wait; value: for how long, ns; text: as in the request",

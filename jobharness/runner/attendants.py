@@ -108,6 +108,11 @@ class Attendants:
         for one in self.schedulers:
             one.stop(grace_s=2)
 
+    def kill(self) -> None:
+        """End them all at once: nothing more is sent. Safe to call twice."""
+        for one in self:
+            one.stop(grace_s=0)
+
     def stop(self) -> None:
         """End them all. Safe to call twice."""
         self.stop_schedules()

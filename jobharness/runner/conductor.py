@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from jobharness.agent.recorder import Recorder
 from jobharness.clock import deadline_ns, now_ns
+from jobharness.errors import EnvironmentFailed
 from jobharness.faults.fault import PROCESS, Healing, Scene, Target, Working
 from jobharness.history.event import AT_WORK, Kind
 from jobharness.history.follow import News
@@ -176,9 +177,8 @@ class Conductor:
         over = not fault.lasting or (strike.until_ns is not None and now_ns() >= strike.until_ns)
         if over and (fault.lasting or not strike.working) and not strike.undone:
             self._undo(strike)
-        if strike.undone and self._whole() and (not isinstance(fault, Healing) or fault.healed(strike.scene)):
-            self._recorder.record(Kind.FAULT_END, text=self._recorder.text(strike.armed.label))
-            del self._open[strike.armed.label]
+        if strike.undone and self._whole():
+            self._close_if_healed(strike)
 
     def _undo(self, strike: _Strike) -> None:
         strike.armed.fault.undo(strike.scene)
@@ -192,6 +192,29 @@ class Conductor:
             if strike.armed.fault.lasting and strike.until_ns is None and not strike.undone:
                 strike.working = False
                 self._undo(strike)
+
+    def heal_at_once(self) -> None:
+        """Undo all that is open, whatever its time, and record the end of each that is undone. Blocks for as long as
+        undoing takes; a replacement of a process, and a broker that has to start, are not waited for.
+
+        The last struck first, since an earlier one may need what a later one took away. The broker's own limits come last of
+        all: some brokers are told them by a program, which takes its time.
+        """
+        strikes = [strike for strike in reversed(self._open.values()) if not strike.undone]
+        for strike in sorted(strikes, key=lambda one: getattr(one.armed.fault, "changes_broker", False)):
+            strike.working = False
+            try:
+                self._undo(strike)
+            except EnvironmentFailed:
+                continue  # The others are to be healed still; `undo_all` tries once more.
+            self._close_if_healed(strike)
+        self._steps.stop()
+
+    def _close_if_healed(self, strike: _Strike) -> None:
+        fault = strike.armed.fault
+        if not isinstance(fault, Healing) or fault.healed(strike.scene):
+            self._recorder.record(Kind.FAULT_END, text=self._recorder.text(strike.armed.label))
+            del self._open[strike.armed.label]
 
     def undo_all(self) -> None:
         """Undo every fault at once, open or not. Safe to call twice; on every way out of a run."""

@@ -45,6 +45,11 @@ class RunFolder:
         return self.path / "mishaps"
 
     @property
+    def abort(self) -> Path:
+        """The file whose appearance aborts the run."""
+        return self.path / "ABORT"
+
+    @property
     def plan(self) -> Path:
         """The jobs as planned, JSON lines."""
         return self.path / "plan.jsonl"

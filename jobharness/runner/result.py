@@ -14,6 +14,7 @@ from jobharness.contracts.attempts_bounded import AttemptsBounded
 from jobharness.contracts.contract import Contract, Finding, Verdict, Word, judge
 from jobharness.contracts.exactly_once import ExactlyOnce
 from jobharness.contracts.recovery import Recovery
+from jobharness.history.event import Kind
 from jobharness.history.frame import History
 from jobharness.metrics.gate import Crossing
 from jobharness.metrics.metric import Metric
@@ -53,6 +54,11 @@ class Result:
             return EXIT_NO_VERDICT
         words = {crossing.word for crossing in self.crossings}
         return EXIT_CROSSED if "crossed" in words else EXIT_NO_VERDICT if "unknown" in words else EXIT_PASSED
+
+    @property
+    def aborted(self) -> bool:
+        """Whether it was ended from outside, or by its own error budget."""
+        return len(self.history.columns.rows(Kind.RUN_ABORTED)) > 0
 
     @cached_property
     def expect(self) -> Expectations:

@@ -19,7 +19,7 @@ from jobharness.agent.recorder import Recorder
 from jobharness.brokers.broker import LivesInFolder, MessageQueues
 from jobharness.clock import NS_PER_S, deadline_ns, now_ns, seconds_between
 from jobharness.contracts.contract import Verdict, judge
-from jobharness.errors import BrokerFailed, EnvironmentFailed, InvalidRequest, JobharnessError, ProcessFailed
+from jobharness.errors import Aborted, BrokerFailed, EnvironmentFailed, InvalidRequest, JobharnessError, ProcessFailed
 from jobharness.faults.fault import CanArm
 from jobharness.history import log
 from jobharness.history.event import Kind
@@ -33,6 +33,7 @@ from jobharness.processes.guardian import Guardian
 from jobharness.processes.process import Process, runs_code
 from jobharness.processes.site import Site
 from jobharness.queues.queue import App, ListsDead
+from jobharness.runner.abort import Abort
 from jobharness.runner.attendants import Attendant, Attendants
 from jobharness.runner.board import Board
 from jobharness.runner.clocks import Clocks
@@ -71,10 +72,11 @@ HEAD_START_S = 0.05
 
 class Run:
     """Executes one scenario once. Args: `parts` chosen and checked, `folder` empty, `progress` to be shown where it
-    is."""
+    is, `abort` the switch that ends it early."""
 
-    def __init__(self, parts: Parts, folder: RunFolder, progress: Progress) -> None:
+    def __init__(self, parts: Parts, folder: RunFolder, progress: Progress, abort: Abort | None = None) -> None:
         self.parts, self.folder, self._progress = parts, folder, progress
+        self._abort = abort if abort is not None else Abort()
         self._mark = folder.run_id
         self._recorder = Recorder(folder.records, "harness", "harness")
         self._follower = Follower(folder.records)
@@ -99,30 +101,56 @@ class Run:
         Raises: InvalidRequest before anything of the app is started; EnvironmentFailed when a server, worker or
         producer cannot be
         started. A failure later ends the run, and the History says that it was cut short. KeyboardInterrupt passes
-        through, after the History was saved.
+        through, after the History was saved. An aborted run returns like one that was cut short, at whatever moment.
         """
+        self._abort.watch(self._abort_files)
         with ExitStack() as stack:
             stack.callback(self._save)
             guardian = stack.enter_context(Guardian(self._mark, self.folder.data))
             try:
+                self._abort.at_once = True
                 self._provision(stack)
+                self._abort.at_once = False
                 self._drive(guardian)
                 self._drain()
                 self._await_watches()
             except (JobharnessError, KeyboardInterrupt) as error:
+                self._abort.at_once = False
+                if isinstance(error, Aborted):
+                    self._heal_at_once(error)
                 reason = "interrupted" if isinstance(error, KeyboardInterrupt) else str(error).splitlines()[0]
                 self._recorder.record(Kind.RUN_CUT_SHORT, text=self._recorder.text(reason))
                 self.cut_short = str(error) or reason
-                if isinstance(error, KeyboardInterrupt) or not self._board.acknowledged:
+                unseen = not self._board.acknowledged and not isinstance(error, Aborted)
+                if isinstance(error, KeyboardInterrupt) or unseen:
                     raise
             finally:
+                self._abort.at_once = False
                 self._wind_up()
         return self.history
+
+    @property
+    def _abort_files(self) -> list[Path]:
+        own = self.parts.scenario.abort.file
+        return [self.folder.abort, *([self.parts.project / own] if own is not None else [])]
+
+    def _heal_at_once(self, error: Aborted) -> None:
+        """Record who aborted the run, end the load, and heal what is broken, before anything that takes its time."""
+        asked_ns = self._abort.asked_ns or now_ns()
+        self._recorder.record(Kind.RUN_ABORTED, value=asked_ns, text=self._recorder.text(error.by))
+        self._begin("heal")
+        if self._attendants is not None:
+            self._attendants.kill()
+        if self._conductor is not None:
+            self._conductor.heal_at_once()
 
     def _provision(self, stack: ExitStack) -> None:
         """Everything up to the first job: the app is asked first, then servers, service, workers and producer are
         started."""
         scenario = self.parts.scenario
+        for file in self._abort_files:
+            if file.exists():
+                raise InvalidRequest(f"abort.file: {file} is there already, as an earlier abort left it; remove it first")
         upstream = Upstream(manners_of(scenario.upstream), scenario.upstream.hosts) if scenario.upstream is not None else None
         service = Service(scenario.service) if scenario.service is not None else None
         for watch in self.parts.watches:
@@ -396,6 +424,7 @@ class Run:
 
     def _turn(self) -> None:
         """Read, tend, strike, show: once."""
+        self._abort.check()
         if self._wire is not None:
             self._wire.check()
         self._read()

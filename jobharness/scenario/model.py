@@ -15,6 +15,7 @@ from jobharness.scenario.promises import ContractSpec
 from jobharness.scenario.units import Duration, Quantity, Rate, Share, Size
 
 __all__ = [
+    "AbortSpec",
     "Arrivals",
     "BrokerSpec",
     "ContractSpec",
@@ -469,6 +470,13 @@ class LimitsSpec(Part):
     """How long jobs arrive."""
 
 
+class AbortSpec(Part):
+    """What ends a run before its time: every fault is healed at once, and the verdict is unknown."""
+
+    file: str | None = None
+    """A file whose appearance aborts the run, relative to the project; ABORT in the run's own folder always does."""
+
+
 class DrainSpec(Part):
     """When a run is over."""
 
@@ -506,6 +514,7 @@ class Scenario(Part):
     production: tuple[str, ...] = ()
     """Further words that tell production in such a name, beside prod, production, prd and live."""
     limits: LimitsSpec = LimitsSpec()
+    abort: AbortSpec = AbortSpec()
     process: tuple[ProcessSpec, ...] = ()
     allow_processes: tuple[str, ...] = ()
     """Patterns of command lines that may be struck outside the run, such as "*celery*": a [[process]] must fit one, too."""

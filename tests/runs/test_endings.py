@@ -66,11 +66,10 @@ def test_without_its_guardian_a_killed_harness_would_leave_processes_behind(proj
         sweep(folder.name)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_interrupted_run_leaves_no_process_behind_and_keeps_its_history(project, start, number):
+def test_interrupted_run_leaves_no_process_behind_and_keeps_its_history(project, start):
     harness = start()
     folder = await_job(project)
-    harness.send_signal(number)
+    harness.send_signal(signal.SIGINT)
     assert harness.wait(30) == 130
     assert leftovers(str(project)) == []
     history = load(folder / "history.parquet")
@@ -114,3 +113,15 @@ def test_recorder_of_the_harness_does_not_keep_files_open_for_ever(tmp_path):
     del recorder
     gc.collect()
     assert len(list(Path("/proc/self/fd").iterdir())) - before < 10
+
+
+def test_run_that_is_ended_by_sigterm_is_aborted(project, start):
+    """SIGTERM is how CI systems cancel, and how Kubernetes ends a Job."""
+    harness = start()
+    folder = await_job(project)
+    harness.send_signal(signal.SIGTERM)
+    assert harness.wait(30) == 3
+    assert leftovers(str(project)) == []
+    history = load(folder / "history.parquet")
+    assert [history.text(text) for text in history.of(Kind.RUN_ABORTED).collect()["text"]] == ["SIGTERM"]
+    assert [history.text(text) for text in history.of(Kind.RUN_CUT_SHORT).collect()["text"]] == ["aborted by SIGTERM"]
