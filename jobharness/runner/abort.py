@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 
 from jobharness.clock import NS_PER_S, now_ns
-from jobharness.errors import Aborted
+from jobharness.errors import Aborted, InvalidRequest
 
 __all__ = ["Abort"]
 
@@ -40,8 +40,11 @@ class Abort:
             if not self.by:
                 self.asked_ns, self.by = now_ns(), by
 
-    def watch(self, files: Iterable[Path]) -> None:
-        """From now on the appearance of one of these files asks, too."""
+    def watch(self, files: Sequence[Path]) -> None:
+        """From now on the appearance of one of these files asks, too. Raises: InvalidRequest for one that is there already."""
+        for file in files:
+            if file.exists():
+                raise InvalidRequest(f"abort.file: {file} is there already, as an earlier abort left it; remove it first")
         self._files = tuple(files)
 
     def check(self) -> None:

@@ -103,7 +103,6 @@ class Run:
         started. A failure later ends the run, and the History says that it was cut short. KeyboardInterrupt passes
         through, after the History was saved. An aborted run returns like one that was cut short, at whatever moment.
         """
-        self._abort.watch(self._abort_files)
         with ExitStack() as stack:
             stack.callback(self._save)
             guardian = stack.enter_context(Guardian(self._mark, self.folder.data))
@@ -129,11 +128,6 @@ class Run:
                 self._wind_up()
         return self.history
 
-    @property
-    def _abort_files(self) -> list[Path]:
-        own = self.parts.scenario.abort.file
-        return [self.folder.abort, *([self.parts.project / own] if own is not None else [])]
-
     def _heal_at_once(self, error: Aborted) -> None:
         """Record who aborted the run, end the load, and heal what is broken, before anything that takes its time."""
         asked_ns = self._abort.asked_ns or now_ns()
@@ -148,9 +142,8 @@ class Run:
         """Everything up to the first job: the app is asked first, then servers, service, workers and producer are
         started."""
         scenario = self.parts.scenario
-        for file in self._abort_files:
-            if file.exists():
-                raise InvalidRequest(f"abort.file: {file} is there already, as an earlier abort left it; remove it first")
+        own = scenario.abort.file
+        self._abort.watch([self.folder.abort, *([self.parts.project / own] if own is not None else [])])
         upstream = Upstream(manners_of(scenario.upstream), scenario.upstream.hosts) if scenario.upstream is not None else None
         service = Service(scenario.service) if scenario.service is not None else None
         for watch in self.parts.watches:
