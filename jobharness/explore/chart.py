@@ -74,9 +74,9 @@ class Tried:
 
 @dataclass(frozen=True)
 class CrashMap:
-    """Everything a map says. `left_out`: names of points that the budget did not reach; `waits`: how long recovery was waited
-    for, in words; `firsts`: how long it took until each outcome was first seen, s; `about`: versions, pool, settings, seed, as
-    `run.json` has them.
+    """Everything a map says. `left_out`: names of points that the budget did not reach; `waits`: how long recovery may take and
+    was waited for, in words, and `recovery` in figures; `firsts`: how long it took until each outcome was first seen, s; `about`:
+    versions, pool, settings, seed, as `run.json` has them.
     """
 
     title: str
@@ -93,6 +93,7 @@ class CrashMap:
     took_s: float = 0.0
     firsts: Mapping[str, float] = field(default_factory=dict)
     about: Mapping[str, Any] = field(default_factory=dict)
+    recovery: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def control(self) -> Tried | None:
@@ -144,6 +145,7 @@ class CrashMap:
             "noise": list(self.noise),
             "idle": list(self.idle),
             "waits": list(self.waits),
+            "recovery": dict(self.recovery),
             "children": self.children,
             "took_s": round(self.took_s, 2),
             "firsts": {word: round(seconds, 2) for word, seconds in self.firsts.items()},
@@ -172,6 +174,7 @@ class CrashMap:
                 took_s=plain["took_s"],
                 firsts=plain["firsts"],
                 about=plain["about"],
+                recovery=plain.get("recovery", {}),
             )
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise RunUnreadable(str(folder / FILE), f"is no crash map that can be read ({error})") from error

@@ -25,6 +25,7 @@ from jobharness.explore.chart import CrashMap, Tried, allowed_by
 from jobharness.explore.learning import Learned, Lesson, combined, learn
 from jobharness.explore.outcome import Lease, Outcome, Word, outcome_of
 from jobharness.explore.points import CONTROL, Point, control_point, points_of, telling_first
+from jobharness.explore.recovery import Recovery, bound_of
 from jobharness.explore.stage import Setting, Start
 from jobharness.explore.trial import Patience, attempt
 from jobharness.processes.guardian import Guardian
@@ -57,7 +58,6 @@ MOST_TRIES = 5
 LEASE_S = 3.0
 JOBS_PER_LEASE = 3  # A lease is this many times as long as the job takes, at least.
 FIRST_NUMBER = 70_001  # A job called 1 would be taken for every other 1 that passes.
-WITHOUT_BOUND_S = 4.0
 LEARN_WITHIN_S = 60.0
 SLACK_S = 1.0
 NOT_CODE = frozenset(("node_modules", "reports", "venv", "env", "site-packages", "__pycache__", "build", "dist"))
@@ -276,20 +276,14 @@ class Explorer:
 
     def patience(self, learned: Learned) -> Patience:
         """How long a trial waits, from the live settings and what the job takes."""
-        return Patience(reach_s=10.0 + 3 * learned.settled_s, recover_s=self.recovers_within_s + SLACK_S, job_s=learned.took_s)
+        return Patience(reach_s=10.0 + 3 * learned.settled_s, recover_s=self.recovery.waited_s + SLACK_S, job_s=learned.took_s)
 
     @property
-    def recovers_within_s(self) -> float:
-        """How long the library's own recovery may take: as the scenario says, the adapter computes, or the contract allows."""
-        if self.spec.recovery is not None:
-            return self.spec.recovery
+    def recovery(self) -> Recovery:
+        """How long the library's own recovery may take, and is waited for."""
         assert self.app is not None
-        told = math.inf
-        if isinstance(self.parts.queue, TellsRecovery):
-            told = self.parts.queue.recovers_within_s(self.scenario.broker.kind, self.app)
-        if math.isfinite(told):
-            return told
-        return max(WITHOUT_BOUND_S, self.scenario.contract.recovery or 0.0)
+        bound_s = bound_of(self.parts.queue, self.scenario.broker.kind, self.app)
+        return Recovery(self.parts.queue.library, bound_s, self.spec.recovery, self.scenario.contract.recovery, self.lease)
 
     # The trials.
 
@@ -393,6 +387,7 @@ class Explorer:
 
     def _chart(self, learned: Learned, tries: Sequence[_Try], left_out: Sequence[_Try]) -> CrashMap:
         order = sorted((one for one in tries if one.outcomes), key=lambda one: _place(one.point))
+        recovery, outcomes = self.recovery, [outcome for one in order if one.point.kind != CONTROL for outcome in one.outcomes]
         return CrashMap(
             title=self.scenario.title,
             task=self.task,
@@ -403,7 +398,8 @@ class Explorer:
             left_out=tuple(one.point.sentence() for one in left_out),
             noise=learned.noise,
             idle=learned.idle,
-            waits=tuple(self._waits()),
+            waits=tuple(recovery.words(outcomes)),
+            recovery=recovery.plain(outcomes),
             children=learned.children,
             took_s=time.monotonic() - self._began,
             firsts=self.firsts,
@@ -414,16 +410,6 @@ class Explorer:
         """What can be said of this map's making: scenario, versions, settings, and a digest of the app's code."""
         made_of = without_secrets(self._made_of.model_dump(exclude_unset=True, by_alias=True))
         return {**about(self), "made_of": made_of, "code": _digest_of(self.parts.project / self.scenario.queue.folder)}
-
-    def _waits(self) -> Iterator[str]:
-        yield f"recovery was waited for up to {self.recovers_within_s:g} s"
-        if self.spec.recovery is None and not isinstance(self.parts.queue, TellsRecovery):
-            queue = self.parts.queue.library
-            yield f"how long {queue} may take is not known here, so stuck means: within that time (crashmap.recovery sets it)"
-        if self.lease is not None:
-            changed = ", ".join(f"{name} = {value}" for name, value in _flat(self.lease.settings))
-            here = f"what takes up to {self.lease.real_s:g} s takes {self.lease.shortened_s:g} s here"
-            yield f"leases are shortened ({changed}): {here}"
 
 
 def _digest_of(folder: Path) -> str:
@@ -440,14 +426,6 @@ def _digest_of(folder: Path) -> str:
 def _place(point: Point) -> tuple[int, int, str]:
     kinds = (CONTROL, "before", "after", "reply lost", "message lost")
     return point.step, kinds.index(point.kind), point.victim
-
-
-def _flat(settings: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    for name, value in settings.items():
-        if isinstance(value, Mapping):
-            yield from _flat(value)
-        else:
-            yield name, value
 
 
 def _laid_over(settings: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:

@@ -26,6 +26,7 @@ LABEL = "strike"
 AGAIN = "strike again"
 LOOK_AGAIN_S = 0.25
 AFTER_NUDGE_S = 1.0
+NUDGED_S = 8.0
 NUDGE_WITHIN_S = 15.0
 
 
@@ -142,8 +143,10 @@ def _await_recovery(stage: Stage, patience: Patience) -> None:
     stage.phase("nudge")
     stage.nudge()
     stage.until(lambda: stage.ended(1), NUDGE_WITHIN_S)
-    # Where nothing holds it any more, another look is enough; where something does, its turn may come again.
-    _settles(stage, patience.recover_s if held or stage.holds_job() or stage.ended() else AFTER_NUDGE_S)
+    # Where nothing holds it any more, another look is enough; where something does, its turn may come again. Leases have run out
+    # by now, and regular sweeps have been: what only a new job sets off is to be seen soon.
+    again_s = min(patience.recover_s, NUDGED_S)
+    _settles(stage, again_s if held or stage.holds_job() or stage.ended() else AFTER_NUDGE_S)
 
 
 MOST_TURNS = 4

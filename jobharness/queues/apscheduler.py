@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterable
 from pathlib import Path
@@ -46,6 +47,11 @@ class ApschedulerQueue:
     def worker_command(self, python: Path, name: str) -> list[str]:
         """The scenario's queue.command."""
         return list(self._spec.command)
+
+    def recovers_within_s(self, broker: str, app: App) -> float:
+        """Nothing brings a job back that was handed to its executor: its row is removed then (apscheduler/schedulers/base.py,
+        _process_jobs), before it has run."""
+        return math.inf
 
     def agent_library(self) -> str:
         """The module jobharness.agent.libraries.apscheduler."""

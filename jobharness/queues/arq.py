@@ -6,6 +6,7 @@ key that expires says so.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterable
 from pathlib import Path
@@ -59,6 +60,16 @@ class ArqQueue:
         script = python.parent / "arq"
         command = [str(script)] if script.exists() else [str(python), "-m", "arq"]
         return [*command, self._spec.app.replace(":", "."), *self._spec.arguments]
+
+    def recovers_within_s(self, broker: str, app: App) -> float:
+        """A job stays in the queue, and its mark as being in progress expires 10 s after the longest time limit of any function
+        (arq/worker.py, in_progress_timeout_s); the queue is read every `poll_delay`."""
+        limits = (task.get("timeout_s") or app.settings["job_timeout"] for task in app.tasks.values())
+        return max(map(float, limits), default=0.0) + 10 + float(app.settings["poll_delay"])
+
+    def shortened(self, broker: str, app: App, lease_s: float) -> dict[str, Any]:
+        """A shorter time limit, where the functions have none of their own; the 10 s are arq's own, and no setting."""
+        return {"job_timeout": math.ceil(lease_s)} if float(app.settings["job_timeout"]) > lease_s else {}
 
     def agent_library(self) -> str:
         """The module jobharness.agent.libraries.arq."""

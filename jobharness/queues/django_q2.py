@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import base64
+import math
 import pickletools
 import zlib
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from jobharness.brokers.broker import Broker
 from jobharness.errors import InvalidRequest
@@ -19,6 +21,7 @@ __all__ = ["DjangoQ2Queue", "task_id_of"]
 
 NOW = {"sqlite": "strftime('%Y-%m-%d %H:%M:%f', 'now')", "postgres": "now()"}
 LOCKED = "SELECT payload, lock > {now} FROM django_q_ormq ORDER BY id"
+SHORTEST_LOCK_S = 8
 FAILED = "SELECT id FROM django_q_task WHERE NOT success"
 
 
@@ -59,6 +62,16 @@ class DjangoQ2Queue:
     def setup_command(self, python: Path, broker: Broker) -> list[str]:
         """`python manage.py migrate`."""
         return [str(python), "manage.py", "migrate", "--no-input"]
+
+    def recovers_within_s(self, broker: str, app: App) -> float:
+        """A row that was taken is locked for `retry` seconds (django_q/brokers/orm.py, timeout), and looked for every `poll`."""
+        return float(app.settings["retry"]) + float(app.settings["poll"] or 0)
+
+    def shortened(self, broker: str, app: App, lease_s: float) -> dict[str, Any]:
+        """A shorter lock, within which its timeout must lie. No shorter than 8 s: a cluster locks rows before it has the time to
+        run them, and what waits in its own memory meanwhile would be run twice."""
+        retry_s = max(SHORTEST_LOCK_S, math.ceil(lease_s))
+        return {"retry": retry_s, "timeout": retry_s - 1} if float(app.settings["retry"]) > retry_s else {}
 
     def agent_library(self) -> str:
         """The module jobharness.agent.libraries.django_q2."""

@@ -8,6 +8,7 @@ three queues.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,8 @@ from jobharness.scenario.model import QueueSpec
 
 __all__ = ["DramatiqQueue"]
 
+AT_ONCE_S = 3.0  # What is redelivered when a connection ends takes no sweep, only a moment.
+IDLE_FETCH_S = 1.0  # The longest pause of an idle consumer: its worker_timeout.
 POOLS = ("threads", "processes")
 SETTINGS = (
     "heartbeat_timeout", "maintenance_chance", "dead_message_ttl", "max_retries", "min_backoff", "max_backoff", "time_limit",
@@ -65,6 +68,26 @@ class DramatiqQueue:
             many = self._spec.pool == "processes"
             command += ["--processes", number if many else "1", "--threads", "1" if many else number]
         return command
+
+    def recovers_within_s(self, broker: str, app: App) -> float:
+        """RabbitMQ has the messages of a closed connection back at once. On Redis, a heartbeat of `heartbeat_timeout` ms, and
+        then luck: `maintenance_chance` in a million of a queue's fetches look for dead workers (dramatiq/brokers/redis.py,
+        _should_do_maintenance; redis/dispatch.lua), of which an idle consumer makes one a second at least. The time is that in
+        which 99 of 100 dead workers are found; there is no bound.
+        """
+        if broker == "rabbitmq":
+            return AT_ONCE_S
+        chance = int(app.settings["maintenance_chance"]) / 1_000_000
+        luck_s = IDLE_FETCH_S if chance >= 1 else math.inf if chance <= 0 else math.log(0.01) / math.log1p(-chance) * IDLE_FETCH_S
+        return float(app.settings["heartbeat_timeout"]) / 1000 + luck_s
+
+    def shortened(self, broker: str, app: App, lease_s: float) -> dict[str, Any]:
+        """A shorter heartbeat, and a look for dead workers with every fetch."""
+        if broker == "rabbitmq":
+            return {}
+        settings = {"heartbeat_timeout": math.ceil(lease_s * 1000)}
+        changes = {name: value for name, value in settings.items() if float(app.settings[name]) > value}
+        return {**changes, **({"maintenance_chance": 1_000_000} if int(app.settings["maintenance_chance"]) < 1_000_000 else {})}
 
     def agent_library(self) -> str:
         """The module jobharness.agent.libraries.dramatiq."""

@@ -7,6 +7,7 @@ tables. A task that a worker runs is nowhere: taking it removes it.
 from __future__ import annotations
 
 import gzip
+import math
 import pickletools
 import sqlite3
 import zlib
@@ -68,6 +69,10 @@ class HueyQueue:
         if self._spec.concurrency is not None:
             command += ["-w", str(self._spec.concurrency)]
         return [*command, *self._spec.arguments]
+
+    def recovers_within_s(self, broker: str, app: App) -> float:
+        """Nothing brings a task back that a consumer had taken: taking it removes it (huey/storage.py, dequeue)."""
+        return math.inf
 
     def agent_library(self) -> str:
         """The module jobharness.agent.libraries.huey."""

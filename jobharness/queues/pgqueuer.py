@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from jobharness.brokers.broker import Broker
 from jobharness.errors import InvalidRequest
@@ -62,6 +64,18 @@ class PgqueuerQueue:
     def setup_command(self, python: Path, broker: Broker) -> list[str]:
         """`pgq --pg-dsn URL install`."""
         return [*_pgq(python), "--pg-dsn", broker.url, "install"]
+
+    def recovers_within_s(self, broker: str, app: App) -> float:
+        """A picked job is picked again when its heartbeat is `heartbeat_timeout` old (pgqueuer/adapters/persistence/qb.py), at
+        the next dequeue: an idle worker makes one every `dequeue_timeout` (pgqueuer/core/qm.py, run). Versions without such a
+        timeout bring a job back by an entry point's own `retry_timer` alone."""
+        lease_s = app.settings.get("heartbeat_timeout")
+        return float(lease_s) + float(app.settings["dequeue_timeout"]) if lease_s is not None else math.inf
+
+    def shortened(self, broker: str, app: App, lease_s: float) -> dict[str, Any]:
+        """A shorter heartbeat, and a dequeue every second."""
+        settings = {"heartbeat_timeout": lease_s, "dequeue_timeout": 1.0}
+        return {name: value for name, value in settings.items() if float(app.settings.get(name) or 0) > value}
 
     def agent_library(self) -> str:
         """The module jobharness.agent.libraries.pgqueuer."""

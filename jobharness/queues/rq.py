@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -66,6 +67,21 @@ class RqQueue:
         if self._spec.pool is not None:
             command += ["--worker-class", POOLS[self._spec.pool]]
         return [*command, *self._spec.arguments]
+
+    def recovers_within_s(self, broker: str, app: App) -> float:
+        """A started job is abandoned when its heartbeat of `job_monitoring_interval` and 60 s has run out (rq/worker: base.py,
+        get_heartbeat_ttl); a popped one a minute after a sweep has first seen it (rq/intermediate_queue.py). Sweeps come every
+        `maintenance_interval`, and only between two jobs or when the wait for one, `worker_ttl` less 15 s, is over
+        (base.py, should_run_maintenance_tasks, dequeue_timeout). Before RQ 1.15 a popped job is in no list, and never comes back.
+        """
+        sweep_s = float(app.settings["maintenance_interval"]) + max(1.0, float(app.settings["worker_ttl"]) - 15)
+        started_s = float(app.settings["job_monitoring_interval"]) + 60
+        return max(started_s, 60 + sweep_s) + sweep_s
+
+    def shortened(self, broker: str, app: App, lease_s: float) -> dict[str, Any]:
+        """A sweep every second; the minute is RQ's own, and no setting."""
+        settings = {"maintenance_interval": 1, "worker_ttl": 16, "job_monitoring_interval": max(1, math.ceil(lease_s))}
+        return {name: value for name, value in settings.items() if float(app.settings[name]) > value}
 
     def agent_library(self) -> str:
         """The module jobharness.agent.libraries.rq."""

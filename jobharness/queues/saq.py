@@ -7,6 +7,7 @@ each job, which outlives it for a while. In PostgreSQL: one table of jobs by sta
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ __all__ = ["SaqQueue"]
 SETTINGS = (
     "concurrency", "timers", "dequeue_timeout", "shutdown_grace_period_s", "cancellation_hard_deadline_s", "poll_interval",
 )  # fmt: skip
+ABORTS_FOR_S = 5.0
 GIVEN_UP = ("failed", "aborted")
 
 
@@ -72,6 +74,17 @@ class SaqQueue:
         script = python.parent / "saq"
         command = [str(script)] if script.exists() else [str(python), "-m", "saq"]
         return [*command, self._spec.app.replace(":", "."), *self._spec.arguments]
+
+    def recovers_within_s(self, broker: str, app: App) -> float:
+        """A job is stuck when its `timeout` has passed, as the library has it by default (saq/job.py, stuck; 0: never). It is
+        found by a sweep every `timers.sweep` seconds, which on Redis holds a lock for as long again (saq/worker.py, upkeep;
+        saq/queue/redis.py, sweep), and which then tries for 5 s to abort it before it is retried."""
+        timeout_s, sweep_s = float(app.settings["job.timeout"]), float(app.settings["timers"]["sweep"])
+        return timeout_s + 2 * sweep_s + ABORTS_FOR_S if timeout_s else math.inf
+
+    def shortened(self, broker: str, app: App, lease_s: float) -> dict[str, Any]:
+        """A sweep every second. A job's timeout goes with the job."""
+        return {"timers": {"sweep": 1}} if float(app.settings["timers"]["sweep"]) > 1 else {}
 
     def agent_library(self) -> str:
         """The module jobharness.agent.libraries.saq."""

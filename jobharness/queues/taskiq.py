@@ -6,6 +6,7 @@ Messages are read as taskiq's JSON formatter writes them. What waits in a schedu
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,8 @@ from jobharness.scenario.model import QueueSpec
 
 __all__ = ["TaskiqQueue"]
 
+AT_ONCE_S = 3.0  # What is redelivered when a connection ends takes no sweep, only a moment.
+JETSTREAM_ACK_WAIT_S = 30.0
 PAGE = 500
 
 
@@ -63,6 +66,23 @@ class TaskiqQueue:
         script = python.parent / "taskiq"
         taskiq = [str(script)] if script.exists() else [str(python), "-m", "taskiq"]
         return [*taskiq, "scheduler", self._spec.app.partition(":")[0] + ":scheduler"]
+
+    def recovers_within_s(self, broker: str, app: App) -> float:
+        """By the kind of its broker. RabbitMQ has the messages of a closed connection back at once. A message of a Redis stream
+        is claimed once it was idle for `idle_timeout` ms, after a read of up to `block` ms; taskiq-redis looks only when another
+        message has come (taskiq_redis/redis_broker.py, listen). JetStream redelivers after `ack_wait`, 30 s where the app does
+        not say (nats.js.api.ConsumerConfig). Lists, pub/sub and NATS without JetStream keep nothing that was taken."""
+        if broker == "rabbitmq":
+            return AT_ONCE_S
+        if broker == "nats":
+            return JETSTREAM_ACK_WAIT_S if "JetStream" in str(app.settings["broker"]) else math.inf
+        idle_ms = app.settings.get("idle_timeout")
+        return (float(idle_ms) + float(app.settings.get("block") or 0)) / 1000 if idle_ms is not None else math.inf
+
+    def shortened(self, broker: str, app: App, lease_s: float) -> dict[str, Any]:
+        """A shorter time that a message of a stream may be idle."""
+        idle_ms = app.settings.get("idle_timeout") if broker == "redis" else None
+        return {"idle_timeout": math.ceil(lease_s * 1000)} if idle_ms is not None and float(idle_ms) > lease_s * 1000 else {}
 
     def agent_library(self) -> str:
         """The module jobharness.agent.libraries.taskiq."""
