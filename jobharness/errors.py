@@ -18,6 +18,7 @@ __all__ = [
     "Aborted",
     "AppFailed",
     "BrokerFailed",
+    "CannotListen",
     "ClocksUnknown",
     "EnvironmentFailed",
     "EnvironmentNotBuilt",
@@ -188,6 +189,14 @@ class EnvironmentNotBuilt(EnvironmentFailed):
     def __init__(self, requirements: Sequence[str], last_lines: str) -> None:
         self.requirements, self.last_lines = tuple(requirements), last_lines
         super().__init__(f"no environment could be made with {', '.join(requirements)}. The last lines of pip:\n{last_lines}")
+
+
+class CannotListen(EnvironmentFailed):
+    """Nodes cannot be listened for at an address. Attribute: `address`."""
+
+    def __init__(self, address: str, problem: str) -> None:
+        self.address = address
+        super().__init__(f"cannot listen on {address}: {problem}; choose another host or port, or 0 for a free one")
 
 
 class PortTaken(EnvironmentFailed):

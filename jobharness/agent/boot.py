@@ -12,6 +12,7 @@ Variables, all set by the harness:
 - `JOBHARNESS_MISHAPS`: folder of orders to executions of tasks (see `mishaps`); set where a fault of the scenario needs it.
 - `JOBHARNESS_UPSTREAM`: JSON of where the upstream is, and of the hosts that are led to it (see `redirect`).
 - `JOBHARNESS_CLOCK`, `JOBHARNESS_CLOCK_LIBRARY`: where a fault may move the clock of this process (see `moved_clock`).
+- `JOBHARNESS_SHIP`: host:port of a collector of records; `JOBHARNESS_NODE`, `JOBHARNESS_SHIP_TOKEN`: see `shipper`.
 - `JOBHARNESS_POOL`: the kind of pool that the scenario asks for, or nothing.
 - `JOBHARNESS_SETTINGS`: JSON of queue settings that the library's module lays over the app's own.
 
@@ -25,6 +26,7 @@ import importlib
 import importlib.util
 import json
 import os
+import sys
 
 from . import imports
 from .recorder import Recorder
@@ -43,6 +45,8 @@ def start(environ):
     library = environ.get("JOBHARNESS_LIBRARY", "")
     recorder = Recorder(folder, environ.get("JOBHARNESS_ROLE", "worker"), environ.get("JOBHARNESS_NAME", "process"), library)
     atexit.register(recorder.close)
+    if environ.get("JOBHARNESS_SHIP"):
+        _ship(environ)
     if environ.get("JOBHARNESS_CLOCK"):
         _move_clock(environ)
     if environ.get("JOBHARNESS_UPSTREAM"):
@@ -55,6 +59,16 @@ def start(environ):
             _expect_mishaps(environ["JOBHARNESS_MISHAPS"], library_module(library))
         for module, attach in library_module(library).WATCH.items():
             imports.when_imported(module, _attacher(attach, settings(environ)))
+
+
+def _ship(environ):
+    from . import shipper
+
+    try:
+        shipper.ensure(environ)
+    except (OSError, ValueError) as error:
+        # The records stay in the folder; the app must not pay for it.
+        sys.stderr.write("jobharness: cannot ship the records of %s: %s\n" % (environ["JOBHARNESS_HISTORY"], error))
 
 
 def _move_clock(environ):

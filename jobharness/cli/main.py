@@ -230,6 +230,23 @@ def report(
 
 
 @app.command()
+def collect(
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Where what nodes ship goes, a folder for each.")],
+    host: Annotated[
+        str, typer.Option("--host", help="The address to listen on; nodes elsewhere reach only one of the network.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="0: a free one, which is printed.")] = 0,
+) -> None:
+    """Take the records that the agent ships from other nodes, until Ctrl-C; then use `jobharness merge`.
+
+    The variable JOBHARNESS_SHIP_TOKEN, where it is set, is the word that nodes must know.
+    """
+    from jobharness.cli.merge import collect_records
+
+    ended(lambda: collect_records(folder, host, port))
+
+
+@app.command()
 def merge(
     folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="A folder for each node, with its records and node.json.")],
     scenario: Annotated[

@@ -1,7 +1,10 @@
-"""`jobharness merge`: what several nodes recorded, as one history, judged."""
+"""`jobharness collect` and `jobharness merge`: what several nodes recorded, taken, and judged as one history."""
 
 from __future__ import annotations
 
+import os
+import sys
+import threading
 from pathlib import Path
 
 from rich.console import Console, Group, RenderableType
@@ -16,11 +19,33 @@ from jobharness.errors import InvalidRequest
 from jobharness.history import log
 from jobharness.report.terminal import findings_table, nodes_table, show, shown_path
 from jobharness.runner.result import EXIT_BROKEN, EXIT_NO_VERDICT, EXIT_PASSED
-from jobharness.staging.nodes import gather
+from jobharness.staging.collector import Collector
+from jobharness.staging.nodes import NodeFile, gather, write_node
 
-__all__ = ["merge_nodes"]
+__all__ = ["collect_records", "merge_nodes"]
 
+MASTER = "collector"
 USUAL: tuple[Contract, ...] = (AtLeastOnce(), AtMostOnce(), NoPhantoms(), Lease())
+
+
+def collect_records(folder: Path, host: str, port: int) -> int:
+    """Listen until Ctrl-C, and say who came. This machine's clock is the one that the others' times are moved to.
+
+    Raises: CannotListen.
+    """
+    token = os.environ.get("JOBHARNESS_SHIP_TOKEN", "")
+    with Collector(folder, host, port, token) as collector:
+        # A master of which nothing need be told: its clock is the collector's.
+        write_node(folder / MASTER, NodeFile.here(MASTER, master=True).as_ended())
+        sys.stdout.write(f"listening; on the other nodes: JOBHARNESS_SHIP={collector.address}  (Ctrl-C ends it)\n")
+        sys.stdout.flush()
+        try:
+            threading.Event().wait()
+        except KeyboardInterrupt:
+            for name, ended in sorted(collector.nodes.items()):
+                sys.stdout.write(f"{name}: {'whole' if ended else 'still recording, or gone'}\n")
+    sys.stdout.write(f"jobharness merge {shown_path(folder)}\n")
+    return EXIT_PASSED
 
 
 def merge_nodes(folder: Path, scenario: Path | None, out: Path | None) -> int:

@@ -40,11 +40,17 @@ def celery(
 def agent(
     library: Annotated[str, typer.Argument(help="The queue library, such as rq.")],
     folder: Annotated[Path, typer.Option("--folder", metavar="DIR", help="Where the processes write; on their machine.")],
+    ship: Annotated[
+        str, typer.Option("--ship", metavar="HOST:PORT", help="Ship the records to a `jobharness collect` there, too.")
+    ] = "",
+    node: Annotated[
+        str, typer.Option("--node", metavar="NAME", help="What this machine is called there (default: its host).")
+    ] = "",
 ) -> None:
     """Print the environment that makes your own processes record themselves; then use `record gather`."""
     from jobharness.cli.recording import print_agent
 
-    ended(lambda: print_agent(library, folder))
+    ended(lambda: print_agent(library, folder, ship, node))
 
 
 @record.command()

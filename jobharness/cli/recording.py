@@ -40,7 +40,7 @@ def record_celery(broker: str, lasting: str, enable: bool, out: Path, arguments:
     return _write(arrivals, out, arguments, mask)
 
 
-def print_agent(library: str, folder: Path) -> int:
+def print_agent(library: str, folder: Path, ship: str = "", node: str = "") -> int:
     """Print the agent's environment for the user's own processes, as a shell takes it; make the folder."""
     from jobharness.catalog import QUEUES, queue_kind
     from jobharness.runner.surroundings import AGENT_PATH
@@ -50,6 +50,9 @@ def print_agent(library: str, folder: Path) -> int:
         raise UnknownName("queue", library, QUEUES)
     if library == "python":
         raise InvalidRequest("a queue of your own is recorded by a scenario that says what its methods are called, not here")
+    host, _, port = ship.rpartition(":")
+    if ship and not (host and port.isdigit()):
+        raise InvalidRequest(f"--ship: {ship!r} is not HOST:PORT, such as 10.0.0.5:7070")
     name = queue_kind(library)(QueueSpec(adapter=library, app="recorded")).agent_library()
     whole = folder.resolve()
     whole.mkdir(parents=True, exist_ok=True)
@@ -58,11 +61,14 @@ def print_agent(library: str, folder: Path) -> int:
         "JOBHARNESS_LIBRARY": name,
         "JOBHARNESS_ROLE": "worker",
         "JOBHARNESS_NAME": "recorded",
+        **({"JOBHARNESS_SHIP": ship} if ship else {}),
+        **({"JOBHARNESS_NODE": node} if node else {}),
     }
     lines = [f"export {variable}={shlex.quote(str(value))}" for variable, value in variables.items()]
     path = shlex.quote(str(AGENT_PATH))
     sys.stdout.write("\n".join([*lines, f'export PYTHONPATH={path}"${{PYTHONPATH:+:$PYTHONPATH}}"', ""]))
-    _say(f"set these where workers and whatever enqueues are started, on one machine; then: jobharness record gather {folder}")
+    then = "they reach the collector by themselves" if ship else f"then: jobharness record gather {folder}"
+    _say(f"set these where workers and whatever enqueues are started, on one machine; {then}")
     return 0
 
 

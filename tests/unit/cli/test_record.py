@@ -30,6 +30,7 @@ TABLE = "created,name,password,seconds\n2026-01-01T00:00:00,mail,x,0.5\n2026-01-
         (("celery", "redis://127.0.0.1:1/0", "--out", "trace.txt"), "it must end in .csv, .jsonl or .parquet"),
         (("celery", "redis://127.0.0.1:1/0", "--out", "absent/trace.csv"), "--out: there is no folder absent"),
         (("agent", "rqq", "--folder", "f"), "there is no queue called 'rqq'. Did you mean 'rq'?"),
+        (("agent", "rq", "--folder", "f", "--ship", "nowhere"), "--ship: 'nowhere' is not HOST:PORT, such as 10.0.0.5:7070"),
         (("agent", "python", "--folder", "f"), "a queue of your own is recorded by a scenario"),
         (("gather", "."), "has no record files"),
         (("import", "absent.csv"), "there is no such file"),
@@ -95,6 +96,12 @@ def test_the_agent_s_environment_is_what_a_shell_sets(record, tmp_path):
     assert "export JOBHARNESS_LIBRARY=rq\n" in done.stdout
     assert 'agent/path"${PYTHONPATH:+:$PYTHONPATH}"' in done.stdout
     assert (tmp_path / "my records").is_dir()
+    assert "JOBHARNESS_SHIP" not in done.stdout
+
+
+def test_the_agent_ships_to_a_collector_where_it_is_asked_to(record, tmp_path):
+    done = record("agent", "rq", "--folder", "mine", "--ship", "10.0.0.5:7070", "--node", "web-1")
+    assert {"export JOBHARNESS_SHIP=10.0.0.5:7070", "export JOBHARNESS_NODE=web-1"} <= set(done.stdout.splitlines())
 
 
 def test_what_the_agent_recorded_is_gathered_while_its_process_lives(record, tmp_path):
