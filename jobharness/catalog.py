@@ -84,6 +84,7 @@ FAULTS = {
     "upstream": "jobharness.faults.upstream:UpstreamMisbehaves",
 }
 WATCHES = {
+    "budget": "jobharness.integrations.budget:ErrorBudget",
     "health": "jobharness.integrations.health:HealthProbe",
     "prometheus": "jobharness.integrations.prometheus:PrometheusWatch",
     "sentry": "jobharness.integrations.sentry:SentryIngest",
@@ -353,6 +354,8 @@ def _wire(
 def _watches(scenario: Scenario, project: Path) -> tuple[Watch, ...]:
     """What looks at the run from outside, where the scenario asks for it. Raises: ExtraMissing; EnvironmentFailed."""
     found: list[Watch] = []
+    if scenario.abort.probe:
+        found.append(_load("watch", "budget", WATCHES)(scenario.abort.probe))
     if scenario.contract.reported is not None:
         found.append(_load("watch", "sentry", WATCHES)())
     if scenario.contract.health is not None and scenario.service is not None:

@@ -149,6 +149,8 @@ class _Session:
     def _run(self, file: Path, changes: dict[str, Any]) -> None:
         with progress_on(self._errors) as progress:
             result = Harness(Path.cwd(), self._reports, progress, abort=self.abort).run(file.absolute(), **changes)
+        if result.aborted:
+            self.abort.ask("the error budget")  # Unless somebody has asked: whoever it was, nothing more is begun.
         if self._digests:
             show(self._out, Rule(style="dim"))
         show(self._out, run_report(result))

@@ -71,6 +71,7 @@ class Kind(IntEnum):
     ALERT_RESOLVED = events.ALERT_RESOLVED
     ALERT_WATCHED = events.ALERT_WATCHED
     HEALTH_ANSWERED = events.HEALTH_ANSWERED
+    PROBE_ANSWERED = events.PROBE_ANSWERED
     INVARIANT_CHECKED = events.INVARIANT_CHECKED
 
     @property
@@ -114,6 +115,7 @@ _HARNESS_NOUNS = (
     "LOG_",
     "ALERT_",
     "HEALTH_",
+    "PROBE_",
     "INVARIANT_",
 )
 HARNESS_KINDS = frozenset(kind for kind in Kind if kind.name.startswith(_HARNESS_NOUNS)) | {
@@ -191,6 +193,8 @@ DESCRIPTIONS: dict[Kind, str] = {
     Kind.ALERT_FIRING: "integrations: Alertmanager told that an alert rings; text: its name; group: its labels",
     Kind.ALERT_RESOLVED: "integrations: Alertmanager told that it rings no more; text and group as above",
     Kind.ALERT_WATCHED: "integrations, at the end: Prometheus scraped and evaluated to the last; value: its rules of alerts",
+    Kind.PROBE_ANSWERED: "integrations: a probe of the error budget was read; value: what it said, millionths; text: its name; "
+    "group: what is wrong with it, where it is out of its range",
     Kind.HEALTH_ANSWERED: "integrations: the health URL of the app's service was asked; value: the HTTP status, 0: no answer",
     Kind.INVARIANT_CHECKED: "harness, after the drain: an invariant of the app's data was looked at; value: what is wrong, "
     "-1: nobody could look; task: its name; text: what was found, or why not",

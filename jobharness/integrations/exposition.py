@@ -16,15 +16,14 @@ from prometheus_client import CollectorRegistry, Gauge, start_http_server, write
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from jobharness.clock import now_ns, seconds_between
 from jobharness.history.event import Kind
 from jobharness.history.follow import News
+from jobharness.integrations.waiting import Waiting
 from jobharness.metrics.metric import Metric
 from jobharness.metrics.names import DEFINITIONS
 
 __all__ = ["LiveMetrics", "write_textfile"]
 
-TAKEN = (Kind.JOB_RECEIVED, Kind.JOB_RUNNING)
 COUNTED = {
     Kind.ENQUEUE_ACKNOWLEDGED: "jobharness_jobs_enqueued",
     Kind.JOB_RUNNING: "jobharness_executions",
@@ -49,8 +48,7 @@ class LiveMetrics(Collector):
         self._queue, self._wanted = queue, wanted
         self._ready: set[str] = set()
         self._whole = False  # Whether all were ready once: a fleet that still starts lacks nobody.
-        self._waiting: dict[bytes, int] = {}  # Key -> when it was acknowledged, oldest first.
-        self._taken: set[bytes] = set()  # Taken before the acknowledgement was read.
+        self._waiting = Waiting()
         self._counts = dict.fromkeys(COUNTED, 0)
         self._resources: dict[tuple[Kind, str], int] = {}
 
@@ -59,11 +57,8 @@ class LiveMetrics(Collector):
         for one in news:
             if one.kind in COUNTED:
                 self._counts[one.kind] += 1
-            if one.kind is Kind.ENQUEUE_ACKNOWLEDGED:
-                self._sent(one)
-            elif one.kind in TAKEN:
-                self._took(one)
-            elif one.kind is Kind.WORKER_READY:
+            self._waiting.see(one)
+            if one.kind is Kind.WORKER_READY:
                 self._ready.add(one.name)
                 self._whole = self._whole or len(self._ready) >= self._wanted
             elif one.kind is Kind.WORKER_EXITED:
@@ -73,26 +68,14 @@ class LiveMetrics(Collector):
             elif one.kind in RESOURCES:
                 self._resources[one.kind, one.text] = one.value
 
-    def _sent(self, one: News) -> None:
-        if one.key in self._taken:
-            self._taken.discard(one.key)
-        else:
-            self._waiting[one.key] = one.time_ns
-
-    def _took(self, one: News) -> None:
-        if self._waiting.pop(one.key, None) is None and one.attempt <= 1:
-            self._taken.add(one.key)
-
     def collect(self) -> Iterator[Any]:
         """For prometheus-client, in a thread of its own."""
-        waiting = list(self._waiting.values())  # One step of CPython: a scrape comes at any moment.
         yield self._gauge(
             "jobharness_workers_wanted", "Workers that should run", self._wanted if self._whole else len(self._ready)
         )
         yield self._gauge("jobharness_workers_ready", "Workers that take jobs", len(self._ready))
-        yield self._gauge("jobharness_jobs_waiting", "Jobs acknowledged and not yet taken", len(waiting))
-        oldest_s = seconds_between(waiting[0], now_ns()) if waiting else 0.0
-        yield self._gauge("jobharness_oldest_waiting_seconds", "Age of the oldest of them", oldest_s)
+        yield self._gauge("jobharness_jobs_waiting", "Jobs acknowledged and not yet taken", len(self._waiting))
+        yield self._gauge("jobharness_oldest_waiting_seconds", "Age of the oldest of them", self._waiting.oldest_s)
         for kind, name in COUNTED.items():
             family = CounterMetricFamily(name, f"Events {kind.name_}", labels=["queue"])
             family.add_metric([self._queue], self._counts[kind])

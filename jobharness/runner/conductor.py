@@ -7,6 +7,7 @@ A fault strikes again only when what it broke before is whole. Overlaps of diffe
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -22,6 +23,8 @@ from jobharness.runner.steps import Steps
 
 __all__ = ["Conductor"]
 
+HEALED_WITHIN_S = 2.0
+LOOK_EVERY_S = 0.002
 TAKES_JOBS = (Kind.JOB_RECEIVED, Kind.JOB_RUNNING, Kind.ENQUEUE_BEGIN)
 REFUSALS = (Kind.ENQUEUE_REFUSED, Kind.ENQUEUE_UNKNOWN)
 
@@ -194,8 +197,8 @@ class Conductor:
                 self._undo(strike)
 
     def heal_at_once(self) -> None:
-        """Undo all that is open, whatever its time, and record the end of each that is undone. Blocks for as long as
-        undoing takes; a replacement of a process, and a broker that has to start, are not waited for.
+        """Undo all that is open, whatever its time, and record the end of each that is healed. What takes its time, such as a
+        broker that starts again, is waited for two seconds; a replacement of a process is not.
 
         The last struck first, since an earlier one may need what a later one took away. The broker's own limits come last of
         all: some brokers are told them by a program, which takes its time.
@@ -207,8 +210,17 @@ class Conductor:
                 self._undo(strike)
             except EnvironmentFailed:
                 continue  # The others are to be healed still; `undo_all` tries once more.
-            self._close_if_healed(strike)
         self._steps.stop()
+        limit_ns = deadline_ns(HEALED_WITHIN_S)
+        left = [strike for strike in self._open.values() if strike.undone]
+        while left and now_ns() < limit_ns:
+            for strike in list(left):
+                try:
+                    self._close_if_healed(strike)
+                except EnvironmentFailed:
+                    left.remove(strike)  # It stays open: nothing may say that it was healed.
+            left = [strike for strike in left if strike.armed.label in self._open]
+            time.sleep(LOOK_EVERY_S)
 
     def _close_if_healed(self, strike: _Strike) -> None:
         fault = strike.armed.fault

@@ -53,7 +53,7 @@ from jobharness.runner.service import Service
 from jobharness.runner.setup import set_up
 from jobharness.runner.steps import Steps
 from jobharness.runner.surroundings import Surroundings
-from jobharness.runner.watch import Notice
+from jobharness.runner.watch import AsksFirst, Notice
 from jobharness.scenario.model import UpstreamSpec
 from jobharness.upstream.behaviour import Manners, QuotaRule
 from jobharness.upstream.server import Upstream
@@ -142,12 +142,13 @@ class Run:
         """Everything up to the first job: the app is asked first, then servers, service, workers and producer are
         started."""
         scenario = self.parts.scenario
-        own = scenario.abort.file
-        self._abort.watch([self.folder.abort, *([self.parts.project / own] if own is not None else [])])
+        self._abort.watch([self.folder.abort, *(self.parts.project / name for name in [scenario.abort.file] if name)])
         upstream = Upstream(manners_of(scenario.upstream), scenario.upstream.hosts) if scenario.upstream is not None else None
         service = Service(scenario.service) if scenario.service is not None else None
         for watch in self.parts.watches:
             stack.callback(watch.stop)
+            if isinstance(watch, AsksFirst):
+                watch.ask_first()
         places = self._places(upstream, service)
         around = Surroundings(self.parts, self.folder, places)
         site = Site(self.folder.data, self.folder.logs, self.folder.records, self._mark, around.without_agent())

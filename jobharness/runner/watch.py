@@ -8,13 +8,13 @@ started with the servers, shown every event, and asked to look each few millisec
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 from jobharness.history.event import Kind
 from jobharness.history.follow import News
 from jobharness.processes.site import Site
 
-__all__ = ["Notice", "Watch"]
+__all__ = ["AsksFirst", "Notice", "Watch"]
 
 
 class Notice(NamedTuple):
@@ -45,7 +45,8 @@ class Watch(Protocol):
         ...
 
     def look(self) -> Iterable[Notice]:
-        """What it noticed since the last look. Never blocks. Raises: ProcessFailed when it cannot see any more."""
+        """What it noticed since the last look. Never blocks. Raises: ProcessFailed when it cannot see any more; Aborted where
+        what it saw ends the run."""
         ...
 
     @property
@@ -59,4 +60,13 @@ class Watch(Protocol):
 
     def stop(self) -> None:
         """End it. Safe to call twice, and before it was started."""
+        ...
+
+
+@runtime_checkable
+class AsksFirst(Protocol):
+    """A watch that looks at something which is there before the run."""
+
+    def ask_first(self) -> None:
+        """Before anything is started. Blocks for seconds at most. Raises: InvalidRequest where the run should not begin."""
         ...

@@ -2,12 +2,15 @@
 
 import os
 import signal
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
 from jobharness.errors import InvalidRequest
 from jobharness.harness import Harness
 from jobharness.history.event import Kind
+from jobharness.processes.ports import free_port
 from jobharness.runner.abort import Abort
 from tests.support.leftovers import leftovers
 
@@ -101,4 +104,54 @@ def test_file_of_an_earlier_abort_is_refused_before_anything_is_started(project,
     (project / "stop-it").touch()
     with pytest.raises(InvalidRequest, match=r"stop-it is there already, as an earlier abort left it; remove it first"):
         Harness(project).run(broken)
+    assert list((project / "reports").iterdir()) == []
+
+
+@pytest.fixture
+def shop():
+    """A shop's health URL that says 200 until `shop.status` is set to something else."""
+
+    class Health(BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(server.status)
+            self.end_headers()
+
+        def log_message(self, *args):
+            pass
+
+    server = HTTPServer(("127.0.0.1", 0), Health)
+    server.status = 200
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
+    thread.start()
+    yield server
+    server.shutdown()
+    server.server_close()
+
+
+def probe(port, **more):
+    return {"name": "checkout", "url": f"http://127.0.0.1:{port}/health", "every": "50ms", **more}
+
+
+def test_run_aborts_itself_when_its_error_budget_is_spent(project, broken, shop):
+    def fail():
+        shop.status = 503
+
+    changes = {"abort": {"probe": [probe(shop.server_port, **{"for": "200ms"})]}}
+    result = Harness(project, progress=Onlooker(3, fail)).run(broken, **changes)
+    (aborted,) = rows(result.history, Kind.RUN_ABORTED)
+    by = result.history.text(aborted["text"])
+    assert by.startswith("the error budget: checkout: 503, allowed is 200 to 299, for 0.")
+    checked(result, by)
+    readings = rows(result.history, Kind.PROBE_ANSWERED)
+    assert readings[0]["value"] == 200_000_000
+    assert result.history.text(readings[-1]["group"]) == "503, allowed is 200 to 299"
+    assert leftovers(str(project)) == []
+
+
+@pytest.mark.parametrize(("status", "message"), [(None, r"it does not answer \("), (500, "500, allowed is 200 to 299")])
+def test_probe_that_is_not_well_before_the_run_is_refused_before_anything_is_started(project, broken, shop, status, message):
+    shop.status = status
+    port = free_port() if status is None else shop.server_port
+    with pytest.raises(InvalidRequest, match=rf"abort.probe: checkout: \S*/health is out of its range before the run: {message}"):
+        Harness(project).run(broken, abort={"probe": [probe(port)]})
     assert list((project / "reports").iterdir()) == []
