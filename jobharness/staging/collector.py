@@ -16,9 +16,10 @@ import socket
 import socketserver
 import threading
 from dataclasses import replace
+from io import FileIO
 from pathlib import Path
 from types import TracebackType
-from typing import Any, BinaryIO
+from typing import Any
 
 from jobharness.agent import record
 from jobharness.clock import now_ns
@@ -165,13 +166,11 @@ class _Handler(socketserver.StreamRequestHandler):
                 elif "done" in words:
                     copy.finish(words["done"])
                 elif "clock" in words:
-                    copy.flush()
                     self._say({"clock": [int(words["clock"]), came_ns, now_ns()]})
                 elif "exchange" in words:
                     node = _exchanged(node, Exchange(*map(int, words["exchange"])))
                     write_node(folder, node)
                 elif "end" in words:
-                    copy.flush()
                     write_node(folder, node.as_ended())
                     collector.heard_of(node.name, ended=True)
                     self._say({"ended": True})
@@ -204,7 +203,7 @@ class _Copy:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._finished = folder / "finished.names"
-        self._open: dict[str, BinaryIO] = {}
+        self._open: dict[str, FileIO] = {}
 
     @property
     def done(self) -> list[str]:
@@ -220,9 +219,11 @@ class _Copy:
         file = self._open.get(name)
         if file is None:
             path = self._folder / name
-            file = self._open[name] = path.open("r+b" if path.exists() else "w+b")
+            # Unbuffered: whoever reads meanwhile, or after this process was killed, finds no record without the text it names.
+            file = self._open[name] = path.open("r+b" if path.exists() else "w+b", buffering=0)
         file.seek(at)
-        file.write(payload)
+        if file.write(payload) != count:
+            raise OSError(f"no room for {name}")
 
     def finish(self, name: str) -> None:
         if not _FILE.fullmatch(name):
@@ -231,10 +232,6 @@ class _Copy:
             file.close()
         with self._finished.open("a", encoding="utf-8") as names:
             names.write(name + "\n")
-
-    def flush(self) -> None:
-        for file in self._open.values():
-            file.flush()
 
     def close(self) -> None:
         for file in self._open.values():
