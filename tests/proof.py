@@ -63,11 +63,11 @@ def write_planted(times: int) -> bool:
         f"{sum(counts.values()):,} of {times * len(PLANTS):,} violations of {len(PLANTS)} contracts were found, each planted alone in a clean "
         f"history of {JOBS:,} jobs; in {len(CLEAN_SEEDS)} clean histories {len(wrongly)} contracts were broken or unknown."
     )
-    _write("planted", said, ["| contract | found |", "| --- | --- |", *rows])
+    write_block("planted", said, ["| contract | found |", "| --- | --- |", *rows])
     return all(count == times for count in counts.values()) and not wrongly
 
 
-def _write(block: str, said: str, table: list[str]) -> None:
+def write_block(block: str, said: str, table: list[str]) -> None:
     text = "\n".join([f"Written on {datetime.now(UTC):%Y-%m-%d}. {said}", "", *table])
     page, count = re.subn(
         rf"(<!-- {block}:begin -->\n).*?(\n?<!-- {block}:end -->)",

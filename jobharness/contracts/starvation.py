@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import numpy as np
 import polars as pl
 
 from jobharness.contracts.evidence import Waits, ms
@@ -59,10 +60,11 @@ class Starvation(Promise):
 
 def _longest_by_task(history: History, waits: Waits) -> dict[str, int]:
     """`longest_ms[TASK]` of each task of which a job began."""
-    waited = pl.DataFrame({"task": history.tally.label("task"), "ns": waits.took_ns})
-    waited = waited if waits.came.all() else waited.filter(waits.came)
-    longest = waited.group_by("task").agg(pl.col("ns").max()).sort("task").iter_rows()
-    return {f"longest_ms[{history.text(task) or '-'}]": max(0, ns // 1_000_000) for task, ns in longest}
+    longest_ns = np.full(history.texts.len(), -1, np.int64)
+    np.maximum.at(longest_ns, history.tally.label("task"), np.where(waits.came, waits.took_ns.clip(min=0), -1))
+    return {
+        f"longest_ms[{history.text(int(task)) or '-'}]": int(longest_ns[task]) // 1_000_000 for task in np.flatnonzero(longest_ns >= 0)
+    }
 
 
 def _worst(figures: Mapping[str, int]) -> str:
