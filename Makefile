@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 
-.PHONY: demo test check bench contracts-proof sample clean docs gate-study maps outcomes setup
+.PHONY: demo test check bench contracts-proof mutants sample clean docs gate-study maps outcomes setup
 
 demo: $(VENV)/.demo
 	$(BIN)/pytest --jobharness scenarios/*.toml
@@ -54,6 +54,12 @@ maps: $(VENV)/.dev
 contracts-proof: $(VENV)/.dev
 	$(BIN)/python -m tests.proof 1000
 	ORACLE_EXAMPLES=1000 $(BIN)/pytest tests/unit/contracts/test_oracles.py -q
+
+# How many small changes to the contracts the tests notice: of so many mutants, chosen by lot (all of them: some hours).
+SAMPLE_OF_MUTANTS ?= 700
+mutants: $(VENV)/.dev
+	$(BIN)/pip install --quiet 'mutmut>=3.8'
+	$(BIN)/python -m tests.mutants $(SAMPLE_OF_MUTANTS)
 
 # Is the gate honest? Records runs of one version and of a slower one, and writes what the gate said: docs/gate-study.md. Half an hour or
 # more; what was recorded is kept, and added to.

@@ -40,7 +40,9 @@ def run(names: list[str]) -> None:
     # One thread of polars each: two mutants are tried side by side.
     environment = os.environ | {"POLARS_MAX_THREADS": "1"}
     mutmut = Path(sys.executable).with_name("mutmut")
-    subprocess.run([mutmut, "run", "--max-children", "2", *names], cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, check=False)
+    subprocess.run(
+        [mutmut, "run", "--max-children", "2", *names], cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, check=False
+    )
 
 
 def main(sample: int) -> int:

@@ -69,7 +69,7 @@ class RateLimit(RunPromise):
         times, key = observed["time_ns"].to_numpy(), observed["key"].to_numpy()
         order = stable_order(key) if self.per != "run" else np.arange(len(key))
         times, key = times[order], key[order]
-        window_ns = round(self.window_s * NS_PER_S) + self._open_ns(observed[order], history)
+        window_ns = self._windows_ns(observed, order, history)
         late = len(times) - self.limit
         # So many places back, a start of the same key must be outside of the window that ends with this one.
         close = (times[self.limit :] - times[: max(late, 0)] < window_ns[self.limit :]) & (
@@ -87,12 +87,13 @@ class RateLimit(RunPromise):
         counts = {"counted": observed.height, "over": len(which)}
         return Evidence(observed.height, found, 0, counts, {"fullest": int(in_window.max(initial=0))})
 
-    def _open_ns(self, observed: pl.DataFrame, history: History) -> Int64s:
-        """By how much the starts of each key may truly have been closer together: where several nodes tell of them."""
+    def _windows_ns(self, observed: pl.DataFrame, order: Int64s, history: History) -> Int64s:
+        """The window of each start; where several nodes tell of a key, by as much longer as they may truly have been closer."""
+        window_ns = np.int64(round(self.window_s * NS_PER_S))
         if not history.clocks.wide:
-            return np.zeros(observed.height, np.int64)
-        mixed = observed.select(pl.col("node").n_unique().over("key") > 1).to_series().to_numpy()
-        return np.where(mixed, history.clocks.most_apart_ns, 0)
+            return np.broadcast_to(window_ns, len(order))
+        mixed = observed.select(pl.col("node").n_unique().over("key") > 1).to_series().to_numpy()[order]
+        return np.asarray(window_ns + np.where(mixed, history.clocks.most_apart_ns, 0))
 
     def broken(self, figures: Mapping[str, int]) -> str:
         """The fullest window."""

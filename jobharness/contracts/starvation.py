@@ -63,7 +63,8 @@ def _longest_by_task(history: History, waits: Waits) -> dict[str, int]:
     longest_ns = np.full(history.texts.len(), -1, np.int64)
     np.maximum.at(longest_ns, history.tally.label("task"), np.where(waits.came, waits.took_ns.clip(min=0), -1))
     return {
-        f"longest_ms[{history.text(int(task)) or '-'}]": int(longest_ns[task]) // 1_000_000 for task in np.flatnonzero(longest_ns >= 0)
+        f"longest_ms[{history.text(int(task)) or '-'}]": int(longest_ns[task]) // 1_000_000
+        for task in np.flatnonzero(longest_ns >= 0)
     }
 
 

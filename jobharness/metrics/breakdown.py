@@ -7,41 +7,66 @@ all. Phases of two faults may overlap.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
+import numpy.typing as npt
 
-from jobharness.history.columns import NEVER, Int64s
+from jobharness.history.columns import NEVER, Int64s, Rows
 from jobharness.history.event import Kind
+from jobharness.history.executions import Executions
 from jobharness.history.frame import History
 from jobharness.metrics.latency import DURATIONS, durations_ns
 from jobharness.metrics.metric import Metric
 from jobharness.metrics.percentile import percentiles
 
-__all__ = ["by_phase", "by_task"]
+__all__ = ["Breakdown", "Groups", "break_down"]
+
+Mask = npt.NDArray[np.bool_]
+THREADS = 2
+"""More would need more memory: each works on a copy of its group's values."""
 
 Groups = dict[str, dict[str, Metric]]
+"""Name of a group of jobs -> its metrics by name."""
 
 
-def by_task(history: History) -> Groups:
-    """Task name -> its metrics by name. Jobs whose task is not known are under "-"."""
+@dataclass(frozen=True)
+class Breakdown:
+    """`tasks`: by task name; jobs whose task is not known are under "-". `phases`: by phase; without faults there is none."""
+
+    tasks: Groups
+    phases: Groups
+
+
+def break_down(history: History) -> Breakdown:
+    """The figures of all groups. Cost: linear, each duration made once for all of them."""
+    tasks, phases = _tasks(history), _phases_of_jobs(history)
+    found = _figures(history, [*tasks.values(), *phases.values()])
+    return Breakdown(dict(zip(tasks, found, strict=False)), dict(zip(phases, found[len(tasks) :], strict=True)))
+
+
+def _tasks(history: History) -> dict[str, Rows]:
+    """The jobs of each task."""
     tasks = history.tally.label("task")
-    order = np.argsort(tasks.astype(np.uint16) if history.texts.len() <= 2**16 else tasks, kind="stable")
+    order = np.argsort(tasks.astype(np.uint16) if history.texts.len() <= 2**16 else tasks, kind="stable").astype(np.uint32)
     ends = np.cumsum(np.bincount(tasks, minlength=1))
     groups = zip(np.split(order, ends[:-1]), range(len(ends)), strict=True)
-    return _figures(history, {history.text(number) or "-": jobs for jobs, number in groups if len(jobs)})
+    return {history.text(number) or "-": jobs for jobs, number in groups if len(jobs)}
 
 
-def by_phase(history: History) -> Groups:
-    """Phase -> its metrics by name; without faults there is none."""
+def _phases_of_jobs(history: History) -> dict[str, Rows]:
+    """The jobs of each phase."""
     intended_ns = history.tally.intended_ns
-    return _figures(history, {name: _within(intended_ns, spans) for name, spans in _phases(history)})
+    return {name: _within(intended_ns, spans) for name, spans in _phases(history)}
 
 
-def _within(moments_ns: Int64s, spans: list[tuple[int, int]]) -> Int64s:
+def _within(moments_ns: Int64s, spans: list[tuple[int, int]]) -> Rows:
     """The places whose moment lies in one of the spans (ascending, disjoint, without their ends)."""
     bounds = np.array([bound for span in spans for bound in span], np.int64)
-    return np.flatnonzero(np.searchsorted(bounds, moments_ns, side="right") % 2 == 1)
+    return np.flatnonzero(np.searchsorted(bounds, moments_ns, side="right") % 2 == 1).astype(np.uint32)
 
 
 def _phases(history: History) -> Iterator[tuple[str, list[tuple[int, int]]]]:
@@ -66,24 +91,40 @@ def _phases(history: History) -> Iterator[tuple[str, list[tuple[int, int]]]]:
         yield f"after {history.text(label)}", [span for span in after if span[0] < span[1]]
 
 
-def _figures(history: History, groups: dict[str, Int64s]) -> Groups:
+def _figures(history: History, groups: list[Rows]) -> list[dict[str, Metric]]:
     """The figures of each group of jobs."""
-    found: Groups = {name: {one.name: one for one in _counts(history, jobs)} for name, jobs in groups.items()}
-    for duration in DURATIONS:
-        took_ns, known = durations_ns(history, duration)
-        for name, jobs in groups.items():
-            found[name] |= {one.name: one for one in percentiles(duration, took_ns[jobs[known[jobs]]])}
-    executions = history.executions
-    for name, jobs in groups.items():
-        mine = np.zeros(history.jobs.height, np.bool_)
-        mine[jobs] = True
-        ended = np.flatnonzero(mine[executions.job] & (executions.end_kind > 0))
-        took_ns = executions.alive_ns[ended] - executions.begin_ns[ended]
-        found[name] |= {one.name: one for one in percentiles("run_time", took_ns)}
+    found = [{one.name: one for one in _counts(history, jobs)} for jobs in groups]
+    # Gathering and partitioning leave Python's lock alone.
+    with ThreadPoolExecutor(THREADS) as pool:
+        for duration in DURATIONS:
+            took_ns, known = durations_ns(history, duration)
+            values = (partial(_taken, took_ns, known, jobs) for jobs in groups)
+            for figures, metrics in zip(found, pool.map(partial(_percentiles, duration), values), strict=True):
+                figures |= metrics
+        ended = partial(_run_times, history.executions, history.jobs.height)
+        for figures, metrics in zip(
+            found, pool.map(lambda jobs: _percentiles("run_time", partial(ended, jobs)), groups), strict=True
+        ):
+            figures |= metrics
     return found
 
 
-def _counts(history: History, jobs: Int64s) -> Iterator[Metric]:
+def _percentiles(name: str, values: Callable[[], Int64s]) -> dict[str, Metric]:
+    return {one.name: one for one in percentiles(name, values())}
+
+
+def _taken(took_ns: Int64s, known: Mask, jobs: Rows) -> Int64s:
+    return took_ns[jobs[known[jobs]]]
+
+
+def _run_times(executions: Executions, n_jobs: int, jobs: Rows) -> Int64s:
+    mine = np.zeros(n_jobs, np.bool_)
+    mine[jobs] = True
+    ended = np.flatnonzero(mine[executions.job] & (executions.end_kind > 0))
+    return np.asarray(executions.alive_ns[ended] - executions.begin_ns[ended])
+
+
+def _counts(history: History, jobs: Rows) -> Iterator[Metric]:
     tally = history.tally
     acknowledged, finished = tally.has(Kind.ENQUEUE_ACKNOWLEDGED)[jobs], tally.has(Kind.JOB_FINISHED)[jobs]
     running, completed = tally.count(Kind.JOB_RUNNING)[jobs], tally.completed_ns[jobs] != NEVER

@@ -1,4 +1,4 @@
-"""The report as JSON: run.json, verdict.json and metrics.json.
+"""The report as JSON: run.json, verdict.json, metrics.json and breakdown.json.
 
 verdict.json is for other programs: its shape is published (`jobharness schema verdict`, docs/verdict.md). Within one schema
 number keys are added and never renamed or removed.
@@ -14,9 +14,10 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from jobharness.contracts.contract import Finding
 from jobharness.history.frame import History, Moment
+from jobharness.metrics.breakdown import Breakdown, break_down
 from jobharness.runner.result import Result
 
-__all__ = ["VERDICT_SCHEMA", "VerdictFile", "metrics_json", "verdict_json", "write_json"]
+__all__ = ["VERDICT_SCHEMA", "VerdictFile", "breakdown_json", "metrics_json", "verdict_json", "write_json"]
 
 MOST_STORIES = 20
 VERDICT_SCHEMA = 1
@@ -166,12 +167,21 @@ def metrics_json(result: Result) -> dict[str, Any]:
     return {name: metric.plain for name, metric in result.metrics.items()}
 
 
+def breakdown_json(found: Breakdown) -> dict[str, Any]:
+    """The metrics of each task and each phase, as `metrics_json` has those of the run."""
+    return {
+        name: {group: {one.name: one.plain for one in metrics.values()} for group, metrics in groups.items()}
+        for name, groups in (("tasks", found.tasks), ("phases", found.phases))
+    }
+
+
 def write_json(result: Result) -> None:
-    """Write the three files into the run's folder."""
+    """Write the four files into the run's folder."""
     for name, content in (
         ("run.json", result.about),
         ("verdict.json", verdict_json(result)),
         ("metrics.json", metrics_json(result)),
+        ("breakdown.json", breakdown_json(break_down(result.history))),
     ):
         _write(result.folder / name, content)
 

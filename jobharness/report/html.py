@@ -19,12 +19,15 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from jobharness.contracts.contract import Finding
+from jobharness.metrics.breakdown import break_down
 from jobharness.metrics.schedule import off_schedule
 from jobharness.report import words
 from jobharness.report.account import Account
 from jobharness.report.charts import Tick, time_ticks
 from jobharness.report.difference import comparison_with, find_before, rows_of
 from jobharness.report.distribution import distributions
+from jobharness.report.groups import COLUMNS as GROUP_COLUMNS
+from jobharness.report.groups import group_tables
 from jobharness.report.nodes import COLUMNS, node_rows
 from jobharness.report.offenders import Offender, offenders_of
 from jobharness.report.panels import CURSOR, bin_words, cursor_rows, distribution_charts, panels
@@ -66,6 +69,8 @@ def page(account: Account) -> str:
         offending=offending,
         comparison=_comparison(account),
         environment=_environment(account.about),
+        groups=group_tables(break_down(account.history)),
+        group_columns=GROUP_COLUMNS,
         nodes=node_rows(account.history),
         node_columns=COLUMNS,
         off_schedule=off_schedule(account.metrics),

@@ -23,7 +23,7 @@ from jobharness.contracts.parts import judge_parts
 from jobharness.history.log import load, save
 from jobharness.history.parts import PartedHistory
 from jobharness.history.shelf import FolderShelf
-from jobharness.metrics.breakdown import by_phase, by_task
+from jobharness.metrics.breakdown import break_down
 from jobharness.metrics.measure import measure
 from tests.benchmarks.big import CLEAN, clean_history
 from tests.benchmarks.loops import LOOPS
@@ -49,7 +49,7 @@ def make(path: str, jobs: str) -> dict[str, Any]:
 def whole(path: str) -> dict[str, Any]:
     history, loading = _timed(lambda: load(Path(path)))
     verdict, contracts = _timed(lambda: judge(history, CLEAN.values()))
-    _, metrics = _timed(lambda: (measure(history), by_task(history), by_phase(history)))
+    _, metrics = _timed(lambda: (measure(history), break_down(history)))
     return {
         "jobs": history.jobs.height,
         "events": len(history),

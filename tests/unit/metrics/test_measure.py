@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jobharness.history.event import Kind
-from jobharness.metrics.breakdown import by_phase, by_task
+from jobharness.metrics.breakdown import break_down
 from jobharness.metrics.gate import judge_gate
 from jobharness.metrics.measure import measure
 from jobharness.metrics.metric import Metric
@@ -161,7 +161,8 @@ def test_a_metric_that_is_never_survives_json():
 
 def test_by_task_and_by_phase_tell_the_same_figures_of_fewer_jobs():
     seen = history(RUN)
-    tasks, phases = by_task(seen), by_phase(seen)
+    found = break_down(seen)
+    tasks, phases = found.tasks, found.phases
     assert {task: one["jobs.acknowledged"].value for task, one in tasks.items()} == {"mail": 2, "charge": 2}
     assert {name: tasks["mail"][name].value for name in ("jobs.completed", "jobs.duplicated", "attempts.mean", "error_rate")} == {
         "jobs.completed": 2,
@@ -204,7 +205,7 @@ def test_counts_and_durations_agree_with_loops(seen):
     if waits:
         assert found["wait.p99.9"].value == waits[int((len(waits) - 1) * 0.999 + 0.5)] / S
     assert found["backlog.peak"].value == (_peak(run) if run.events else None)
-    tasks = by_task(seen)
+    tasks = break_down(seen).tasks
     assert sum(one["jobs.acknowledged"].value for one in tasks.values()) == len(jobs)
     assert sum(one["run_time.p50"].count for one in tasks.values()) == found["run_time.p50"].count
 

@@ -41,6 +41,19 @@ def test_a_run_of_an_older_version_without_promises_plan_and_metrics_still_makes
     assert "at_least_once" in rebuild(folder).read_text(encoding="utf-8")
 
 
+def test_the_figures_of_each_task_stand_on_the_page_and_in_a_file(tmp_path: Path) -> None:
+    folder = published(tmp_path / "reports" / "1").parent
+    tasks = json.loads((folder / "breakdown.json").read_text(encoding="utf-8"))["tasks"]
+    metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
+    assert len(tasks) > 1
+    assert sum(one["jobs.acknowledged"]["value"] for one in tasks.values()) == metrics["jobs.acknowledged"]["value"]
+    lost = {task: one["jobs.lost_or_stuck"]["value"] for task, one in tasks.items()}
+    page = (folder / "report.html").read_text(encoding="utf-8")
+    for task, count in lost.items():
+        row = re.search(rf'<th scope="row">{re.escape(task.rpartition(".")[2])}</th>(.*?)</tr>', page)
+        assert row and re.findall(r">([^<]*)</td>", row[1])[1] == f"{count}"
+
+
 def test_a_folder_that_holds_no_run_or_one_of_a_newer_version_is_refused_with_the_reason(tmp_path: Path) -> None:
     with pytest.raises(RunUnreadable, match=r"holds no run\.json"):
         rebuild(tmp_path)
