@@ -49,14 +49,14 @@ def scenario_of(subject: Subject, settings: Mapping[str, Any]) -> Scenario:
     plain = subject.scenario().model_dump(exclude_unset=True, by_alias=True)
     queue = {**plain["queue"], "settings": {**plain["queue"].get("settings", {}), **settings}, "ready_within": "60s"}
     # What an app of the kit counts its attempts in is made by the kit itself.
-    queue["env"] = {**queue["env"], "ATTEMPTS_FOLDER": "{run.folder}"}
+    queue["env"] = {**queue["env"], "ATTEMPTS_FOLDER": "{run.folder}", "SAQ_SWEEPS": "1"}
     job = subject.jobs["succeed"]
     workload = {
         "arrivals": {"rate": "1/s"},
         "duration": "1s",
         "job": [{"task": job.task, "args": [1], "options": dict(job.options)}],
     }
-    return Scenario.model_validate({**plain, "queue": queue, "workload": workload, "crashmap": {}})
+    return Scenario.model_validate({**plain, "queue": queue, "workload": workload, "crashmap": {"tries": 1}})
 
 
 def row_of(name: str, settings_name: str, scenario: Scenario, reports: Path) -> str:

@@ -1,11 +1,12 @@
-"""Faults at a SQL statement, for queues in SQLite: there is no wire between worker and database, so the worker's own
-`sqlite3` is wrapped.
+"""Faults at a SQL statement, for queues in SQLite, and for the app's own SQLite databases: there is no wire between worker and
+database, so the worker's own `sqlite3` is wrapped.
 
-Variables, set by the harness: `JOBHARNESS_STEPS`, a folder; `JOBHARNESS_STEPS_DATABASE`, the queue's database file. What
-is armed stands in the folder as `<file>.armed`, JSON with `label`, `file`, `act`, `times` (null: always), `by_s` and the
-match: `command`, `after`, `job`, `has`, `nth`, `by`, and where they are known from another run `alike` (a signature), `since` (a
-job) and `reply`. Who strikes next is settled among all processes by who makes the file `<file>.<n>` first. While there is a file
-`transcribe`, every statement is recorded, and every reading of rows that name a job.
+The variable `JOBHARNESS_STEPS`, set by the harness, is a JSON list of `{"folder", "database", "peer"}`: a folder for each
+database file, and what it is called; "" is the queue's. What is armed stands in the folder as `<file>.armed`, JSON with `label`,
+`file`, `act`, `times` (null: always), `by_s` and the match: `command`, `after`, `job`, `has`, `nth`, `by`, and where they are
+known from another run `alike` (a signature), `since` (a job) and `reply`. Who strikes next is settled among all processes by who
+makes the file `<file>.<n>` first. While there is a file `transcribe`, every statement is recorded, and every reading of rows that
+name a job.
 
 A message is a statement (a COMMIT also of a context manager), its reply is what the call returns. `hold` records
 BROKER_STEP and waits for `<file>.<n>.go`, or for its end; `lose` and `lose_reply` raise sqlite3.OperationalError, before
@@ -30,25 +31,32 @@ WAIT_S = 120.0
 POLL_S = 0.001
 COARSE_NS = 50_000_000
 LOOK_AT = 64 * 1024
+CHANGING = ("INSERT", "UPDATE", "DELETE", "REPLACE")
 ENDING = ("COMMIT", "END", "ROLLBACK")
 _VARIES = re.compile(r"[^\s,'\"\[\](){}:;=|]*\d[^\s,'\"\[\](){}:;=|]*")
 _FIRST_WORD = re.compile(r"(?:\s|--[^\n]*\n|/\*.*?\*/|\()*([A-Za-z]+)", re.S)
 
 
 def attach(recorder, environ):
-    """Wrap `sqlite3.connect`, for connections to the queue's database. Called once that module has been imported."""
+    """Wrap `sqlite3.connect`, for connections to the databases that are watched. Called once that module has been imported."""
     from sqlite3 import dbapi2
 
-    database = os.path.realpath(environ["JOBHARNESS_STEPS_DATABASE"])
-    steps = Steps(recorder, environ["JOBHARNESS_STEPS"], environ["JOBHARNESS_HISTORY"])
+    watched_files = [
+        (
+            os.path.realpath(one["database"]),
+            Steps(recorder, one["folder"], environ["JOBHARNESS_HISTORY"], one["peer"], 1000 * place),
+        )
+        for place, one in enumerate(json.loads(environ["JOBHARNESS_STEPS"]))
+    ]
     original = sqlite3.connect
     factory_at = 4  # Of the positional arguments after the database, which some callers use.
 
     @functools.wraps(original)
-    def connect(name, *args, **kwargs):
-        if not _is_file(name, database):
+    def connect(*args, **kwargs):
+        name, *args = args or (kwargs.pop("database", None),)  # Django gives it by its name.
+        steps = next((steps for database, steps in watched_files if _is_file(name, database)), None)
+        if steps is None:
             return original(name, *args, **kwargs)
-        args = list(args)
         given = args[factory_at] if len(args) > factory_at else kwargs.get("factory") or sqlite3.Connection
         watched = _watched_connection(given, steps)
         if len(args) > factory_at:
@@ -70,11 +78,13 @@ def _is_file(name, database):
 class Steps:
     """What is armed now, and who strikes."""
 
-    def __init__(self, recorder, folder, records):
+    def __init__(self, recorder, folder, records, peer="", connections=0):
         self.recorder, self.folder = recorder, folder
+        self._place = "%s %s" % (recorder.name, peer) if peer else recorder.name
+        self._prefix = "@%s " % peer if peer else ""
         self._enqueued = Enqueued(records)
         self._armed, self._seen_ns, self._transcribes = [], 0, False
-        self._connections = itertools.count(1)
+        self._connections = itertools.count(connections + 1)
 
     def connected(self, connection):
         """A connection was made: it gets a number."""
@@ -96,6 +106,10 @@ class Steps:
         context = before if ends else (b"", b"")
         if self._transcribes:
             jobs = self._jobs((raw, given), context)
+            if command in CHANGING and not connection.in_transaction and connection.isolation_level is not None:
+                # Python begins a transaction by itself.
+                self._tell(connection, "BEGIN", "BEGIN", jobs, 5, "BEGIN")
+                connection.jobharness_count += 1
             self._tell(connection, command, _shown(command, sql), jobs, len(raw), connection.jobharness_alike)
         for step in armed:
             named = raw + b" " + before[0] if ends else raw  # A COMMIT is named by what it commits, too.
@@ -136,15 +150,15 @@ class Steps:
                     self._strike(step, place, words, jobs, lambda: None)
 
     def _alike_since(self, step, connection):
-        if step["alike"] and step["alike"] != connection.jobharness_alike:
+        if step["alike"] and not _is_alike(step["alike"], connection.jobharness_alike):
             return False
         return not step["since"] or os.path.exists(os.path.join(self.folder, step["file"] + ".begun"))
 
     def _tell(self, connection, command, words, jobs, size, alike):
         text, count = self.recorder.text, connection.jobharness_count
         arrow = "<-" if size < 0 else "->"
-        said = text("%s connection %d %s %s" % (self.recorder.name, connection.jobharness_number, arrow, words))
-        place = text("%d %d %s" % (count, count, alike))
+        said = text("%s connection %d %s %s" % (self._place, connection.jobharness_number, arrow, words))
+        place = text("%d %d %s%s" % (count, count, self._prefix, alike))
         for key in [key for _, key, _ in jobs] or [record.NO_JOB]:
             self.recorder.record(events.BROKER_MESSAGE, key, size, connection.jobharness_number, text(command), said, place)
 
@@ -236,6 +250,11 @@ def _shown(command, sql):
 def _alike(command, sql):
     """The signature of a statement, as `jobharness.wire.signature` has it for messages."""
     return ("%s %s" % (command, " ".join(_VARIES.sub("#", sql).split())))[:160]
+
+
+def _is_alike(learnt, here):
+    """Whether signatures are the same; what was masked in the one that was learnt may be anything."""
+    return learnt == here or ("***" in learnt and re.fullmatch(".*".join(map(re.escape, learnt.split("***"))), here) is not None)
 
 
 def _touch(path):

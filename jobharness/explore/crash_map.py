@@ -55,6 +55,7 @@ WIRE = (
 )
 LANES_PER_CORE = 14
 MOST_TRIES = 5
+MOST_UNTOLD = 3  # Tries that could not tell, all for the same reason: a fourth would not either.
 LEASE_S = 3.0
 JOBS_PER_LEASE = 3  # A lease is this many times as long as the job takes, at least.
 FIRST_NUMBER = 70_001  # A job called 1 would be taken for every other 1 that passes.
@@ -316,6 +317,9 @@ class Explorer:
     def _wants_another(self, one: _Try, waiting: Sequence[_Try]) -> bool:
         """Whether its tries differ, so that it must be said in how many of them."""
         under_way = one.asked - len(one.outcomes) + sum(other is one for other in waiting)
+        untold = [outcome.where for outcome in one.outcomes if outcome.word is Word.UNKNOWN]
+        if len(untold) == len(one.outcomes) >= MOST_UNTOLD and len(set(untold)) == 1:
+            return False
         differ = len({(outcome.word, *outcome.wrong) for outcome in one.outcomes}) > 1 or one.outcomes[-1].word is Word.UNKNOWN
         return differ and not under_way and one.asked < MOST_TRIES
 

@@ -8,7 +8,8 @@
 | `message lost` | it lives; the message does not arrive | all up to the message before, and the worker believes otherwise |
 
 A take is a reply: of it there is `after` and `reply lost` alone. `before` the second message and `after` the first are one point
-to the broker, and two to everything else that the job does between them: both are tried.
+to the broker, and two to everything else that the job does between them: both are tried. What only reads changes nothing, so that
+a death before or after it is one at the message before or after: of it there is `reply lost` alone.
 """
 
 from __future__ import annotations
@@ -27,11 +28,12 @@ CONTROL = "control"
 
 @dataclass(frozen=True)
 class Act:
-    """What the proxy does at the message: an act of `wire.steps`."""
+    """What is done at the message: an act of `wire.steps`. `peer`: whose message it is, "" is the broker's."""
 
     act: str
     match: dict[str, object]
     reset: bool = False
+    peer: str = ""
 
 
 @dataclass(frozen=True)
@@ -82,15 +84,15 @@ def _of(number: int, step: Step, children: bool) -> Iterator[Point]:
             yield Point(number, "after", victim, step.label, held)
         yield Point(number, "reply lost", "", step.label, Act("lose", step.last.match(), reset=True))
         return
-    for victim in victims:
-        yield Point(number, "before", victim, step.label, Act("hold", step.first.match()))
+    for victim in victims if not step.reads else ():
+        yield Point(number, "before", victim, step.label, Act("hold", step.first.match(), peer=step.peer))
     act = "hold_reply" if step.answered else "hold"
     after = {**step.last.match(), **({} if step.answered else {"after": True})}
-    for victim in victims:
-        yield Point(number, "after", victim, step.label, Act(act, after))
+    for victim in victims if not step.reads else ():
+        yield Point(number, "after", victim, step.label, Act(act, after, peer=step.peer))
     if step.answered:
-        yield Point(number, "reply lost", "", step.label, Act("lose_reply", step.last.match(), reset=True))
-    if step.names_job:
+        yield Point(number, "reply lost", "", step.label, Act("lose_reply", step.last.match(), reset=True, peer=step.peer))
+    if step.names_job and not step.peer and not step.reads:
         yield Point(number, "message lost", "", step.label, Act("lose", step.last.match(), reset=step.answered))
 
 

@@ -14,6 +14,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import psutil
 
@@ -121,7 +122,7 @@ class Stage:
         self._plan = folder.plan
         self._orphans: list[psutil.Process] = []
         self.wire: Wire | None = None
-        self.line: Wire | Statements
+        self.lines: dict[str, Wire | Statements] = {}  # By peer, "" is the broker.
         self._invariants: Invariants | None = None
         self.history: History | None = None
 
@@ -172,16 +173,23 @@ class Stage:
             raise ProcessFailed("producer", f"was not ready within {READY_WITHIN_S:g} s", self._producer.log_tail())
 
     def _stand_between(self, stack: ExitStack, around: Surroundings, site: Site) -> None:
-        """Put the proxy between the worker and the broker, or let the agent watch the statements to a file."""
+        """Put the proxy between the worker and the broker, or let the agent watch the statements to a file; those to the app's
+        own databases, too."""
         broker = self.parts.broker
+        for peer in self.parts.scenario.peer:
+            database = around.cwd / around.fill(peer.database, f"peer {peer.name!r}.database")
+            self._watch(peer.name, Statements(database, self.folder.data / f"steps-{peer.name}", peer.name), around)
         if isinstance(broker, LivesInFolder):
-            self.line = WirePlan("sqlite", gated=True).statements(broker.url, self.folder.data / "steps")
-            around.watch_statements(self.line)
+            self._watch("", Statements(Path(urlsplit(broker.url).path[1:]), self.folder.data / "steps"), around)
             return
-        self.line = self.wire = wire = WirePlan.before(broker.url, gated=True).make(broker.url)
+        self.lines[""] = self.wire = wire = WirePlan.before(broker.url, gated=True).make(broker.url)
         stack.callback(wire.stop)
         wire.start(site, self.setting.start_wire)
         around.reach_broker_by(lambda name: wire.url_for(name) if name.startswith("worker-") else broker.url)
+
+    def _watch(self, peer: str, statements: Statements, around: Surroundings) -> None:
+        self.lines[peer] = statements
+        around.watch_statements(statements)
 
     def _start_producer(self, around: Surroundings, stack: ExitStack) -> Process:
         """The second job is due when one is done, which `nudge` says whether it is or not."""
@@ -211,7 +219,8 @@ class Stage:
 
     def transcribe(self, on: bool) -> None:
         """Record every message, or no longer."""
-        self.line.transcribe(on)
+        for line in self.lines.values():
+            line.transcribe(on)
 
     def send(self) -> None:
         """Let the producer send the job."""

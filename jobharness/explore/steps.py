@@ -20,7 +20,7 @@ from fnmatch import fnmatchcase
 
 from jobharness.explore.transcript import Passing
 
-__all__ = ["Aim", "IdleTalk", "Step", "common", "owned", "steps_of"]
+__all__ = ["Aim", "IdleTalk", "Step", "common", "owned", "parted", "steps_of"]
 
 OPENS = frozenset(("MULTI", "BEGIN", "START", "SAVEPOINT"))
 CLOSES = frozenset(("EXEC", "DISCARD", "COMMIT", "END", "ROLLBACK"))
@@ -28,9 +28,29 @@ REPLIES = frozenset(("basic.deliver", "basic.get-ok", "MSG", "HMSG"))
 """Messages by which a broker hands over a job without having been asked for it by one command."""
 
 
+READS = frozenset(
+    (
+        "AUTH", "CLIENT", "COMMAND", "ECHO", "EXISTS", "EXPLAIN", "GET", "GETRANGE", "HELLO", "HEXISTS", "HGET", "HGETALL",
+        "HKEYS", "HLEN", "HMGET", "HVALS", "INFO", "LINDEX", "LLEN", "LPOS", "LRANGE", "MGET", "PING", "PRAGMA", "SCARD",
+        "SCRIPT", "SISMEMBER", "SMEMBERS", "STRLEN", "TIME", "TTL", "TYPE", "WATCH", "XINFO", "XLEN", "XPENDING", "XRANGE",
+        "ZCARD", "ZCOUNT", "ZRANGE", "ZRANGEBYSCORE", "ZRANK", "ZREVRANGE", "ZSCORE",
+    )
+)  # fmt: skip
+"""Commands that change nothing. A SELECT of PostgreSQL may call a function that does, so only that of SQLite is one."""
+
+
+def parted(alike: str) -> tuple[str, str]:
+    """The peer that a signature is of ("": the broker), and the signature itself."""
+    if not alike.startswith("@"):
+        return "", alike
+    peer, _, rest = alike[1:].partition(" ")
+    return peer, rest
+
+
 @dataclass(frozen=True)
 class Aim:
-    """How a message is found again in another run: the `nth` with this signature since the job was first named in a reply."""
+    """How a message is found again in another run: the `nth` with this signature since the job was first named in a reply, or,
+    to a peer, since it was sent."""
 
     alike: str
     nth: int
@@ -39,11 +59,14 @@ class Aim:
 
     def match(self) -> dict[str, object]:
         """The fields of a `wire.match.Match`."""
-        fields: dict[str, object] = {"reply": self.is_reply, "nth": self.nth, "since": 1, "by": "worker-1"}
+        fields: dict[str, object] = {"reply": self.is_reply, "nth": self.nth, "by": "worker-1"}
+        peer, alike = parted(self.alike)
+        if not peer:
+            fields["since"] = 1  # A peer's replies hardly ever name a job: there everything counts from the job's sending.
         if self.is_reply:
-            fields["command"] = self.alike.removeprefix("reply ").lower()
+            fields["command"] = alike.removeprefix("reply ").lower()
         else:
-            fields["alike"] = self.alike
+            fields["alike"] = alike
         return {**fields, "job": 1} if self.names_job else fields
 
 
@@ -52,7 +75,8 @@ class Step:
     """One step. `first`, `last`: its messages to strike at, the same where it is one message; a `take` is a reply.
 
     `words`: for people; `answered`: whether the broker replies to its last message; `names_job`: whether it is about the job;
-    `at_s`: since the take; `connection`: by which it went; `owner`: whose connection that is, "main", "child" or "".
+    `at_s`: since the take; `connection`: by which it went; `owner`: whose connection that is, "main", "child" or ""; `reads`: it
+    changes nothing for anybody; `peer`: to whom it goes, "" is the broker.
     """
 
     label: str
@@ -65,6 +89,8 @@ class Step:
     at_s: float
     connection: int
     owner: str = ""
+    reads: bool = False
+    peer: str = ""
 
     @property
     def alike(self) -> tuple[str, int, bool]:
@@ -87,12 +113,12 @@ class IdleTalk:
 
 def steps_of(heard: Sequence[Passing], idle: IdleTalk, ignore: Sequence[str] = (), keep: Sequence[str] = ()) -> list[Step]:
     """The steps of the job of one run. Empty where no reply named it."""
-    opened = next((n for n, one in enumerate(heard) if one.is_reply and one.names_job), None)
+    opened = next((n for n, one in enumerate(heard) if one.is_reply and one.names_job and not parted(one.alike)[0]), None)
     if opened is None:
         return []
     window = heard[opened:]
     began_ns = window[0].time_ns
-    busy = _Busy(window, idle, ignore, keep)
+    busy = _Busy(window, idle, ignore, keep, heard[:opened])
     steps: list[tuple[int, Step]] = []
     for group in busy.groups():
         steps.append((group[0].time_ns, _step(group, busy, began_ns)))
@@ -103,17 +129,27 @@ def steps_of(heard: Sequence[Passing], idle: IdleTalk, ignore: Sequence[str] = (
 class _Busy:
     """The window of a job, each message with its place among those alike."""
 
-    def __init__(self, window: Sequence[Passing], idle: IdleTalk, ignore: Sequence[str], keep: Sequence[str]) -> None:
+    def __init__(
+        self,
+        window: Sequence[Passing],
+        idle: IdleTalk,
+        ignore: Sequence[str],
+        keep: Sequence[str],
+        before: Sequence[Passing] = (),
+    ) -> None:
         self._window, self._idle, self._ignore, self._keep = window, idle, ignore, keep
         self._places: dict[int, Aim] = {}
-        alike: Counter[tuple[str, bool]] = Counter()
+        alike: Counter[tuple[str, bool]] = Counter(
+            (one.alike, one.is_reply) for one in before if parted(one.alike)[0]
+        )  # What is counted from the sending.
         about: Counter[tuple[str, bool]] = Counter()
         for one in window:
             key = (one.alike, one.is_reply)
             alike[key] += 1
-            about[key] += one.names_job
-            nth = about[key] if one.names_job else alike[key]
-            self._places[id(one)] = Aim(one.alike, nth, one.is_reply, one.names_job)
+            names_job = one.names_job and not parted(one.alike)[0]
+            about[key] += names_job
+            nth = about[key] if names_job else alike[key]
+            self._places[id(one)] = Aim(one.alike, nth, one.is_reply, names_job)
         self._replied = {(one.connection, one.number) for one in window if one.is_reply and one.number}
         self._telling = {(one.connection, one.number) for one in window if one.is_reply and one.names_job and one.number}
 
@@ -158,7 +194,11 @@ class _Busy:
         found: list[Passing] = []
         told: set[tuple[int, int]] = set()
         for one in self._window:
-            if not (one.is_reply and one.names_job) or (one.number and (one.connection, one.number) in told):
+            if (
+                not (one.is_reply and one.names_job)
+                or parted(one.alike)[0]
+                or (one.number and (one.connection, one.number) in told)
+            ):
                 continue
             command = asked.get((one.connection, one.number)) if one.number else None
             pushed = one.command in REPLIES
@@ -183,8 +223,9 @@ def _step(group: Sequence[Passing], busy: _Busy, began_ns: int) -> Step:
     first = last if transaction else group[0]
     inner = [one.command for one in group if one.command not in OPENS | CLOSES]
     label = f"{last.command} ({', '.join(dict.fromkeys(inner))})" if transaction and inner else _label(group)
+    peer, _ = parted(last.alike)
     return Step(
-        label=label,
+        label=f"{peer}: {label}" if peer else label,
         words="; ".join(one.words.partition(" -> ")[2] for one in group)[:400],
         first=busy.aim(first),
         last=busy.aim(last),
@@ -193,7 +234,16 @@ def _step(group: Sequence[Passing], busy: _Busy, began_ns: int) -> Step:
         names_job=any(busy.names_job(one) for one in group),
         at_s=(group[0].time_ns - began_ns) / 1e9,
         connection=last.connection,
+        reads=all(_reads(one) for one in group),
+        peer=peer,
     )
+
+
+def _reads(one: Passing) -> bool:
+    """Whether a command changes nothing. SQLite has no functions of the app's that would be called by a SELECT."""
+    if one.command == "SCRIPT":
+        return "EXISTS" in one.alike
+    return one.command in READS or (one.command == "SELECT" and bool(parted(one.alike)[0]))
 
 
 def _label(group: Sequence[Passing]) -> str:

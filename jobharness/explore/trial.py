@@ -107,7 +107,7 @@ def _reach(stage: Stage, point: Point, patience: Patience) -> bool:
 
 
 def _arm(stage: Stage, label: str, act: Act) -> None:
-    stage.line.arm(label, act.match, act.act, times=1, reset=act.reset)
+    stage.lines[act.peer].arm(label, act.match, act.act, times=1, reset=act.reset)
 
 
 def _strike(stage: Stage, label: str, point: Point) -> None:
@@ -129,10 +129,11 @@ def _strike(stage: Stage, label: str, point: Point) -> None:
 
 
 def _let_go(stage: Stage, label: str, point: Point, owners: Mapping[int, str]) -> None:
-    if point.victim == "tree" or not owners:
-        stage.line.release(label, point.victim == "child")
+    line = stage.lines[point.act.peer]
+    if point.victim == "tree" or not owners or line is not stage.wire:
+        line.release(label, point.victim == "child")
         return
-    stage.line.release(label, True, [number for number, owner in owners.items() if owner == point.victim])
+    line.release(label, True, [number for number, owner in owners.items() if owner == point.victim])
 
 
 def _await_recovery(stage: Stage, patience: Patience) -> None:

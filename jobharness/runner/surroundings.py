@@ -39,7 +39,7 @@ class Surroundings:
             raise InvalidRequest(f"queue.folder: there is no folder {self.cwd}")
         self._mishaps = any("mishaps" in getattr(armed.fault, "needs", ()) for armed in parts.faults)
         self._broker_url: Callable[[str], str] | None = None
-        self._statements: Statements | None = None
+        self._statements: list[Statements] = []
         self._clocks: Clocks | None = None
         self._upstream: Mapping[str, Any] | None = None
         self._filled_env("inspector")
@@ -66,8 +66,8 @@ class Surroundings:
         self._upstream = ways
 
     def watch_statements(self, statements: Statements) -> None:
-        """From now on the agent strikes at what is armed at SQL statements."""
-        self._statements = statements
+        """From now on the agent strikes at what is armed at these SQL statements, too."""
+        self._statements.append(statements)
 
     def _filled_env(self, name: str) -> dict[str, str]:
         env = self._parts.scenario.queue.env
@@ -134,8 +134,7 @@ class Surroundings:
             "JOBHARNESS_MISHAPS": str(self._folder.mishaps) if self._mishaps else "",
             "JOBHARNESS_UPSTREAM": json.dumps(self._upstream) if self._upstream is not None else "",
             "JOBHARNESS_POOL": self._parts.scenario.queue.pool or "",
-            "JOBHARNESS_STEPS": str(self._statements.folder) if self._statements is not None else "",
-            "JOBHARNESS_STEPS_DATABASE": str(self._statements.database) if self._statements is not None else "",
+            "JOBHARNESS_STEPS": json.dumps([one.told for one in self._statements]) if self._statements else "",
             "JOBHARNESS_SETTINGS": json.dumps(self._parts.scenario.queue.settings),
             **(self._clocks.env_for(name) if self._clocks is not None and role == "worker" else {}),
         }

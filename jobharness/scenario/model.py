@@ -24,6 +24,7 @@ __all__ = [
     "GateSpec",
     "JobSpec",
     "LimitsSpec",
+    "PeerSpec",
     "ProbeSpec",
     "ProcessSpec",
     "PrometheusSpec",
@@ -425,6 +426,17 @@ class ReportSpec(Part):
     keys always are."""
 
 
+class PeerSpec(Part):
+    """Whom the app's jobs speak to beside the broker: in a crash map, their messages to it are steps, too."""
+
+    name: str = Field(pattern=r"^[a-z][a-z0-9_-]*$")
+    """What it is called."""
+    kind: Literal["sqlite"] = "sqlite"
+    """What it is: a SQLite file, whose statements the agent sees."""
+    database: str
+    """The file, as the app is told it, such as "{run.folder}/shop.sqlite3"."""
+
+
 class CrashmapSpec(Part):
     """The crash map of this scenario: what becomes of one job at every crash that the broker can tell apart."""
 
@@ -581,6 +593,7 @@ class Scenario(Part):
     """Run the same without faults first: a contract that is broken then says nothing about faults."""
     queue: QueueSpec
     broker: BrokerSpec
+    peer: tuple[PeerSpec, ...] = ()
     upstream: UpstreamSpec | None = None
     service: ServiceSpec | None = None
     workload: WorkloadSpec

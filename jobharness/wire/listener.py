@@ -146,7 +146,7 @@ class Listener:
     def _meant(self, step: Step, link: Link, message: Message) -> bool:
         if not step.match.fits(message, self.name):
             return False
-        return not step.match.alike or step.match.alike == signature(message, self._described(link, message))
+        return not step.match.alike or step.match.is_alike(signature(message, self._described(link, message)))
 
     def _act(self, step: Step, link: Link, message: Message, jobs: list[Job]) -> None:
         words = self._words(link, message)

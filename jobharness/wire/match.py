@@ -14,6 +14,7 @@ worker, `workers`, `producer` or `service`; `nth=` the first that counts, of tho
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -25,6 +26,7 @@ from jobharness.wire.message import Message
 __all__ = ["PREFIX", "Match"]
 
 PREFIX = "broker.step:"
+MASKED = "***"
 KEYS = ("by", "has", "job", "nth")
 
 
@@ -87,6 +89,13 @@ class Match:
         if self.has and self.has not in message.raw and self.has not in message.context:
             return False
         return self.comes_from(by)
+
+    def is_alike(self, signature: str) -> bool:
+        """Whether the message's signature is the one that is meant, if one is; what was masked in it may be anything."""
+        if not self.alike or self.alike == signature:
+            return True
+        parts = self.alike.split(MASKED)
+        return len(parts) > 1 and re.fullmatch(".*".join(map(re.escape, parts)), signature) is not None
 
     def comes_from(self, by: str) -> bool:
         """Whether traffic of this process is meant."""

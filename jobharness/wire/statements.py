@@ -23,13 +23,19 @@ STATEMENTS = frozenset(
 
 
 class Statements:
-    """What is armed at the statements to one database file. `folder` is made; not for two threads at once."""
+    """What is armed at the statements to one database file. `folder` is made; `peer`: what it is called, where it is not the
+    queue's. Not for two threads at once."""
 
     framing = "sqlite"
 
-    def __init__(self, database: Path, folder: Path) -> None:
-        self.database, self.folder = database, folder
+    def __init__(self, database: Path, folder: Path, peer: str = "") -> None:
+        self.database, self.folder, self._peer = database, folder, peer
         folder.mkdir(parents=True, exist_ok=True)
+
+    @property
+    def told(self) -> dict[str, str]:
+        """What the agent is told of it."""
+        return {"folder": str(self.folder), "database": str(self.database), "peer": self._peer}
 
     def arm(
         self,

@@ -59,8 +59,7 @@ class Stage:
             "JOBHARNESS_HISTORY": str(self.records),
             "JOBHARNESS_ROLE": "worker",
             "JOBHARNESS_NAME": "worker-1",
-            "JOBHARNESS_STEPS": str(self.statements.folder),
-            "JOBHARNESS_STEPS_DATABASE": str(self.database),
+            "JOBHARNESS_STEPS": json.dumps([self.statements.told]),
         }
         command = [python, "-c", script, str(self.database), FIRST, SECOND]
         return subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
@@ -187,3 +186,31 @@ for row, job in connection.execute("SELECT rowid, id FROM jobs ORDER BY id").fet
         print(error)
 """
     assert stage.said(script=script) == ["disk I/O error"]
+
+
+def test_database_that_is_given_by_its_name_is_watched_as_django_gives_it(stage):
+    stage.statements.arm("lost", "UPDATE", "lose", 1)
+    script = """
+import sqlite3, sys
+connection = sqlite3.connect(database=sys.argv[1], timeout=5)
+try:
+    connection.execute("UPDATE jobs SET state = 'done'")
+except sqlite3.OperationalError as error:
+    print(error)
+"""
+    assert stage.said(script=script) == ["disk I/O error"]
+
+
+def test_what_was_masked_in_a_signature_may_be_anything(stage):
+    match = {"alike": "UPDATE UPDATE jobs SET state = *** WHERE id = ?", "by": "worker-1"}
+    stage.statements.arm("lost", match, "lose", 1)
+    script = """
+import sqlite3, sys
+connection = sqlite3.connect(sys.argv[1])
+for sql in ("UPDATE jobs SET runs = 'x' WHERE id = ?", "UPDATE jobs SET state = 'done' WHERE id = ?"):
+    try:
+        connection.execute(sql, ("1",))
+    except sqlite3.OperationalError as error:
+        print(sql, error)
+"""
+    assert stage.said(script=script) == ["UPDATE jobs SET state = 'done' WHERE id = ? disk I/O error"]

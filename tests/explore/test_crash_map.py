@@ -245,6 +245,22 @@ def test_points_at_which_a_retry_doubles_an_effect_are_shown_and_gone_when_the_e
     assert [(one.word, one.wrong) for one in replayed.outcomes] == [(Word.TWICE, {})] * 3
 
 
+def test_effect_in_the_apps_own_database_is_a_step_between_taking_and_settling(tmp_path):
+    """Killed before its effect is committed, the job has to be done again; after it, doing it again doubles the effect."""
+    require_binary("redis-server")
+    database = "{run.folder}/shop.sqlite3"
+    scenario = celery(invariant=[{**ONCE, "database": database}]).with_(peer=[{"name": "shop", "database": database}])
+    chart = Harness(ROOT, tmp_path).crash_map(scenario)
+    labels = [step.label for step in chart.steps]
+    effect = labels.index("shop: COMMIT (INSERT)")
+    assert labels.index("EXEC (ZADD, HSET)") < effect < labels.index("EXEC (ZREM, HDEL)")
+    found = {tried.point.sentence(): tried for tried in chart.tried}
+    before = found["shop: COMMIT (INSERT): worker killed before it leaves"]
+    after = found["shop: COMMIT (INSERT): worker killed, its reply on its way"]
+    assert (before.worst.word, before.wrong) == (Word.ONCE, {})
+    assert (after.worst.word, after.wrong) == (Word.ONCE, {"no order is charged twice": "o-1, 2"})
+
+
 def test_lease_that_is_not_renewed_is_found_and_gone_when_fixed(shop, tmp_path):
     """The job takes longer than a lease, so with another worker standing by it has two owners though nothing goes wrong."""
     project, write = shop

@@ -43,8 +43,9 @@ async def start_swept(ctx):
 
     At its start a worker sweeps the active jobs, and takes one that it, or another, has popped a moment ago for one whose worker
     died (saq/queue/redis.py, sweep: its status is still queued). It is then aborted, or run twice. Here that would come and go.
+    With SAQ_SWEEPS, as a crash map needs it, sweeps are left alone.
     """
-    if hasattr(queue, "redis"):
+    if hasattr(queue, "redis") and not os.environ.get("SAQ_SWEEPS"):
         await queue.redis.set(f"saq:{queue.name}:sweep", 1, ex=60)
 
 

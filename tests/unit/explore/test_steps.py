@@ -1,6 +1,7 @@
 """From what passed to steps, and from steps to points: hand-written transcripts."""
 
 from collections import Counter
+from dataclasses import replace
 
 from jobharness.explore.points import points_of, telling_first
 from jobharness.explore.steps import IdleTalk, common, steps_of
@@ -106,3 +107,27 @@ def test_message_without_a_reply_is_struck_once_it_was_passed_on():
 def test_most_telling_points_come_first():
     ordered = telling_first(points_of(steps_of(CELERY, IDLE), children=True))
     assert [point.victim for point in ordered] == sorted((p.victim for p in ordered), key=["tree", "", "child", "main"].index)
+
+
+def test_what_only_reads_is_struck_at_by_a_lost_reply_alone():
+    """A death beside it is one beside the message before or after."""
+    heard = talk("1 <- 1 BLMOVE *", "1 -> 2 HGETALL *", "1 <- 2 HGETALL *", "1 -> 3 HSET *")
+    points = points_of(steps_of(heard, IDLE), False)
+    assert [(point.label, point.kind) for point in points if point.label != "reply to BLMOVE"] == [
+        ("HGETALL", "reply lost"),
+        ("HSET", "before"),
+        ("HSET", "after"),
+        ("HSET", "message lost"),
+    ]
+
+
+def test_messages_to_a_peer_are_steps_between_taking_and_settling_counted_from_the_sending():
+    """Their statements do not name the job, and their transaction is one step."""
+    heard = talk("9 -> 1 COMMIT", "1 <- 1 BRPOP *", "9 -> 2 BEGIN", "9 -> 3 INSERT", "9 -> 4 COMMIT", "1 -> 2 HDEL *")
+    steps = steps_of([replace(one, alike=f"@shop {one.alike}") if one.connection == 9 else one for one in heard], IDLE)
+    assert [(step.label, step.peer) for step in steps] == [
+        ("reply to BRPOP", ""), ("shop: COMMIT (INSERT)", "shop"), ("HDEL", ""),
+    ]  # fmt: skip
+    before, after = (point for point in points_of(steps, False) if point.act.peer == "shop")
+    assert before.act.match == {"reply": False, "nth": 2, "by": "worker-1", "alike": "COMMIT"}
+    assert after.act.match == {**before.act.match, "after": True}

@@ -75,3 +75,10 @@ def test_message_fits_by_its_names_and_what_is_in_it(text, message, fits):
 def test_message_fits_by_whose_it_is(by, name, fits):
     text = f"ack by={by}" if by else "ack"
     assert Match.parse(text).fits(sent("ack"), name) is fits
+
+
+def test_what_was_masked_in_a_signature_may_be_anything():
+    match = Match(alike="SCRIPT LOAD local token = ***('get', KEYS[#])")
+    assert match.is_alike("SCRIPT LOAD local token = redis.call('get', KEYS[#])")
+    assert not match.is_alike("SCRIPT LOAD local token = redis.call('set', KEYS[#])")
+    assert Match().is_alike("anything") and not Match(alike="GET #").is_alike("GET")
