@@ -23,12 +23,14 @@ from jobharness.runner.abort import Abort
 from jobharness.runner.about import about
 from jobharness.runner.folder import RunFolder, new_folder
 from jobharness.runner.parts import Parts
+from jobharness.runner.producers import Producers
 from jobharness.runner.progress import Progress, Silent
 from jobharness.runner.rehearsal import rehearse
 from jobharness.runner.result import Result
 from jobharness.runner.run import Run
 from jobharness.scenario.load import changed, load_scenario
 from jobharness.scenario.model import Scenario
+from jobharness.staging.load import Locust
 
 __all__ = ["Harness"]
 
@@ -71,12 +73,18 @@ class Harness:
                 return control
         return self._execute(parts, control)
 
-    def _execute(self, parts: Parts, control: Result | None) -> Result:
+    def load(self, scenario: Scenario | Path | str, locust: Locust, **changes: Any) -> Result:
+        """The same with Locust to generate the load. Raises also: InvalidRequest where such a load cannot be."""
+        parts = self._parts(scenario, changes)
+        locust.check(parts.scenario)
+        return self._execute(parts, None, locust)
+
+    def _execute(self, parts: Parts, control: Result | None, producers: Producers | None = None) -> Result:
         """Run it once and write its report; `control` is the same without faults, if that was asked for."""
         source = parts.source
         folder = new_folder(self.reports, source.stem if source is not None else parts.scenario.title)
         abort = self._abort if self._abort is not None else Abort()
-        run = Run(parts, folder, self._progress, abort)
+        run = Run(parts, folder, self._progress, abort, producers)
         try:
             with abort.by_signals(signal.SIGUSR1):
                 run.execute()

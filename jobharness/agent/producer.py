@@ -8,22 +8,20 @@ done; `at_once`, where it has no moment to be late for. The first line is a head
 
 A producer that is started again after a fault goes on where the plan was, see `Begun`.
 
-It says PRODUCER_READY, waits for the file PLAN.go, which holds the start in ns, sends, and says PRODUCER_DONE. An enqueue that
-raises is *refused* only where the exception proves that nothing was sent; otherwise nobody knows.
+It says PRODUCER_READY, waits for the file PLAN.go, which holds the start in ns, sends (see `dispatch`), and says PRODUCER_DONE.
 """
 
 import gc
-import http.client
 import itertools
 import json
 import mmap
 import os
 import sys
 import time
-import urllib.parse
 from time import monotonic_ns
 
-from . import boot, events, intent, pace, record
+from . import boot, events, pace
+from .dispatch import Dispatch, Service
 
 LATE_NS = 1_000_000  # A send that begins this long after its moment is recorded as late.
 
@@ -35,7 +33,7 @@ def main(plan_path):
         recorder = boot.recorder
         pace.go_first()  # Before the app is imported: threads that it starts inherit it.
         sender = boot.library_module(header["library"]).Sender(header["app"])
-        service = Service(recorder)
+        dispatch = Dispatch(recorder, sender, Service(recorder))
         # What the app has imported stays: the collector need not look through it in the middle of the schedule.
         gc.collect()
         gc.freeze()
@@ -56,96 +54,12 @@ def main(plan_path):
             if late_ns > LATE_NS and not job.get("at_once"):
                 recorder.record(events.PRODUCER_LATE, value=late_ns)
             begun.count = sent + 1
-            intent.intend(due_ns, job.get("group", ""))
-            if "http" in job:
-                service.send(job["http"], due_ns)
-            elif "shape" in job:
-                _send_linked(recorder, sender, job)
-            else:
-                _send(recorder, sender, job)
+            dispatch.send(job, due_ns)
             sent += 1
             jobs += len(job.get("links", "1"))
         sender.close()
         recorder.record(events.PRODUCER_DONE, value=sent)
     return 0
-
-
-def _send(recorder, sender, job):
-    try:
-        sender.send(job["task"], job.get("args", []), job.get("kwargs", {}), job.get("options", {}))
-    except Exception as error:
-        _not_acknowledged(recorder, job["task"], error, isinstance(error, sender.not_sent))
-
-
-def _send_linked(recorder, sender, job):
-    """A chain, group or chord: that each of its jobs is to come is on record before any of them is sent."""
-    shape, links = job["shape"], job["links"]
-    try:
-        ids, send = sender.compose(shape, links)
-    except Exception as error:
-        _not_acknowledged(recorder, links[0]["task"], error, True)
-        return
-    name = recorder.text(str(ids[0]))
-    for number, link in enumerate(links):
-        step = number if shape == "chain" else int(shape == "chord" and number == len(links) - 1)
-        recorder.record(events.ENQUEUE_LINKED, recorder.job(ids[number])[0], step, 0, recorder.text(link["task"]), name)
-    try:
-        send()
-    except Exception as error:
-        _not_acknowledged(recorder, links[0]["task"], error, isinstance(error, sender.not_sent))
-
-
-def _not_acknowledged(recorder, task, error, refused):
-    kind = events.ENQUEUE_REFUSED if refused else events.ENQUEUE_UNKNOWN
-    words = "%s: %s" % (type(error).__name__, error)
-    key = intent.key() or record.NO_JOB
-    recorder.record(kind, key, task=recorder.text(task), text=recorder.text(words[:500]))
-
-
-class Service:
-    """Sends jobs through the app's own HTTP service, over one kept connection."""
-
-    def __init__(self, recorder, timeout_s=30.0):
-        self.recorder, self.timeout_s = recorder, timeout_s
-        self.connection, self.place = None, None
-
-    def send(self, request, due_ns):
-        """One request. The service's own process records the enqueue; here the intended moment is tied to its job."""
-        try:
-            status, answer = self._exchange(request)
-        except (OSError, http.client.HTTPException) as error:
-            self._drop()
-            words = "%s: %s" % (type(error).__name__, error)
-            self.recorder.record(events.ENQUEUE_UNKNOWN, value=due_ns, text=self.recorder.text(words[:500]))
-            return
-        job_id = answer.get(request.get("job_id", "job_id")) if isinstance(answer, dict) else None
-        if 200 <= status < 300 and job_id is not None:
-            key, text = self.recorder.job(job_id)
-            self.recorder.record(events.ENQUEUE_INTENDED, key, due_ns, text=text)
-        else:
-            kind = events.ENQUEUE_REFUSED if 400 <= status < 500 else events.ENQUEUE_UNKNOWN
-            self.recorder.record(kind, value=due_ns, text=self.recorder.text("HTTP %d" % status))
-
-    def _exchange(self, request):
-        url = urllib.parse.urlsplit(request["url"])
-        if self.place != url.netloc:
-            self._drop()
-            self.connection = http.client.HTTPConnection(url.netloc, timeout=self.timeout_s)
-            self.place = url.netloc
-        path = url.path + ("?" + url.query if url.query else "")
-        body = json.dumps(request.get("body", {}))
-        self.connection.request(request.get("method", "POST"), path, body, {"Content-Type": "application/json"})
-        response = self.connection.getresponse()
-        raw = response.read()
-        try:
-            return response.status, json.loads(raw)
-        except ValueError:
-            return response.status, None
-
-    def _drop(self):
-        if self.connection is not None:
-            self.connection.close()
-        self.connection, self.place = None, None
 
 
 class Begun:

@@ -86,7 +86,38 @@ def run(
 
     if dry_run:
         ended(lambda: rehearse_scenarios(scenarios, seed))
-    ended(lambda: run_scenarios(scenarios, seed, json_file, reports), reports)
+    changes = {} if seed is None else {"seed": seed}
+    ended(lambda: run_scenarios(scenarios, changes, json_file, reports), reports)
+
+
+@app.command()
+def load(
+    scenario: Annotated[Path, typer.Argument(metavar="SCENARIO", help="A scenario file.")],
+    users: Annotated[
+        int | None, typer.Option("--users", help="How many jobs may be sent at once (default: eight a Locust worker).")
+    ] = None,
+    rate: Annotated[str | None, typer.Option("--rate", metavar="RATE", help="Such as 50/s, instead of the scenario's.")] = None,
+    run_time: Annotated[
+        str | None,
+        typer.Option("--run-time", metavar="TIME", help="How long jobs arrive, such as 10m, instead of the scenario's."),
+    ] = None,
+    workers: Annotated[int, typer.Option("--workers", help="How many Locust worker processes send.")] = 1,
+    web_port: Annotated[
+        int | None, typer.Option("--web-port", metavar="PORT", help="Locust's web UI on 127.0.0.1; its Stop ends the run.")
+    ] = None,
+    headless: Annotated[bool, typer.Option("--headless", help="Without the web UI, as it is without --web-port.")] = False,
+    seed: Annotated[int | None, typer.Option("--seed", help="Instead of the scenario's own seed.")] = None,
+    json_file: JsonFile = None,
+    reports: Reports = None,
+) -> None:
+    """Run a scenario with Locust to generate the load: the same run, faults, contracts, gate and report.
+
+    Exit codes as of `jobharness run`.
+    """
+    from jobharness.cli.load import LoadWish, put_under_load
+
+    wish = LoadWish(scenario, users, rate, run_time, workers, None if headless else web_port, seed)
+    ended(lambda: put_under_load(wish, json_file, reports), reports)
 
 
 @app.command()

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import signal
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -27,8 +27,17 @@ from jobharness.report.digest import Digest, digest
 from jobharness.report.live import progress_on
 from jobharness.report.terminal import before_after_table, run_report, show, summary_table
 from jobharness.runner.abort import Abort
+from jobharness.runner.result import Result
 
-__all__ = ["GRAVEST_FIRST", "gravest", "interrupted_by_sigterm", "rehearse_scenarios", "run_scenarios", "scenario_files"]
+__all__ = [
+    "GRAVEST_FIRST",
+    "Execute",
+    "gravest",
+    "interrupted_by_sigterm",
+    "rehearse_scenarios",
+    "run_scenarios",
+    "scenario_files",
+]
 
 EXIT_INTERRUPTED = 130
 EXIT_BUG = 3
@@ -70,17 +79,31 @@ def rehearse_scenarios(paths: list[Path], seed: int | None) -> int:
     return 0
 
 
-def run_scenarios(paths: list[Path], seed: int | None, json_file: Path | None, reports: Path | None) -> int:
+Execute = Callable[[Harness, Path, Mapping[str, Any]], Result]
+"""Runs a scenario with changes."""
+
+
+def _run_once(harness: Harness, file: Path, changes: Mapping[str, Any]) -> Result:
+    return harness.run(file, **changes)
+
+
+def run_scenarios(
+    paths: list[Path],
+    changes: Mapping[str, Any],
+    json_file: Path | None,
+    reports: Path | None,
+    execute: Execute = _run_once,
+) -> int:
     """Run them all; returns the exit code. A file that cannot be used stops everything before the first run."""
     to_stdout = json_file is not None and str(json_file) == "-"
-    session = _Session(Console(stderr=to_stdout, highlight=False), Console(stderr=True, highlight=False), reports)
+    session = _Session(Console(stderr=to_stdout, highlight=False), Console(stderr=True, highlight=False), reports, execute)
     if json_file is not None and not to_stdout and not json_file.parent.is_dir():
         raise InvalidRequest(f"--json {json_file}: there is no folder {json_file.parent}")
     files = scenario_files(paths)
     session.check(files)
     if not session.codes:
         with session.abort.by_signals(signal.SIGTERM, signal.SIGUSR1):
-            session.run(files, {} if seed is None else {"seed": seed})
+            session.run(files, changes)
         session.conclude()
     code = gravest(session.codes)
     if json_file is not None:
@@ -105,8 +128,8 @@ def interrupted_by_sigterm() -> Iterator[None]:
 class _Session:
     """What one call of the command has run so far."""
 
-    def __init__(self, out: Console, errors: Console, reports: Path | None) -> None:
-        self._out, self._errors, self._reports = out, errors, reports
+    def __init__(self, out: Console, errors: Console, reports: Path | None, execute: Execute) -> None:
+        self._out, self._errors, self._reports, self._execute = out, errors, reports, execute
         self.codes: list[int] = []
         self.abort = Abort()
         self._digests: list[Digest] = []
@@ -123,7 +146,7 @@ class _Session:
             except InvalidRequest as error:
                 self._failed(file, error, error.exit_code)
 
-    def run(self, files: list[Path], changes: dict[str, Any]) -> None:
+    def run(self, files: list[Path], changes: Mapping[str, Any]) -> None:
         """One after the other. An error ends its scenario and not the others, unless it would end them all; so does an abort."""
         for number, file in enumerate(files):
             if self.abort.by:
@@ -146,9 +169,9 @@ class _Session:
             except Exception as error:
                 self._bug(file, error)
 
-    def _run(self, file: Path, changes: dict[str, Any]) -> None:
+    def _run(self, file: Path, changes: Mapping[str, Any]) -> None:
         with progress_on(self._errors) as progress:
-            result = Harness(Path.cwd(), self._reports, progress, abort=self.abort).run(file.absolute(), **changes)
+            result = self._execute(Harness(Path.cwd(), self._reports, progress, abort=self.abort), file.absolute(), changes)
         if result.aborted:
             self.abort.ask("the error budget")  # Unless somebody has asked: whoever it was, nothing more is begun.
         if self._digests:

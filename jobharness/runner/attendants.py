@@ -1,12 +1,12 @@
-"""The processes of the app beside its workers: the producer and the schedulers. What a fault ended is started again.
+"""The processes of the app beside its workers: the producers and the schedulers. What a fault ended is started again.
 
 A producer goes on with its plan: the job whose send was under way is unknown and is not sent again, the others are sent late.
-A scheduler is kept by `queue.restart`, as the workers are.
+One of a load generator's may vanish, and its share with it. A scheduler is kept by `queue.restart`, as the workers are.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from jobharness.agent.recorder import Recorder
 from jobharness.clock import deadline_ns, now_ns
@@ -21,15 +21,28 @@ __all__ = ["Attendant", "Attendants"]
 class Attendant:
     """One such process by name, through all its lives.
 
-    Args: `launch` starts one; `again(code)`: whether one that exited by itself is started again; `delay_s`: how long after.
+    Args: `launch` starts one; `again(code)`: whether one that exited by itself is started again; `delay_s`: how long after;
+    the others as in `ProducerProcess`.
     """
 
     def __init__(
-        self, name: str, launch: Callable[[], Process], recorder: Recorder, again: Callable[[int], bool], delay_s: float
+        self,
+        name: str,
+        launch: Callable[[], Process],
+        recorder: Recorder,
+        again: Callable[[int], bool],
+        delay_s: float,
+        *,
+        sends: bool = False,
+        may_vanish: bool = False,
+        endings: Mapping[int, str] | None = None,
     ) -> None:
         self.name, self._launch, self._recorder, self._again, self._delay_s = name, launch, recorder, again, delay_s
+        self.sends, self._may_vanish, self._endings = sends, may_vanish, endings or {}
         self.process: Process | None = None
         self.ready = False
+        self.done = False  # It has sent all that it had to send.
+        self.vanished = False
         self.ended = False  # By a fault: its exit is no surprise.
         self._restart_ns: int | None = None
         self._stopping = False
@@ -39,7 +52,13 @@ class Attendant:
         self.process, self.ended, self._restart_ns = self._launch(), False, None
         self._recorder.record(Kind.PROCESS_STARTED, value=self.process.pid, text=self._recorder.text(self.name))
         # Nothing tells when a scheduler has begun; it is taken to be at work from its start.
-        self.ready = self.name != "producer"
+        self.ready = not self.sends
+
+    def see(self, one: News) -> None:
+        """Learn that it is ready, or has sent everything."""
+        if self.process is not None and self.sends and one.process == self.process.pid:
+            self.ready |= one.kind is Kind.PRODUCER_READY
+            self.done |= one.kind is Kind.PRODUCER_DONE
 
     def tend(self) -> None:
         """Notice its exit, start the next that is due. Raises: ProcessFailed when it ended by itself and is not started again."""
@@ -49,9 +68,13 @@ class Attendant:
             name, last_lines = self._recorder.text(self.name), self._recorder.text(said)
             self._recorder.record(Kind.PROCESS_EXITED, value=code, text=name, task=last_lines)
             if not self.ended and not self._again(code):
-                raise ProcessFailed(self.name, f"ended with code {code} by itself", self.process.log_tail())
+                if code in self._endings:
+                    raise ProcessFailed(self.name, self._endings[code], "")
+                if not (self._may_vanish and self.ready):
+                    raise ProcessFailed(self.name, f"ended with code {code} by itself", self.process.log_tail())
+                self.vanished = True
             self.process, self.ready = None, False
-            if not self._stopping:
+            if not self._stopping and not self.vanished:
                 self._restart_ns = deadline_ns(self._delay_s)
         if self._restart_ns is not None and now_ns() >= self._restart_ns:
             self.start()
@@ -66,18 +89,17 @@ class Attendant:
     @property
     def whole(self) -> bool:
         """Whether it is at work, or need not be."""
-        return self._stopping or (self.process is not None and self.ready)
+        return self._stopping or self.done or self.vanished or (self.process is not None and self.ready)
 
 
 class Attendants:
-    """The producer and the schedulers of a run."""
+    """The producers and the schedulers of a run."""
 
-    def __init__(self, producer: Attendant, schedulers: Iterable[Attendant] = ()) -> None:
-        self.producer, self.schedulers = producer, tuple(schedulers)
-        self.done = False
+    def __init__(self, producers: Iterable[Attendant], schedulers: Iterable[Attendant] = ()) -> None:
+        self.producers, self.schedulers = tuple(producers), tuple(schedulers)
 
     def __iter__(self) -> Iterator[Attendant]:
-        return iter((self.producer, *self.schedulers))
+        return iter((*self.producers, *self.schedulers))
 
     def start(self) -> None:
         """Start them all. Raises: ProcessFailed."""
@@ -85,23 +107,35 @@ class Attendants:
             one.start()
 
     def see(self, news: Iterable[News]) -> None:
-        """Learn that the producer is ready, or has sent its whole plan."""
+        """Learn which producers are ready, or have sent what they had to send."""
         for one in news:
-            if one.kind is Kind.PRODUCER_READY and self.producer.process is not None:
-                self.producer.ready |= one.process == self.producer.process.pid
-            elif one.kind is Kind.PRODUCER_DONE:
-                self.done = True
+            if one.kind in (Kind.PRODUCER_READY, Kind.PRODUCER_DONE):
+                for producer in self.producers:
+                    producer.see(one)
+
+    @property
+    def done(self) -> bool:
+        """Whether every producer that is left has sent its share."""
+        return all(one.done or one.vanished for one in self.producers if one.sends)
+
+    @property
+    def late(self) -> Attendant | None:
+        """A producer that is not ready, or None."""
+        return next((one for one in self.producers if not one.whole), None)
 
     def tend(self) -> None:
-        """Look after them. Raises: ProcessFailed when one ended by itself and is not started again."""
+        """Look after them. Raises: ProcessFailed when one ended by itself, is not started again, and cannot be done without."""
         for one in self:
-            if one is not self.producer or not self.done:
+            if not one.done:
                 one.tend()
+        senders = [one for one in self.producers if one.sends]
+        if senders and all(one.vanished for one in senders):
+            raise ProcessFailed(", ".join(one.name for one in senders), "vanished: nobody is left to send the jobs", "")
 
     @property
     def whole(self) -> bool:
         """Whether each is at work, or has done its work."""
-        return all(one.whole or (one is self.producer and self.done) for one in self)
+        return all(one.whole for one in self)
 
     def stop_schedules(self) -> None:
         """The workload is over: nothing periodic is sent any more. Safe to call twice."""
@@ -116,4 +150,6 @@ class Attendants:
     def stop(self) -> None:
         """End them all. Safe to call twice."""
         self.stop_schedules()
-        self.producer.stop(grace_s=1)
+        for one in self.producers:
+            # What only runs beside the senders has a last word to say, such as Locust's statistics.
+            one.stop(grace_s=1 if one.sends else 10)

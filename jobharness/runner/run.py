@@ -46,6 +46,7 @@ from jobharness.runner.invariants import Invariants
 from jobharness.runner.masking import mask_log, masked_texts
 from jobharness.runner.outsiders import Outsiders
 from jobharness.runner.parts import Parts
+from jobharness.runner.producers import OneProducer, ProducerProcess, Producers
 from jobharness.runner.progress import Progress, Status
 from jobharness.runner.sampler import Sampler
 from jobharness.runner.scene import RunScene
@@ -72,11 +73,19 @@ HEAD_START_S = 0.05
 
 class Run:
     """Executes one scenario once. Args: `parts` chosen and checked, `folder` empty, `progress` to be shown where it
-    is, `abort` the switch that ends it early."""
+    is, `abort` the switch that ends it early, `producers` send the jobs."""
 
-    def __init__(self, parts: Parts, folder: RunFolder, progress: Progress, abort: Abort | None = None) -> None:
+    def __init__(
+        self,
+        parts: Parts,
+        folder: RunFolder,
+        progress: Progress,
+        abort: Abort | None = None,
+        producers: Producers | None = None,
+    ) -> None:
         self.parts, self.folder, self._progress = parts, folder, progress
         self._abort = abort if abort is not None else Abort()
+        self._producers = producers if producers is not None else OneProducer()
         self._mark = folder.run_id
         self._recorder = Recorder(folder.records, "harness", "harness")
         self._follower = Follower(folder.records)
@@ -194,9 +203,9 @@ class Run:
 
         self._begin("warm up")
         if not self._until(lambda: self._whole, PRODUCER_WITHIN_S):
-            process = attendants.producer.process
-            tail = process.log_tail() if process is not None else ""
-            raise ProcessFailed("producer", f"was not ready within {PRODUCER_WITHIN_S:g} s", tail)
+            late = attendants.late or attendants.producers[0]
+            tail = late.process.log_tail() if late.process is not None else ""
+            raise ProcessFailed(late.name, f"was not ready within {PRODUCER_WITHIN_S:g} s", tail)
 
     @property
     def _whole(self) -> bool:
@@ -278,31 +287,44 @@ class Run:
         return places
 
     def _make_attendants(self, around: Surroundings) -> Attendants:
-        """The producer and the schedulers, not yet started."""
+        """The producers and the schedulers, not yet started."""
         queue = self.parts.scenario.queue
-
-        def launch(name: str, role: str, command: list[str]) -> Process:
-            env, log = around.for_process(role, name), self.folder.logs / f"{name}.log"
-            return Process(name, command, env=env, folder=around.cwd, log=log, mark=self._mark)
 
         def again(code: int) -> bool:
             # One that cannot even start would be started for ever.
             return self._phase != "warm up" and (queue.restart == "always" or (queue.restart == "on-failure" and code != 0))
 
-        def attendant(name: str, role: str, command: list[str], again: Callable[[int], bool]) -> Attendant:
-            return Attendant(name, lambda: launch(name, role, command), self._recorder, again, queue.restart_delay)
-
-        send = [str(around.python), "-m", "jobharness_agent.producer", str(self.folder.plan)]
         names = [f"scheduler-{number}" for number in range(1, queue.scheduler.count + 1)] if queue.scheduler is not None else []
+        schedulers = [ProducerProcess(name, around.scheduler_command(name), sends=False) for name in names]
         return Attendants(
-            attendant("producer", "producer", send, lambda code: False),
-            [attendant(name, "scheduler", around.scheduler_command(name), again) for name in names],
+            [
+                self._attendant(one, "producer", around, lambda code: False)
+                for one in self._producers.processes(around.python, self.folder)
+            ],
+            [self._attendant(one, "scheduler", around, again) for one in schedulers],
+        )
+
+    def _attendant(self, one: ProducerProcess, role: str, around: Surroundings, again: Callable[[int], bool]) -> Attendant:
+        def launch() -> Process:
+            env, log = {**around.for_process(role, one.name), **one.env}, self.folder.logs / f"{one.name}.log"
+            return Process(one.name, one.command, env=env, folder=around.cwd, log=log, mark=self._mark)
+
+        delay_s = self.parts.scenario.queue.restart_delay
+        return Attendant(
+            one.name,
+            launch,
+            self._recorder,
+            again,
+            delay_s,
+            sends=one.sends,
+            may_vanish=one.may_vanish,
+            endings=one.endings,
         )
 
     def _drive(self, guardian: Guardian) -> None:
         """The workload arrives and the faults strike, until the whole plan was sent and everything is healed."""
-        assert self._conductor is not None
-        conductor, board = self._conductor, self._board
+        assert self._conductor is not None and self._attendants is not None
+        conductor, attendants = self._conductor, self._attendants
         self._begin("workload")
         start_ns = deadline_ns(HEAD_START_S)
         go = self.folder.plan.with_name(self.folder.plan.name + ".go")
@@ -312,10 +334,9 @@ class Run:
         conductor.start(start_ns)
         # Jobs may be few: a fault that strikes between the last arrival and the end of the workload is part of it.
         end_ns = start_ns + round(self.parts.scenario.workload.duration * NS_PER_S)
-        self._until(lambda: board.producer_done and now_ns() >= end_ns)
+        self._until(lambda: attendants.done and now_ns() >= end_ns)
         guardian.check()
-        if self._attendants is not None:
-            self._attendants.stop_schedules()
+        attendants.stop_schedules()
         self._begin("heal")
         conductor.heal()
         self._until(lambda: conductor.healed and self._whole)
@@ -434,8 +455,7 @@ class Run:
             for worker in self._fleet.tend():
                 self._board.forget(worker.name)
         if self._attendants is not None and self._phase != "stop":
-            producer = self._attendants.producer.process
-            if producer is not None and producer.exit_code is not None:
+            if any(one.process is not None and one.process.exit_code is not None for one in self._attendants.producers):
                 self._read()  # Whether it has said that it is done.
             self._attendants.tend()
         if now_ns() - self._shown_ns > SHOW_EVERY_S * NS_PER_S:

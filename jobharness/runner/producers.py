@@ -1,0 +1,44 @@
+"""Who sends the jobs of the plan: the producer that comes with the agent, or a load generator in its place."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from jobharness.runner.folder import RunFolder
+
+__all__ = ["OneProducer", "ProducerProcess", "Producers"]
+
+
+@dataclass(frozen=True)
+class ProducerProcess:
+    """One process of those that send, and how it ends.
+
+    `sends`: it says PRODUCER_READY once it can, and PRODUCER_DONE when its share of the plan is sent; the others run beside it.
+    `may_vanish`: the others go on without it, and its share is lost. `endings`: what an exit code of its own means, for people.
+    """
+
+    name: str
+    command: Sequence[str]
+    env: Mapping[str, str] = field(default_factory=dict)
+    sends: bool = True
+    may_vanish: bool = False
+    endings: Mapping[int, str] = field(default_factory=dict)
+
+
+class Producers(Protocol):
+    """The seam."""
+
+    def processes(self, python: Path, folder: RunFolder) -> Sequence[ProducerProcess]:
+        """Those to start, in this order, by the app's interpreter; ended in the same order. At least one sends."""
+        ...
+
+
+class OneProducer:
+    """The agent's own producer: one process with the whole plan. One that a fault killed is followed by another."""
+
+    def processes(self, python: Path, folder: RunFolder) -> Sequence[ProducerProcess]:
+        """One."""
+        return [ProducerProcess("producer", [str(python), "-m", "jobharness_agent.producer", str(folder.plan)])]
