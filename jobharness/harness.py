@@ -30,7 +30,6 @@ from jobharness.runner.result import Result
 from jobharness.runner.run import Run
 from jobharness.scenario.load import changed, load_scenario
 from jobharness.scenario.model import Scenario
-from jobharness.staging.load import Locust
 
 __all__ = ["Harness"]
 
@@ -73,11 +72,11 @@ class Harness:
                 return control
         return self._execute(parts, control)
 
-    def load(self, scenario: Scenario | Path | str, locust: Locust, **changes: Any) -> Result:
-        """The same with Locust to generate the load. Raises also: InvalidRequest where such a load cannot be."""
+    def load(self, scenario: Scenario | Path | str, producers: Producers, **changes: Any) -> Result:
+        """The same with others than the plan's own producer to send the jobs, and no control run. Raises: as `run`."""
         parts = self._parts(scenario, changes)
-        locust.check(parts.scenario)
-        return self._execute(parts, None, locust)
+        producers.check(parts.scenario)
+        return self._execute(parts, None, producers)
 
     def _execute(self, parts: Parts, control: Result | None, producers: Producers | None = None) -> Result:
         """Run it once and write its report; `control` is the same without faults, if that was asked for."""

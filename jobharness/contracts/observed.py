@@ -15,7 +15,7 @@ __all__ = ["Observed"]
 
 
 class Observed(Promise):
-    """Every recorder worked, no node vanished, the producer sent its whole plan, a worker became ready, the queue was drained."""
+    """Every recorder worked, no node vanished, each producer sent its share, a worker became ready, the queue was drained."""
 
     name = "observed"
     promise = "the run could see everything it judges"
@@ -47,9 +47,26 @@ class Observed(Promise):
             named = ", ".join(f"{row['name']} ({row['pid']})" for row in failed.to_dicts())
             reasons.append(f"could not record all events: {named}")
         reasons += [f"node {node.name} vanished: its last events may be missing" for node in history.nodes if node.vanished]
-        if not len(columns.rows(Kind.PRODUCER_DONE)):
-            reasons.append("the producer did not send its whole plan")
+        reasons += _unsent(history)
         if not len(columns.rows(Kind.WORKER_READY)):
             reasons.append("no worker ever became ready")
         cuts = columns["text"][columns.rows(Kind.RUN_CUT_SHORT)].tolist()
         return reasons + [f"cut short: {history.text(cut)}" for cut in cuts]
+
+
+def _unsent(history: History) -> list[str]:
+    """Which producers did not send all that they had to. One that was killed and followed by another of its name is one."""
+    columns, names = history.columns, history.processes["name"]
+
+    def said(kind: Kind) -> set[str]:
+        return {str(names[process]) for process in columns["process"][columns.rows(kind)].tolist()}
+
+    done, missing = said(Kind.PRODUCER_DONE), sorted(said(Kind.PRODUCER_READY) - said(Kind.PRODUCER_DONE))
+    if not done:
+        return ["the producer did not send its whole plan"]
+    if not missing:
+        return []
+    what = (
+        "vanished before it had sent its share of the plan" if len(missing) == 1 else "vanished before they had sent their shares"
+    )
+    return [f"{', '.join(missing)} {what}: of the jobs that were not acknowledged nothing is known"]

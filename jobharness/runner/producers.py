@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from jobharness.runner.folder import RunFolder
+from jobharness.scenario.model import Scenario
 
 __all__ = ["OneProducer", "ProducerProcess", "Producers"]
 
@@ -31,6 +32,10 @@ class ProducerProcess:
 class Producers(Protocol):
     """The seam."""
 
+    def check(self, scenario: Scenario) -> None:
+        """Raises: InvalidRequest where they cannot send what the scenario has to be sent, before anything is started."""
+        ...
+
     def processes(self, python: Path, folder: RunFolder) -> Sequence[ProducerProcess]:
         """Those to start, in this order, by the app's interpreter; ended in the same order. At least one sends."""
         ...
@@ -38,6 +43,9 @@ class Producers(Protocol):
 
 class OneProducer:
     """The agent's own producer: one process with the whole plan. One that a fault killed is followed by another."""
+
+    def check(self, scenario: Scenario) -> None:
+        """It sends whatever there is."""
 
     def processes(self, python: Path, folder: RunFolder) -> Sequence[ProducerProcess]:
         """One."""

@@ -1,86 +1,25 @@
-"""Puts what became of jobs into Locust's statistics: "charge started" and "charge done", from the intended moment.
+"""Puts what became of jobs into Locust's statistics while they go on. Importing this imports Locust.
 
 The workers' records tell, on the machine that has them: there the master (or a Locust on its own) follows the folder that
-JOBHARNESS_HISTORY names. A job that was given up is a failure of "charge done".
+JOBHARNESS_HISTORY names.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import gevent
 from locust.env import Environment
 from locust.runners import WorkerRunner
 
-from jobharness.history.event import Kind
-from jobharness.history.follow import Follower, News
+from jobharness.history.follow import Follower
+from jobharness.staging.job_times import JOB, JobTimes
 
-__all__ = ["JOB", "JobTimes", "Timed", "begin_statistics", "short_name"]
+__all__ = ["begin_statistics"]
 
-JOB = "JOB"
 POLL_S = 0.25
-MS_PER_NS = 1e-6
-
-
-def short_name(job: Mapping[str, Any]) -> str:
-    """What a job of a plan is called in the statistics: the last word of its task, or the path that takes it."""
-    if "http" in job:
-        path: str = "/" + str(job["http"]["url"]).partition("://")[2].partition("/")[2]
-        return path
-    links = job.get("links")
-    return _last_word(links[0]["task"] if links else job["task"])
-
-
-def _last_word(task: str) -> str:
-    return task.rpartition(".")[2]
-
-
-class Timed(NamedTuple):
-    """One line for the statistics; `failure`: why the job was given up."""
-
-    name: str
-    took_ms: float
-    failure: str = ""
-
-
-class JobTimes:
-    """Works out how long jobs took until they first started and until they were done. Memory grows with the jobs under way."""
-
-    def __init__(self) -> None:
-        self._intended_ns: dict[bytes, int] = {}
-        self._started: set[bytes] = set()
-        self._early: dict[bytes, list[News]] = {}  # Of jobs whose intended moment the sender has yet to tell.
-
-    def see(self, news: Iterable[News]) -> Iterator[Timed]:
-        """Take in events; a service's own begin is not the intended moment, which its caller tells when it has the answer."""
-        for one in news:
-            if one.kind is Kind.ENQUEUE_BEGIN and one.role == "service":
-                self._early.setdefault(one.key, [])
-            elif one.kind in (Kind.ENQUEUE_BEGIN, Kind.ENQUEUE_INTENDED):
-                self._intended_ns.setdefault(one.key, one.value)
-                for early in self._early.pop(one.key, ()):
-                    yield from self._timed(early)
-            elif one.key in self._early:
-                self._early[one.key].append(one)
-            else:
-                yield from self._timed(one)
-
-    def _timed(self, one: News) -> Iterator[Timed]:
-        intended_ns = self._intended_ns.get(one.key)
-        if intended_ns is None:
-            return  # Another's job.
-        took_ms, name = (one.time_ns - intended_ns) * MS_PER_NS, _last_word(one.task)
-        if one.kind is Kind.JOB_RUNNING and one.key not in self._started:
-            self._started.add(one.key)
-            yield Timed(f"{name} started", took_ms)
-        elif one.kind in (Kind.JOB_FINISHED, Kind.JOB_DEAD):
-            del self._intended_ns[one.key]  # What a second execution took is no news of this one.
-            self._started.discard(one.key)
-            failure = f"given up: {one.text}" if one.kind is Kind.JOB_DEAD else ""
-            yield Timed(f"{name} done", took_ms, failure)
 
 
 def begin_statistics(environment: Environment, **_: Any) -> None:

@@ -1,7 +1,7 @@
 """Locust users that enqueue jobs. Importing this imports Locust, which patches the process (gevent).
 
 In Locust's statistics jobs are requests of type JOB: "charge enqueue" is the time from the intended moment until the library's
-call, or the service's request, had returned. See `statistics` for "charge started" and "charge done".
+call, or the service's request, had returned. See `job_times` for "charge started" and "charge done".
 """
 
 from __future__ import annotations
@@ -19,12 +19,11 @@ from locust.env import Environment
 from jobharness.clock import NS_PER_S, now_ns
 from jobharness.errors import InvalidRequest
 from jobharness.staging.desk import Desk
+from jobharness.staging.job_times import JOB, MS_PER_NS, short_name
 from jobharness.staging.share import Share
-from jobharness.staging.statistics import JOB, begin_statistics, short_name
+from jobharness.staging.statistics import begin_statistics
 
 __all__ = ["JobUser", "ScheduledUser"]
-
-MS_PER_NS = 1e-6
 
 
 class JobUser(User):

@@ -668,6 +668,22 @@ CASES = {
         {"reasons": 3},
         [],
     ),
+    "observed of a producer that vanished": (
+        Observed(),
+        partial(
+            history,
+            """
+            1.0 worker-1 worker.ready -
+            1.0 producer-1 producer.ready -
+            1.0 producer-2 producer.ready -
+            2.0 producer-1 producer.done -
+        """,
+        ),
+        Word.UNKNOWN,
+        "producer-2 vanished before it had sent its share of the plan: of the jobs that were not acknowledged nothing is known",
+        {"reasons": 1},
+        [],
+    ),
     "faults_hit of a producer at its work": (
         FaultsHit(("kill", "pause")),
         partial(
