@@ -174,7 +174,7 @@ class Harness:
             metrics=metrics,
             crossings=crossings,
             about=about(run),
-            repeat=self._repeat or _command(run.parts.scenario, run.parts.source),
+            repeat=self._repeat or _command(run.producers, run.parts.scenario, run.parts.source),
         )
         publish(result)
         return replace(result, notes=_told(result))
@@ -206,7 +206,7 @@ def _as_typed(path: Path) -> Path:
         return path
 
 
-def _command(scenario: Scenario, source: Path | None) -> str:
+def _command(producers: Producers, scenario: Scenario, source: Path | None) -> str:
     if source is None:
         return shlex.join(sys.argv)
-    return f"jobharness run {shlex.quote(str(source))} --seed {scenario.seed}"
+    return shlex.join([*producers.command, str(source), "--seed", str(scenario.seed)])

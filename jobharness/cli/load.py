@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,6 +33,12 @@ class LoadWish:
         given = {"workload__arrivals__rate": self._rate(), "workload__duration": self.run_time, "seed": self.seed}
         return {name: value for name, value in given.items() if value is not None}
 
+    def command(self) -> Sequence[str]:
+        """The command, without the scenario and the seed: for who repeats it."""
+        asked = {"--users": self.users, "--rate": self.rate, "--run-time": self.run_time, "--workers": self.workers}
+        options = [word for name, value in asked.items() if value is not None for word in (name, str(value))]
+        return ["jobharness", "load", *options]
+
     def _rate(self) -> str | None:
         if self.rate is None:
             return None
@@ -43,7 +49,7 @@ class LoadWish:
 
 def put_under_load(wish: LoadWish, json_file: Path | None, reports: Path | None) -> int:
     """Run it; returns the exit code, as `run_scenarios`."""
-    locust = Locust(wish.users or 0, wish.workers, wish.web_port)
+    locust = Locust(wish.users or 0, wish.workers, wish.web_port, wish.command())
     changes = wish.changes()
 
     def execute(harness: Harness, file: Path, changes: Mapping[str, Any]) -> Result:

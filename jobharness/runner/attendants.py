@@ -14,8 +14,12 @@ from jobharness.errors import ProcessFailed
 from jobharness.history.event import Kind
 from jobharness.history.follow import News
 from jobharness.processes.process import Process
+from jobharness.runner.folder import RunFolder
+from jobharness.runner.parts import Parts
+from jobharness.runner.producers import ProducerProcess, Producers
+from jobharness.runner.surroundings import Surroundings
 
-__all__ = ["Attendant", "Attendants"]
+__all__ = ["Attendant", "Attendants", "attendants_of"]
 
 
 class Attendant:
@@ -153,3 +157,34 @@ class Attendants:
         for one in self.producers:
             # What only runs beside the senders has a last word to say, such as Locust's statistics.
             one.stop(grace_s=1 if one.sends else 10)
+
+
+def attendants_of(
+    parts: Parts,
+    folder: RunFolder,
+    around: Surroundings,
+    recorder: Recorder,
+    producers: Producers,
+    warming_up: Callable[[], bool],
+) -> Attendants:
+    """The producers and the schedulers of a run, not yet started. Raises: InvalidRequest."""
+    queue = parts.scenario.queue
+
+    def attendant(one: ProducerProcess, role: str, again: Callable[[int], bool]) -> Attendant:
+        def launch() -> Process:
+            env, log = {**around.for_process(role, one.name), **one.env}, folder.logs / f"{one.name}.log"
+            return Process(one.name, one.command, env=env, folder=around.cwd, log=log, mark=folder.run_id)
+
+        further = {"sends": one.sends, "may_vanish": one.may_vanish}
+        return Attendant(one.name, launch, recorder, again, queue.restart_delay, endings=one.endings, **further)
+
+    def again(code: int) -> bool:
+        # One that cannot even start would be started for ever.
+        return not warming_up() and (queue.restart == "always" or (queue.restart == "on-failure" and code != 0))
+
+    names = [f"scheduler-{number}" for number in range(1, queue.scheduler.count + 1)] if queue.scheduler is not None else []
+    schedulers = [ProducerProcess(name, around.scheduler_command(name), sends=False) for name in names]
+    return Attendants(
+        [attendant(one, "producer", lambda code: False) for one in producers.processes(around.python, folder)],
+        [attendant(one, "scheduler", again) for one in schedulers],
+    )

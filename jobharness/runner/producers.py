@@ -30,7 +30,10 @@ class ProducerProcess:
 
 
 class Producers(Protocol):
-    """The seam."""
+    """The seam. `command`: what repeats such a run, before the scenario and the seed."""
+
+    @property
+    def command(self) -> Sequence[str]: ...
 
     def check(self, scenario: Scenario) -> None:
         """Raises: InvalidRequest where they cannot send what the scenario has to be sent, before anything is started."""
@@ -43,6 +46,8 @@ class Producers(Protocol):
 
 class OneProducer:
     """The agent's own producer: one process with the whole plan. One that a fault killed is followed by another."""
+
+    command = ("jobharness", "run")
 
     def check(self, scenario: Scenario) -> None:
         """It sends whatever there is."""

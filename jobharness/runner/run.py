@@ -30,11 +30,11 @@ from jobharness.metrics.measure import measure
 from jobharness.metrics.metric import Metric
 from jobharness.processes.disk import LimitedDisk
 from jobharness.processes.guardian import Guardian
-from jobharness.processes.process import Process, runs_code
+from jobharness.processes.process import runs_code
 from jobharness.processes.site import Site
 from jobharness.queues.queue import App, ListsDead
 from jobharness.runner.abort import Abort
-from jobharness.runner.attendants import Attendant, Attendants
+from jobharness.runner.attendants import Attendants, attendants_of
 from jobharness.runner.board import Board
 from jobharness.runner.clocks import Clocks
 from jobharness.runner.conductor import Conductor
@@ -46,7 +46,7 @@ from jobharness.runner.invariants import Invariants
 from jobharness.runner.masking import mask_log, masked_texts
 from jobharness.runner.outsiders import Outsiders
 from jobharness.runner.parts import Parts
-from jobharness.runner.producers import OneProducer, ProducerProcess, Producers
+from jobharness.runner.producers import OneProducer, Producers
 from jobharness.runner.progress import Progress, Status
 from jobharness.runner.sampler import Sampler
 from jobharness.runner.scene import RunScene
@@ -85,7 +85,7 @@ class Run:
     ) -> None:
         self.parts, self.folder, self._progress = parts, folder, progress
         self._abort = abort if abort is not None else Abort()
-        self._producers = producers if producers is not None else OneProducer()
+        self.producers = producers if producers is not None else OneProducer()
         self._mark = folder.run_id
         self._recorder = Recorder(folder.records, "harness", "harness")
         self._follower = Follower(folder.records)
@@ -194,7 +194,9 @@ class Run:
         for watch in self.parts.watches:
             watch.start(site, places)
         fleet = self._fleet = Fleet(scenario.queue, around, self.folder, self._recorder, self._mark)
-        attendants = self._attendants = self._make_attendants(around)
+        attendants = self._attendants = attendants_of(
+            self.parts, self.folder, around, self._recorder, self.producers, lambda: self._phase == "warm up"
+        )
         scenes = self._scenes(fleet, attendants, upstream, wire, armable, clocks, disk)
         steps = Steps(self.parts.faults, scenes, armable)
         self._conductor = Conductor(self.parts.faults, scenes, lambda: self._whole, self._board, self._recorder, steps)
@@ -285,41 +287,6 @@ class Run:
         for watch in self.parts.watches:
             places |= watch.places()
         return places
-
-    def _make_attendants(self, around: Surroundings) -> Attendants:
-        """The producers and the schedulers, not yet started."""
-        queue = self.parts.scenario.queue
-
-        def again(code: int) -> bool:
-            # One that cannot even start would be started for ever.
-            return self._phase != "warm up" and (queue.restart == "always" or (queue.restart == "on-failure" and code != 0))
-
-        names = [f"scheduler-{number}" for number in range(1, queue.scheduler.count + 1)] if queue.scheduler is not None else []
-        schedulers = [ProducerProcess(name, around.scheduler_command(name), sends=False) for name in names]
-        return Attendants(
-            [
-                self._attendant(one, "producer", around, lambda code: False)
-                for one in self._producers.processes(around.python, self.folder)
-            ],
-            [self._attendant(one, "scheduler", around, again) for one in schedulers],
-        )
-
-    def _attendant(self, one: ProducerProcess, role: str, around: Surroundings, again: Callable[[int], bool]) -> Attendant:
-        def launch() -> Process:
-            env, log = {**around.for_process(role, one.name), **one.env}, self.folder.logs / f"{one.name}.log"
-            return Process(one.name, one.command, env=env, folder=around.cwd, log=log, mark=self._mark)
-
-        delay_s = self.parts.scenario.queue.restart_delay
-        return Attendant(
-            one.name,
-            launch,
-            self._recorder,
-            again,
-            delay_s,
-            sends=one.sends,
-            may_vanish=one.may_vanish,
-            endings=one.endings,
-        )
 
     def _drive(self, guardian: Guardian) -> None:
         """The workload arrives and the faults strike, until the whole plan was sent and everything is healed."""

@@ -21,8 +21,8 @@ __all__ = ["MASTER", "STATISTICS", "STOPPED", "Locust"]
 STOPPED = 75
 """The exit code of a Locust master that was stopped in its web UI."""
 MASTER = "locust-master"
-STATISTICS = "locust.json"
-"""Where, in the folder of a run, Locust leaves its statistics."""
+STATISTICS = "locust"
+"""Where, in the folder of a run, Locust leaves its statistics; it adds .json."""
 USERS_A_WORKER = 8
 LOCUSTFILE = Path(__file__).resolve().parent / "locustfile.py"
 
@@ -30,11 +30,12 @@ LOCUSTFILE = Path(__file__).resolve().parent / "locustfile.py"
 @dataclass(frozen=True)
 class Locust:
     """How the load is generated. `users`: how many jobs may be sent at once, by all `workers` processes together (0: eight a
-    process); `web_port`: of Locust's web UI on 127.0.0.1, or None."""
+    process); `web_port`: of Locust's web UI on 127.0.0.1, or None; `command`: what repeats it, before the scenario."""
 
     users: int = 0
     workers: int = 1
     web_port: int | None = None
+    command: Sequence[str] = ("jobharness", "load")
 
     def check(self, scenario: Scenario) -> None:
         """Raises: InvalidRequest where such a load cannot be, ExtraMissing without Locust; PortTaken."""
