@@ -34,8 +34,8 @@ def need(kind, provider="binary"):
         missing(f"there is no {kind} server as a {provider}: {found[provider].install}")
 
 
-def keep(broker, folder):
-    """Put one thing into a broker whose data is in that folder; it is out of the server's hands when this returns."""
+def keep(broker, folder=None):
+    """Put one thing into a broker whose data is in that folder, or in a container; it is out of the server's hands when this returns."""
     with closing(broker.client()) as client:
         if broker.kind == "redis":
             client.set("kept", "yes")
@@ -47,11 +47,17 @@ def keep(broker, folder):
             channel.queue_declare("kept", durable=True, auto_delete=False)
             channel.basic_publish_confirm(_persistent("yes"), routing_key="kept")
             # The broker confirms the message before the queue itself is out of its buffers, which are written every 2 s.
-            log = next(folder.glob("rabbitmq/mnesia/*/LATEST.LOG"))
-            assert wait_for(lambda: b"kept" in log.read_bytes(), 20)
+            assert wait_for(lambda: _is_written(broker, folder), 20)
         elif broker.kind == "nats":
             client.ask(lambda stream: stream.add_stream(name="kept", subjects=["kept"]))
             client.ask(lambda stream: stream.publish("kept", b"yes"))
+
+
+def _is_written(rabbitmq, folder):
+    if folder is not None:
+        return b"kept" in next(folder.glob("rabbitmq/mnesia/*/LATEST.LOG")).read_bytes()
+    code, _ = rabbitmq._machine.execute("bash", ["-c", "grep -q kept /var/lib/rabbitmq/mnesia/*/LATEST.LOG"], 5)
+    return code == 0
 
 
 def _persistent(body):
