@@ -27,7 +27,8 @@ WORKER = ["celery", "-A", "naps:app", "worker", "--pool", "solo", "--loglevel", 
 class Worker:
     """A solo worker with a full queue of its own, stopped but for its turns."""
 
-    def __init__(self, url, with_agent, folder):
+    def __init__(self, url, with_agent, folder, turn_s=TURN_S, **further):
+        self.turn_s = turn_s
         self.client = redis.Redis.from_url(url)
         environment = {"PATH": os.environ["PATH"], "CELERY_BROKER_URL": url, "PYTHONPATH": str(APP)}
         self.fill(environment)
@@ -39,11 +40,16 @@ class Worker:
                 "JOBHARNESS_ROLE": "worker",
                 "JOBHARNESS_NAME": "worker-1",
                 "JOBHARNESS_APP": "naps:app",
+                **further,
             }
         quiet = subprocess.DEVNULL
         self.process = subprocess.Popen([sys.executable, "-m", *WORKER], env=environment, cwd=folder, stdout=quiet, stderr=quiet)
         assert wait_for(lambda: self.left() < JOBS - 500, 120)
-        self.process.send_signal(signal.SIGSTOP)
+        self.signal(signal.SIGSTOP)
+
+    def signal(self, number):
+        """Let it go on, or stop it."""
+        self.process.send_signal(number)
 
     def fill(self, environment):
         """One message of Celery's own, under as many ids: sending each would take a minute."""
@@ -61,9 +67,9 @@ class Worker:
     def turn(self):
         """`(jobs a second, jobs a second of the processor's time)` of one turn."""
         before, cpu_ns, start = self.left(), self.cpu_ns(), time.perf_counter()
-        self.process.send_signal(signal.SIGCONT)
-        time.sleep(TURN_S)  # The measured span, not a wait for anything.
-        self.process.send_signal(signal.SIGSTOP)
+        self.signal(signal.SIGCONT)
+        time.sleep(self.turn_s)  # The measured span, not a wait for anything.
+        self.signal(signal.SIGSTOP)
         took_s, jobs = time.perf_counter() - start, before - self.left()
         assert self.left() > 0 and jobs > 0
         return jobs / took_s, jobs / (self.cpu_ns() - cpu_ns) * 1e9

@@ -5,7 +5,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
@@ -17,6 +17,7 @@ from jobharness.contracts.contract import Word, judge
 from jobharness.contracts.deadline import Deadline
 from jobharness.contracts.lease import Lease
 from jobharness.contracts.no_phantoms import NoPhantoms
+from jobharness.history import log
 from jobharness.history.event import Kind
 from jobharness.processes.ports import free_port
 from jobharness.processes.process import wait_for
@@ -25,6 +26,7 @@ from jobharness.staging.collector import Collector
 from jobharness.staging.nodes import NodeFile, gather, write_node
 from tests.support.redis_server import redis_server
 from tests.support.require import missing
+from tests.support.shippers import processes_with
 
 pytestmark = pytest.mark.real
 
@@ -76,12 +78,10 @@ class Deployment:
 
     def kill(self, node):
         """As if the machine had lost its power: everything that is on the node is gone at once."""
-        for process in Path("/proc").glob("[0-9]*"):
-            try:
-                if f"JOBHARNESS_NODE={node}".encode() in (process / "environ").read_bytes().split(b"\0"):
-                    os.kill(int(process.name), signal.SIGKILL)
-            except OSError:
-                continue
+        for process in processes_with(f"JOBHARNESS_SHIP={self.collector.address}"):
+            if process in processes_with(f"JOBHARNESS_NODE={node}"):
+                with suppress(ProcessLookupError):
+                    os.kill(process, signal.SIGKILL)
 
     def arrived(self, node, kind):
         """How many events of a kind the collector has of a node."""
@@ -90,8 +90,7 @@ class Deployment:
 
 
 def gather_one(folder):
-    from jobharness.history import log
-
+    """What arrived of one node by now; None where nothing did."""
     return log.gather(folder, {}) if any(folder.glob("*.rec")) else None
 
 

@@ -20,6 +20,7 @@ from jobharness.processes.process import wait_for
 from jobharness.runner.surroundings import AGENT_PATH
 from jobharness.staging.collector import Collector
 from jobharness.staging.nodes import gather, read_node
+from tests.support.shippers import shipper_of
 
 pytestmark = pytest.mark.real
 
@@ -61,18 +62,6 @@ def told(folder):
     history = log.gather(folder, {})
     texts = history.texts.gather(history.events["text"])
     return history.events.select("time_ns", "kind", "value").with_columns(text=texts)
-
-
-def shipper_of(own):
-    """The process id of the one that ships the folder."""
-    for process in Path("/proc").glob("[0-9]*"):
-        try:
-            words = (process / "environ").read_bytes().split(b"\0")
-            if f"JOBHARNESS_SHIPPED={own}".encode() in words:
-                return int(process.name)
-        except OSError:
-            continue
-    return None
 
 
 def test_everything_of_a_process_that_ended_arrives(own, tmp_path):
