@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import threading
 from pathlib import Path
@@ -29,7 +30,7 @@ USUAL: tuple[Contract, ...] = (AtLeastOnce(), AtMostOnce(), NoPhantoms(), Lease(
 
 
 def collect_records(folder: Path, host: str, port: int) -> int:
-    """Listen until Ctrl-C, and say who came. This machine's clock is the one that the others' times are moved to.
+    """Listen until Ctrl-C or SIGTERM, and say who came. This machine's clock is the one that the others' times are moved to.
 
     Raises: CannotListen.
     """
@@ -39,13 +40,19 @@ def collect_records(folder: Path, host: str, port: int) -> int:
         write_node(folder / MASTER, NodeFile.here(MASTER, master=True).as_ended())
         sys.stdout.write(f"listening; on the other nodes: JOBHARNESS_SHIP={collector.address}  (Ctrl-C ends it)\n")
         sys.stdout.flush()
-        try:
-            threading.Event().wait()
-        except KeyboardInterrupt:
-            for name, ended in sorted(collector.nodes.items()):
-                sys.stdout.write(f"{name}: {'whole' if ended else 'still recording, or gone'}\n")
+        _wait_until_stopped()
+        for name, ended in sorted(collector.nodes.items()):
+            sys.stdout.write(f"{name}: {'whole' if ended else 'still recording, or gone'}\n")
     sys.stdout.write(f"jobharness merge {shown_path(folder)}\n")
     return EXIT_PASSED
+
+
+def _wait_until_stopped() -> None:
+    """Until Ctrl-C, or a process manager's SIGTERM: both are an orderly end."""
+    stopped = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stopped.set())
+    stopped.wait()
 
 
 def merge_nodes(folder: Path, scenario: Path | None, out: Path | None) -> int:

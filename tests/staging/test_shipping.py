@@ -186,3 +186,23 @@ def test_collector_that_is_away_costs_the_app_nothing(own):
     assert told(own).height == 20 and len(log.gather(own, {}).columns.rows(Kind.JOB_FINISHED)) == 5
     os.kill(shipper_of(own), signal.SIGKILL)
     assert (own / RUNNING).exists()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_collect_takes_records_until_it_is_stopped_and_says_who_came(own, tmp_path, number):
+    words = ["jobharness", "collect", str(tmp_path / "all"), "--port", str(port := free_port())]
+    command = [str(Path(sys.executable).with_name(words[0])), *words[1:]]
+    collecting = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    try:
+        assert f"JOBHARNESS_SHIP=127.0.0.1:{port}" in collecting.stdout.readline()
+        with recording(own, f"127.0.0.1:{port}", 5, 0) as process:
+            process.communicate(timeout=SOON_S)
+        assert wait_for(lambda: (tmp_path / "all" / "east").exists() and read_node(tmp_path / "all" / "east").ended, SOON_S)
+        assert wait_for(lambda: shipper_of(own) is None, SOON_S)
+        collecting.send_signal(number)
+        said, _ = collecting.communicate(timeout=SOON_S)
+    finally:
+        collecting.kill()
+        collecting.wait()
+    assert collecting.returncode == 0 and said.startswith("east: whole\njobharness merge ")
+    assert [node.name for node in gather(tmp_path / "all").nodes] == ["collector", "east"]
