@@ -278,6 +278,20 @@ def collect(
 
 
 @app.command()
+def observe(
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="That of `jobharness collect`, or another.")],
+    results: Annotated[str, typer.Option("--results", metavar="URL", help="Celery's result backend: redis://host:port/db.")],
+) -> None:
+    """Observe completions from outside, where no agent may run, until Ctrl-C; then use `jobharness merge`.
+
+    Nothing is changed in the backend. What only workers can tell stays unknown.
+    """
+    from jobharness.cli.merge import observe_results
+
+    ended(lambda: observe_results(folder, results))
+
+
+@app.command()
 def merge(
     folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="A folder for each node, with its records and node.json.")],
     scenario: Annotated[

@@ -1,4 +1,4 @@
-"""`jobharness collect` and `jobharness merge`: what several nodes recorded, taken, and judged as one history."""
+"""`jobharness collect`, `observe` and `merge`: what several nodes recorded, taken, and judged as one history."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from jobharness.runner.result import EXIT_BROKEN, EXIT_NO_VERDICT, EXIT_PASSED
 from jobharness.staging.collector import Collector
 from jobharness.staging.nodes import NodeFile, gather, write_node
 
-__all__ = ["collect_records", "merge_nodes"]
+__all__ = ["collect_records", "merge_nodes", "observe_results"]
 
 MASTER = "collector"
 USUAL: tuple[Contract, ...] = (AtLeastOnce(), AtMostOnce(), NoPhantoms(), Lease())
@@ -43,6 +43,21 @@ def collect_records(folder: Path, host: str, port: int) -> int:
         _wait_until_stopped()
         for name, ended in sorted(collector.nodes.items()):
             sys.stdout.write(f"{name}: {'whole' if ended else 'still recording, or gone'}\n")
+    sys.stdout.write(f"jobharness merge {shown_path(folder)}\n")
+    return EXIT_PASSED
+
+
+def observe_results(folder: Path, url: str) -> int:
+    """Look at the results until Ctrl-C or SIGTERM. Raises: InvalidRequest, BrokerFailed."""
+    from jobharness.queues.celery_results import CeleryResults
+    from jobharness.staging.outside import Outside
+
+    results = CeleryResults(url)
+    with Outside(folder, results):
+        sys.stdout.write("observing; results that are there already do not count  (Ctrl-C ends it)\n")
+        sys.stdout.flush()
+        _wait_until_stopped()
+    results.close()
     sys.stdout.write(f"jobharness merge {shown_path(folder)}\n")
     return EXIT_PASSED
 

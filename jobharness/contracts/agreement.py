@@ -15,7 +15,7 @@ import polars as pl
 from jobharness.contracts.finding import Finding, Word
 from jobharness.history.clocks import Node
 from jobharness.history.frame import History
-from jobharness.history.worlds import World, other_clocks, without_the_vanished
+from jobharness.history.worlds import World, other_clocks, silences, without
 
 __all__ = ["agreed"]
 
@@ -31,11 +31,11 @@ def agreed(history: History, check: Check) -> Finding:
     told = _clocks_agree(history, check, check(history))
     if told.word is not Word.BROKEN:
         return told
-    world = without_the_vanished(history)
-    if world is None:
-        return told
-    gone = ", ".join(node.name for node in history.nodes if node.vanished)
-    return _meet(told, [_seen_in(world, check)], f"only {gone} could tell, which vanished")
+    for silence in silences(history):
+        told = _meet(told, [_seen_in(without(history, silence.jobs), check)], silence.why)
+        if told.word is not Word.BROKEN:
+            return told
+    return told
 
 
 def _clocks_agree(history: History, check: Check, told: Finding) -> Finding:

@@ -28,7 +28,7 @@ class AtLeastOnce(Promise):
 
     name = "at_least_once"
     promise = "every acknowledged job is completed at least once"
-    needs = frozenset((Kind.ENQUEUE_ACKNOWLEDGED, Kind.JOB_RUNNING, Kind.JOB_FINISHED))
+    needs = frozenset((Kind.ENQUEUE_ACKNOWLEDGED, Kind.JOB_FINISHED))
     nothing = "no job was acknowledged"
 
     def evidence(self, history: History) -> Evidence:

@@ -97,6 +97,10 @@ def judge(history: History, contracts: Iterable[Contract]) -> Verdict:
 
 
 def _check(history: History, contract: Contract) -> Finding:
+    unseen = sorted(kind.name_ for kind in contract.needs & history.unseen)
+    if unseen:
+        reason = f"nobody could see {', '.join(unseen)}: completions were observed from outside"
+        return Finding(contract.name, Word.UNKNOWN, reason, promise=contract.promise)
     try:
         return replace(agreed(history, contract.check), promise=contract.promise)
     except Exception:

@@ -113,8 +113,8 @@ class Tally:
     """Per job: how often a kind of event came, and when first or last. Arrays of shape (n_jobs,), in the order of
     `History.jobs`. Not to be written to."""
 
-    def __init__(self, columns: Columns, n_jobs: int) -> None:
-        self._columns, self._n_jobs = columns, n_jobs
+    def __init__(self, columns: Columns, n_jobs: int, *, runs_unseen: bool = False) -> None:
+        self._columns, self._n_jobs, self._runs_unseen = columns, n_jobs, runs_unseen
         self._made: dict[tuple[str, Any], Any] = {}  # In the order of use.
 
     def count(self, *kinds: Kind) -> Counts:
@@ -226,8 +226,9 @@ class Tally:
 
     def _completed(self) -> Int64s:
         rows = self._dead_rows((Dead.RAISED, Dead.TIMED_OUT))[::-1]
-        # What never ran was not completed, whatever was said of it.
-        rows = rows[self.has(Kind.JOB_RUNNING)[self._columns["job"][rows]]]
+        # What never ran was not completed, whatever was said of it; as far as it could be seen to run.
+        if not self._runs_unseen:
+            rows = rows[self.has(Kind.JOB_RUNNING)[self._columns["job"][rows]]]
         finished_ns = self.first_ns(Kind.JOB_FINISHED)
         if not len(rows):
             return finished_ns

@@ -107,7 +107,7 @@ class History:
     @cached_property
     def tally(self) -> Tally:
         """Counts and moments per job, each made when it is asked for, once."""
-        return Tally(self.columns, self.jobs.height)
+        return Tally(self.columns, self.jobs.height, runs_unseen=Kind.JOB_RUNNING in self.unseen)
 
     @cached_property
     def executions(self) -> Executions:
@@ -120,6 +120,11 @@ class History:
         """(n_processes,) the number of the worker of each process: processes of one name and host are one worker."""
         ranks = self.processes.select(pl.struct("host", "name").rank("dense") - 1).to_series()
         return ranks.cast(pl.UInt32).to_numpy()
+
+    @property
+    def unseen(self) -> frozenset[Kind]:
+        """The kinds of event that nobody could tell, such as when a job began, where completions were observed from outside."""
+        return frozenset(kind for name in self.header.get("unseen", ()) if (kind := Kind.named(name)) is not None)
 
     @cached_property
     def nodes(self) -> tuple[Node, ...]:

@@ -17,7 +17,7 @@ from jobharness.history.event import Kind
 from jobharness.history.frame import History
 from jobharness.history.nodes import MOMENTS
 
-__all__ = ["World", "left_open", "other_clocks", "without_the_vanished"]
+__all__ = ["Silence", "World", "other_clocks", "silences", "without"]
 
 Mask = npt.NDArray[np.bool_]
 _SENT = (Kind.ENQUEUE_BEGIN, Kind.ENQUEUE_ACKNOWLEDGED, Kind.ENQUEUE_INTENDED, Kind.ENQUEUE_UNKNOWN, Kind.SCHEDULE_TICK)
@@ -56,11 +56,27 @@ def _shifted(history: History, shifts_ns: npt.NDArray[np.int64]) -> World:
     return World(History(events, history.jobs, history.processes, history.texts, history.header), order)
 
 
-def without_the_vanished(history: History) -> World | None:
-    """The world without the jobs that only a vanished node can tell about; None where there is none."""
-    doubtful = left_open(history)
-    if not doubtful.any():
-        return None
+@dataclass(frozen=True, eq=False)
+class Silence:
+    """Jobs of which nobody told all: (n_jobs,), and why, for people."""
+
+    jobs: Mask
+    why: str
+
+
+def silences(history: History) -> list[Silence]:
+    """The jobs that only a vanished node can tell about; where completions were observed from outside, also those of tasks of
+    which no completion was ever seen."""
+    gone = ", ".join(node.name for node in history.nodes if node.vanished)
+    found = [Silence(_left_open(history), f"only {gone} could tell, which vanished")] if gone else []
+    if history.unseen:
+        why = "of its task no completion was ever seen from outside (does it ignore its results?)"
+        found.append(Silence(_of_silent_tasks(history), why))
+    return [one for one in found if one.jobs.any()]
+
+
+def without(history: History, doubtful: Mask) -> World:
+    """The world without these jobs."""
     job = history.columns["job"]
     about_none = history.events["job"].is_null().to_numpy()
     kept = np.flatnonzero(about_none | ~doubtful[np.where(about_none, 0, job)])
@@ -68,7 +84,7 @@ def without_the_vanished(history: History) -> World | None:
     return World(History(events, history.jobs, history.processes, history.texts, history.header), kept)
 
 
-def left_open(history: History) -> Mask:
+def _left_open(history: History) -> Mask:
     """(n_jobs,) the jobs that only a vanished node can tell about.
 
     A vanished node that enqueued: the jobs whose enqueue it began and told no outcome of, and those that nobody is known to have
@@ -86,6 +102,13 @@ def left_open(history: History) -> Mask:
             unseen = ~tally.has(Kind.JOB_RECEIVED, Kind.JOB_RUNNING)
             open_jobs |= (worked | unseen) & (tally.completed_ns == NEVER)
     return open_jobs
+
+
+def _of_silent_tasks(history: History) -> Mask:
+    """(n_jobs,) the jobs of tasks of which no job was completed."""
+    task = history.tally.label("task")
+    heard = np.unique(task[history.tally.completed_ns != NEVER])
+    return ~np.isin(task, heard)
 
 
 def _told_by(history: History, number: int, *kinds: Kind) -> Mask:

@@ -31,13 +31,14 @@ NODE_FILE = "node.json"
 @dataclass(frozen=True)
 class NodeFile:
     """What a node says of itself. `master`: all times are moved to its clock; `exchanges`: of the others with it, in any order;
-    `ended`: in order, with nothing left to tell."""
+    `ended`: in order, with nothing left to tell. `unseen`: the kinds of event that nobody can tell of what it speaks for."""
 
     name: str
     host: str = ""
     master: bool = False
     exchanges: tuple[Exchange, ...] = ()
     ended: bool = False
+    unseen: tuple[str, ...] = ()
 
     @classmethod
     def here(cls, name: str, *, master: bool = False) -> NodeFile:
@@ -58,6 +59,8 @@ def write_node(folder: Path, node: NodeFile) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     exchanges = [[each.sent_ns, each.master_received_ns, each.master_sent_ns, each.received_ns] for each in node.exchanges]
     said = {"name": node.name, "host": node.host, "master": node.master, "exchanges": exchanges, "ended": node.ended}
+    if node.unseen:
+        said["unseen"] = list(node.unseen)
     partial = folder / (NODE_FILE + ".partial")
     partial.write_text(json.dumps(said), encoding="utf-8")
     partial.replace(folder / NODE_FILE)
@@ -70,7 +73,8 @@ def read_node(folder: Path) -> NodeFile:
         said = json.loads(path.read_text(encoding="utf-8"))
         exchanges = tuple(Exchange(*map(int, four)) for four in said.get("exchanges", ()))
         name = str(said["name"])
-        return NodeFile(name, str(said.get("host", "")), bool(said.get("master")), exchanges, bool(said.get("ended")))
+        unseen = tuple(map(str, said.get("unseen", ())))
+        return NodeFile(name, str(said.get("host", "")), bool(said.get("master")), exchanges, bool(said.get("ended")), unseen)
     except FileNotFoundError:
         raise NodeUnreadable(str(folder), f"has no {NODE_FILE}, which says whose records these are") from None
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
@@ -102,7 +106,8 @@ def gather(
         (_placed(node, history, drift_ppm, most_apart_s, first=not number), history)
         for number, (node, history) in enumerate(histories)
     ]
-    return merge(placed, {"schema": log.HISTORY_SCHEMA, **(header or {})})
+    unseen = sorted({kind for node, _ in told for kind in node.unseen})
+    return merge(placed, {"schema": log.HISTORY_SCHEMA, **({"unseen": unseen} if unseen else {}), **(header or {})})
 
 
 def _check(folder: Path, nodes: Sequence[NodeFile]) -> None:

@@ -17,13 +17,16 @@ from jobharness.contracts.contract import Word, judge
 from jobharness.contracts.deadline import Deadline
 from jobharness.contracts.lease import Lease
 from jobharness.contracts.no_phantoms import NoPhantoms
+from jobharness.errors import BrokerFailed
 from jobharness.history import log
 from jobharness.history.event import Kind
 from jobharness.processes.ports import free_port
 from jobharness.processes.process import wait_for
+from jobharness.queues.celery_results import CeleryResults
 from jobharness.runner.surroundings import AGENT_PATH
 from jobharness.staging.collector import Collector
-from jobharness.staging.nodes import NodeFile, gather, write_node
+from jobharness.staging.nodes import NodeFile, gather, read_node, write_node
+from jobharness.staging.outside import Outside
 from tests.support.redis_server import redis_server
 from tests.support.require import missing
 from tests.support.shippers import processes_with
@@ -31,6 +34,7 @@ from tests.support.shippers import processes_with
 pytestmark = pytest.mark.real
 
 APP = Path(__file__).parents[1] / "runs" / "apps"
+APPS = Path(__file__).parent / "apps"
 AHEAD_S = 100_000
 WORKER = [
     "-m",
@@ -61,12 +65,12 @@ class Deployment:
         self.collector = stack.enter_context(Collector(self.all, "127.0.0.2"))
         write_node(self.all / "master", NodeFile.here("master", master=True).as_ended())
 
-    def start(self, node, role, *words, ahead_s=0):
+    def start(self, node, role, *words, ahead_s=0, app=APP):
         """A Python process on a node whose clock is so far ahead."""
         own = self.folder / f"records of {node}"
         own.mkdir()
         environ = {
-            "PATH": os.environ["PATH"], "PYTHONPATH": os.pathsep.join([str(AGENT_PATH), str(APP)]), "CELERY_BROKER_URL": self.url,
+            "PATH": os.environ["PATH"], "PYTHONPATH": os.pathsep.join([str(AGENT_PATH), str(app)]), "CELERY_BROKER_URL": self.url,
             "JOBHARNESS_HISTORY": str(own), "JOBHARNESS_LIBRARY": "celery", "JOBHARNESS_ROLE": role, "JOBHARNESS_NAME": f"{role}-1",
             "JOBHARNESS_SHIP": self.collector.address, "JOBHARNESS_NODE": node,
         }  # fmt: skip
@@ -74,6 +78,14 @@ class Deployment:
         process = subprocess.Popen([*elsewhere, sys.executable, *words], env=environ, cwd=self.folder)
         self.stack.callback(process.wait)
         self.stack.callback(self.kill, node)
+        return process
+
+    def start_unseen(self, *words):
+        """A Python process in which there is no agent."""
+        environ = {"PATH": os.environ["PATH"], "PYTHONPATH": str(APPS), "CELERY_BROKER_URL": self.url}
+        process = subprocess.Popen([sys.executable, *words], env=environ, cwd=self.folder)
+        self.stack.callback(process.wait)
+        self.stack.callback(process.kill)
         return process
 
     def kill(self, node):
@@ -139,3 +151,54 @@ def test_three_nodes_with_clocks_of_their_own_one_of_which_dies(deployment, othe
     assert words["at_least_once"] is Word.UNKNOWN and "only west could tell" in verdict["at_least_once"].sentence
     assert 1 <= len(verdict["at_least_once"].jobs) <= 6
     assert words["at_most_once"] is words["no_phantoms"] is words["lease"] is Word.HOLDS
+
+
+SEND_ANSWERING = """
+from answering import add, refuse, whisper
+for n in range(30): add.delay(n, 1)
+refuse.delay()
+for n in range({whispers}): whisper.delay()
+"""
+ANSWERING = [word.replace("naps:app", "answering:app") for word in WORKER]
+
+
+@pytest.mark.parametrize(
+    ("whispers", "lost", "word", "sentence"),
+    [
+        (0, 0, Word.HOLDS, "all 31 acknowledged jobs were completed (1 of them dead by their own exception)"),
+        (0, 1, Word.BROKEN, "1 of 31 acknowledged jobs were lost"),
+        (5, 0, Word.UNKNOWN, "of its task no completion was ever seen from outside"),
+    ],
+)
+def test_completions_are_observed_where_no_agent_may_run(deployment, whispers, lost, word, sentence):
+    deployment.start("shop", "producer", "-c", SEND_ANSWERING.format(whispers=whispers), app=APPS)
+    assert deployment.collector.wait_until_ended({"shop"}, SOON_S)
+    for _ in range(lost):
+        deployment.client.rpop("celery")  # The first; as a queue does that loses a job.
+    results = CeleryResults(deployment.url)
+    with Outside(deployment.all, results):
+        deployment.start_unseen(*ANSWERING)
+        done = 31 - lost
+        assert wait_for(lambda: len(list(deployment.client.scan_iter("celery-task-meta-*", count=1000))) == done, SOON_S)
+        assert wait_for(lambda: deployment.client.llen("celery") == 0, SOON_S)
+    results.close()
+    history = gather(deployment.all)
+    assert [node.name for node in history.nodes] == ["master", "outside", "shop"]
+    assert history.tally.count(Kind.JOB_FINISHED).sum() == 30 - lost and history.tally.count(Kind.JOB_DEAD).sum() == 1
+    verdict = judge(history, [AtLeastOnce(), AtMostOnce(), Lease(), Deadline(120.0)])
+    found = verdict["at_least_once"]
+    assert (found.word, sentence in found.sentence) == (word, True), found.sentence
+    for contract in ("at_most_once", "lease"):
+        assert verdict[contract].word is Word.UNKNOWN and "nobody could see" in verdict[contract].sentence
+    if word is Word.HOLDS:
+        assert verdict["deadline"].word is Word.HOLDS
+
+
+def test_backend_that_goes_away_makes_the_observer_a_vanished_node(deployment):
+    class Gone:
+        def new(self):
+            raise BrokerFailed("the broker did not answer")
+
+    with pytest.raises(BrokerFailed), Outside(deployment.all, Gone()):
+        pass
+    assert not read_node(deployment.all / "outside").ended

@@ -66,6 +66,19 @@ def test_all_that_was_seen_held_yet_a_node_vanished(merge, tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("url", "code", "said"),
+    [
+        ("amqp://127.0.0.1", 2, "results of Celery are read from Redis (redis://host:port/db), and amqp:// is none"),
+        ("redis://127.0.0.1:1/0", 3, "did not answer"),
+    ],
+)
+def test_results_that_cannot_be_observed_are_refused_and_nothing_is_written(tmp_path, url, code, said):
+    done = CliRunner().invoke(app, ["observe", str(tmp_path / "load"), "--results", url])
+    assert done.exit_code == code and said in done.output
+    assert not (tmp_path / "load").exists()
+
+
+@pytest.mark.parametrize(
     ("words", "said"),
     [
         (("nowhere",), "has no folder of a node"),

@@ -181,3 +181,41 @@ def test_what_was_seen_twice_stays_broken_although_a_node_vanished():
 def test_run_with_a_vanished_node_did_not_see_everything():
     finding = judged(Observed(), SENT + "9 producer producer.done -\n0 worker-1 worker.ready -", run(1, 2), "", vanished=["east"])
     assert finding.word is Word.UNKNOWN and finding.sentence == "node east vanished: its last events may be missing"
+
+
+# What is observed from outside.
+
+
+def from_outside(contract, lines):
+    """The finding for a history in which nobody could see executions."""
+    told = history(lines)
+    unseen = {"unseen": ["job.received", "job.running", "job.settled"]}
+    whole = type(told)(told.events, told.jobs, told.processes, told.texts, {**told.header, **unseen})
+    (finding,) = judge(whole, [contract]).findings
+    return finding
+
+
+DONE_OUTSIDE = (
+    SENT.replace("begin a", "begin a task=add").replace("begin b", "begin b task=add").replace("begin c", "begin c task=add")
+)
+
+
+def test_contract_that_needs_what_nobody_could_see_is_unknown():
+    finding = from_outside(AtMostOnce(), DONE_OUTSIDE + "1 observer job.finished a")
+    assert finding.word is Word.UNKNOWN
+    assert finding.sentence == "nobody could see job.running: completions were observed from outside"
+
+
+def test_completions_seen_from_outside_are_completions_and_so_are_deaths():
+    both = "1 observer job.finished a\n1 observer job.finished b\n"
+    assert from_outside(AtLeastOnce(), DONE_OUTSIDE + both + "1 observer job.dead c value=raised").word is Word.HOLDS
+    lost = from_outside(AtLeastOnce(), DONE_OUTSIDE + both)
+    assert lost.word is Word.BROKEN and lost.jobs == [2]
+    assert from_outside(AtLeastOnce(), DONE_OUTSIDE + both + "1 observer job.dead c value=worker_lost").word is Word.BROKEN
+
+
+def test_tasks_that_never_answered_are_unknown():
+    silent = DONE_OUTSIDE.replace("begin c task=add", "begin c task=whisper") + "1 observer job.finished a\n"
+    found = from_outside(AtLeastOnce(), silent + "1 observer job.finished b\n")
+    assert found.word is Word.UNKNOWN and found.jobs == [2]
+    assert from_outside(AtLeastOnce(), silent).word is Word.BROKEN
