@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 
-.PHONY: demo test check bench contracts-proof mutants sample clean docs gate-study maps outcomes setup
+.PHONY: demo test check bench contracts-proof mutants sample clean docs gate-study load maps outcomes setup
 
 demo: $(VENV)/.demo
 	$(BIN)/pytest --jobharness scenarios/*.toml
@@ -67,6 +67,12 @@ ROUNDS ?= 120
 gate-study: $(VENV)/.dev
 	STUDY_FIRST=-15 $(BIN)/python -m tests.study.record build/study/pool.jsonl $(ROUNDS)
 	$(BIN)/python -m tests.study.judge build/study/pool.jsonl docs/gate-study.md
+
+# Ten minutes of load with everything that the checkout's scenario has: docs/staging.md.
+load: $(VENV)/.dev
+	rm -rf build/load
+	$(BIN)/jobharness load scenarios/staging/checkout.toml --workers 4 --reports build/load
+	$(BIN)/python docs/load.py build/load/*-checkout-*
 
 # What the documentation takes from the code.
 docs: $(VENV)/.demo

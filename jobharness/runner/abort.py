@@ -53,7 +53,7 @@ class Abort:
             self._looked_ns = now_ns()
             for file in self._files:
                 if file.exists():
-                    self.ask(f"the file {file}")
+                    self.ask(_first_line(file) or f"the file {file}")
         if self.by:
             raise Aborted(self.by)
 
@@ -76,3 +76,11 @@ class Abort:
             self.asked_ns, self.by = now_ns(), signal.Signals(number).name
         if self.at_once:
             raise Aborted(self.by)
+
+
+def _first_line(file: Path) -> str:
+    """Who put it there, if it says so."""
+    try:
+        return file.read_text(encoding="utf-8").partition("\n")[0].strip()
+    except (OSError, ValueError):
+        return ""

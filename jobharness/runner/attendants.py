@@ -6,7 +6,7 @@ One of a load generator's may vanish, and its share with it. A scheduler is kept
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 
 from jobharness.agent.recorder import Recorder
 from jobharness.clock import deadline_ns, now_ns
@@ -39,10 +39,9 @@ class Attendant:
         *,
         sends: bool = False,
         may_vanish: bool = False,
-        endings: Mapping[int, str] | None = None,
     ) -> None:
         self.name, self._launch, self._recorder, self._again, self._delay_s = name, launch, recorder, again, delay_s
-        self.sends, self._may_vanish, self._endings = sends, may_vanish, endings or {}
+        self.sends, self._may_vanish = sends, may_vanish
         self.process: Process | None = None
         self.ready = False
         self.done = False  # It has sent all that it had to send.
@@ -72,8 +71,6 @@ class Attendant:
             name, last_lines = self._recorder.text(self.name), self._recorder.text(said)
             self._recorder.record(Kind.PROCESS_EXITED, value=code, text=name, task=last_lines)
             if not self.ended and not self._again(code):
-                if code in self._endings:
-                    raise ProcessFailed(self.name, self._endings[code], "")
                 if not (self._may_vanish and self.ready):
                     raise ProcessFailed(self.name, f"ended with code {code} by itself", self.process.log_tail())
                 self.vanished = True
@@ -147,8 +144,8 @@ class Attendants:
             one.stop(grace_s=2)
 
     def kill(self) -> None:
-        """End them all at once: nothing more is sent. Safe to call twice."""
-        for one in self:
+        """End at once all that send: nothing more is sent. Safe to call twice."""
+        for one in (*(one for one in self.producers if one.sends), *self.schedulers):
             one.stop(grace_s=0)
 
     def stop(self) -> None:
@@ -176,7 +173,7 @@ def attendants_of(
             return Process(one.name, one.command, env=env, folder=around.cwd, log=log, mark=folder.run_id)
 
         further = {"sends": one.sends, "may_vanish": one.may_vanish}
-        return Attendant(one.name, launch, recorder, again, queue.restart_delay, endings=one.endings, **further)
+        return Attendant(one.name, launch, recorder, again, queue.restart_delay, **further)
 
     def again(code: int) -> bool:
         # One that cannot even start would be started for ever.

@@ -10,7 +10,10 @@ from pathlib import Path
 from jobharness.clock import utc_now
 from jobharness.errors import ReportsNotWritable
 
-__all__ = ["RunFolder", "new_folder"]
+__all__ = ["ABORT", "RunFolder", "new_folder"]
+
+ABORT = "ABORT"
+"""The file whose appearance in the folder of a run aborts it; its first line may say who asks."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +50,7 @@ class RunFolder:
     @property
     def abort(self) -> Path:
         """The file whose appearance aborts the run."""
-        return self.path / "ABORT"
+        return self.path / ABORT
 
     @property
     def plan(self) -> Path:

@@ -18,7 +18,7 @@ class ProducerProcess:
     """One process of those that send, and how it ends.
 
     `sends`: it says PRODUCER_READY once it can, and PRODUCER_DONE when its share of the plan is sent; the others run beside it.
-    `may_vanish`: the others go on without it, and its share is lost. `endings`: what an exit code of its own means, for people.
+    `may_vanish`: the others go on without it, and its share is lost.
     """
 
     name: str
@@ -26,7 +26,6 @@ class ProducerProcess:
     env: Mapping[str, str] = field(default_factory=dict)
     sends: bool = True
     may_vanish: bool = False
-    endings: Mapping[int, str] = field(default_factory=dict)
 
 
 class Producers(Protocol):

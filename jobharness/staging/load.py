@@ -16,10 +16,8 @@ from jobharness.runner.producers import ProducerProcess
 from jobharness.scenario.model import Scenario
 from jobharness.staging.share import Share
 
-__all__ = ["MASTER", "STATISTICS", "STOPPED", "Locust"]
+__all__ = ["MASTER", "STATISTICS", "Locust"]
 
-STOPPED = 75
-"""The exit code of a Locust master that was stopped in its web UI."""
 MASTER = "locust-master"
 STATISTICS = "locust"
 """Where, in the folder of a run, Locust leaves its statistics; it adds .json."""
@@ -79,9 +77,8 @@ class Locust:
         env = {"JOBHARNESS_PLAN": str(folder.plan)}
         worker = [*locust, "--worker", "--master-host", "127.0.0.1", "--master-port", str(port)]
         shares = [Share(number, self.workers) for number in range(1, self.workers + 1)]
-        stopped = {STOPPED: "was stopped in Locust's web interface"}
         return [
-            ProducerProcess(MASTER, master, env, sends=False, endings=stopped),
+            ProducerProcess(MASTER, master, env, sends=False),
             *(
                 ProducerProcess(f"producer-{share.number}", worker, {**env, "JOBHARNESS_SHARE": str(share)}, may_vanish=True)
                 for share in shares

@@ -9,7 +9,6 @@ Each Locust worker says PRODUCER_READY when the app is imported, and its users w
 from __future__ import annotations
 
 import os
-import signal
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +16,8 @@ import gevent
 from locust import events
 from locust.env import Environment
 
+from jobharness.runner.folder import ABORT
 from jobharness.staging.desk import Desk
-from jobharness.staging.load import STOPPED
 from jobharness.staging.share import Share
 from jobharness.staging.user import ScheduledUser
 
@@ -50,24 +49,30 @@ class PlannedUser(ScheduledUser):
                 gevent.sleep(0.01)
 
 
-def quit_in_order(environment: Environment, **_: Any) -> None:
-    """Someone ends this process: that is no stop in the web UI."""
-    if environment.process_exit_code is None:
-        environment.process_exit_code = 0
+class StopButton:
+    """Someone who presses Stop in the web UI aborts the run, which heals its faults first. Locust's own end is no such stop."""
+
+    def __init__(self) -> None:
+        self._ending = False
+
+    def end(self, **_: Any) -> None:
+        """A listener of `quitting`."""
+        self._ending = True
+
+    def press(self, **_: Any) -> None:
+        """A listener of `test_stop`."""
+        if not self._ending:
+            written = PLAN.with_name(ABORT + ".new")
+            written.write_text("Stop in Locust's web interface\n", encoding="utf-8")
+            written.rename(PLAN.with_name(ABORT))
 
 
-def stop_the_run(environment: Environment, **_: Any) -> None:
-    """Someone pressed Stop in the web UI: end this process, which ends the run, and its faults with it."""
-    if environment.process_exit_code is None:
-        environment.process_exit_code = STOPPED
-        os.kill(os.getpid(), signal.SIGTERM)
-
-
-def watch_for_the_end(environment: Environment, **_: Any) -> None:
+def watch_the_button(environment: Environment, **_: Any) -> None:
     """Of the master. Listeners of `quitting` are called in reverse, and the runner's own stops the test."""
     if not SHARE:
-        environment.events.quitting.add_listener(quit_in_order)
-        environment.events.test_stop.add_listener(stop_the_run)
+        button = StopButton()
+        environment.events.quitting.add_listener(button.end)
+        environment.events.test_stop.add_listener(button.press)
 
 
-events.init.add_listener(watch_for_the_end)
+events.init.add_listener(watch_the_button)

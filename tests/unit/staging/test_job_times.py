@@ -34,6 +34,12 @@ def test_job_through_a_service_waits_for_its_caller_to_tell_the_moment(times):
     assert list(times.see([news(40, Kind.JOB_FINISHED)])) == [Timed("charge done", 30)]
 
 
+def test_workers_file_that_is_read_before_the_senders_loses_nothing(times):
+    assert list(times.see([news(20, Kind.JOB_RUNNING)])) == []
+    begun = [news(5, Kind.ENQUEUE_BEGIN, "producer", value=0), news(30, Kind.JOB_FINISHED)]
+    assert list(times.see(begun)) == [Timed("charge started", 20), Timed("charge done", 30)]
+
+
 def test_second_attempt_starts_nothing_and_a_second_completion_is_no_line(times):
     events = [news(0, Kind.ENQUEUE_BEGIN, "producer"), news(10, Kind.JOB_RUNNING), news(20, Kind.JOB_RUNNING)]
     events += [news(30, Kind.JOB_FINISHED), news(40, Kind.JOB_RUNNING), news(50, Kind.JOB_FINISHED)]

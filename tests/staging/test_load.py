@@ -1,0 +1,163 @@
+"""Loads by real Locust processes: every job of the plan is sent once, at its moment; a process that is lost loses its own share."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import urllib.request
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from jobharness.history.event import Kind
+from jobharness.history.log import gather
+from jobharness.history.log import load as load_history
+from jobharness.processes.ports import free_port
+from jobharness.processes.process import wait_for
+from jobharness.staging.share import Share, plan_rows
+
+pytestmark = pytest.mark.real
+
+ROOT = Path(__file__).parents[2]
+
+
+def statistics(folder):
+    """Locust's lines by name: how many, and how many failed."""
+    lines = json.loads((folder / "locust.json").read_text(encoding="utf-8"))
+    return {(line["method"], line["name"]): (line["num_requests"], line["num_failures"]) for line in lines}
+
+
+def intended_ns(history):
+    """The intended moment of each job, by the name of the process that sent it."""
+    names = history.processes["name"]
+    begun = history.of(Kind.ENQUEUE_BEGIN, Kind.ENQUEUE_INTENDED).collect()
+    found = {}
+    for row in begun.iter_rows(named=True):
+        if history.processes["role"][row["process"]] == "producer":
+            found.setdefault(names[row["process"]], []).append(row["value"])
+    return found
+
+
+def test_checkout_holds_under_load_and_the_whole_plan_is_sent(tmp_path):
+    """The scenario that ships, shortened: kills, a rolling deploy, a storm of 429, both ways in."""
+    command = [sys.executable, "-m", "jobharness.cli.main", "load", "scenarios/staging/checkout.toml", "--headless"]
+    command += ["--workers", "4", "--run-time", "20s", "--reports", str(tmp_path)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=240, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    (folder,) = [path for path in tmp_path.iterdir() if (path / "run.json").exists()]
+    verdict = json.loads((folder / "verdict.json").read_text(encoding="utf-8"))
+    assert {finding["word"] for finding in verdict["findings"]} == {"holds"}
+    history = load_history(folder / "history.parquet")
+    planned = sorted(job["at_ns"] for job in plan_rows(folder / "plan.jsonl", Share(1, 1)))
+    sent = sorted(moment for moments in intended_ns(history).values() for moment in moments)
+    assert [moment - sent[0] for moment in sent] == [at_ns - planned[0] for at_ns in planned]
+    lines = statistics(folder)
+    by_path = lines["JOB", "/orders enqueue"]
+    assert by_path[1] == 0 and by_path[0] > 0
+    started, finished = lines["JOB", "charge started"], lines["JOB", "charge done"]
+    assert started == finished == (lines["JOB", "charge enqueue"][0] + by_path[0], 0)
+    assert "jobharness load --run-time 20s --workers 4" in done.stdout
+
+
+def test_locust_worker_that_is_killed_loses_its_share_alone(load):
+    run = load("--workers", "4", "--users", "32")
+    seen = run.await_finished(40)
+    pids = {one.text: one.value for one in seen if one.kind is Kind.PROCESS_STARTED}
+    os.kill(pids["producer-2"], signal.SIGKILL)
+    code, findings = run.ended()
+    assert code == 3, run.output
+    assert "producer-2 vanished before it had sent its share of the plan" in run.output
+    assert findings["observed"]["word"] == "unknown"
+    assert {name: found["word"] for name, found in findings.items() if name != "observed"} == {
+        "faults_hit": "holds",
+        "no_phantoms": "holds",
+        "at_least_once": "holds",
+        "recovery": "holds",
+    }
+    history, plan = load_history(run.folder / "history.parquet"), run.folder / "plan.jsonl"
+    sent = intended_ns(history)
+    start_ns = min(sent["producer-1"])  # Its first row is due at 0.
+    for number in (1, 3, 4):
+        share = [job["at_ns"] for job in plan_rows(plan, Share(number, 4))]
+        assert sorted(moment - start_ns for moment in sent[f"producer-{number}"]) == share
+    lost = [job["at_ns"] for job in plan_rows(plan, Share(2, 4))]
+    begun = sorted(moment - start_ns for moment in sent["producer-2"])
+    assert 0 < len(begun) < len(lost) and Counter(begun) <= Counter(lost)
+
+
+def test_stop_in_the_web_interface_ends_the_run(load):
+    port = free_port()
+    run = load("--web-port", str(port))
+    run.await_finished(20)
+
+    def ask(path, method="GET"):
+        request = urllib.request.Request(f"http://127.0.0.1:{port}{path}", method=method)
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return json.loads(answer.read())
+
+    names = ("nap enqueue", "nap started", "nap done")
+    assert wait_for(lambda: {line["name"] for line in ask("/stats/requests")["stats"]} >= set(names), 30)
+    ask("/stop", "POST")
+    code, findings = run.ended(60)
+    assert code == 3, run.output
+    assert "aborted by Stop in Locust's web interface" in findings["observed"]["sentence"]
+
+
+IN_TURNS = """
+from jobharness.agent import intent  # As in a process whose agent was there first.
+import gevent.monkey
+gevent.monkey.patch_all()
+
+def enqueue(at_ns):
+    intent.intend(at_ns, str(at_ns))
+    gevent.sleep(0)  # As it waits for a connection.
+    taken, group = intent.take(), intent.group()
+    intent.began(b"key %d" % at_ns)
+    gevent.sleep(0)
+    return taken, group, intent.key()
+
+users = [gevent.spawn(enqueue, at_ns) for at_ns in (1, 2)]
+print([user.get() for user in users])
+"""
+
+
+def test_enqueues_that_take_turns_in_one_thread_are_told_apart():
+    done = subprocess.run([sys.executable, "-c", IN_TURNS], cwd=ROOT, capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout.strip() == str([(1, "1", b"key 1"), (2, "2", b"key 2")])
+
+
+OWN = """
+from locust import constant, task
+from jobharness.staging import JobUser
+
+class Napper(JobUser):
+    scenario = "naps.toml"
+    wait_time = constant(0)
+
+    @task
+    def nap(self):
+        self.enqueue("naps.nap", 0.01)
+
+    @task
+    def next_of_the_mix(self):
+        self.enqueue_next()
+"""
+
+
+def test_locustfile_of_ones_own_records_what_it_sends(environment, tmp_path, redis_url):
+    """Each enqueue of each greenlet has its own begin and its own end."""
+    (tmp_path / "locustfile.py").write_text(OWN, encoding="utf-8")
+    records = tmp_path / "records"
+    records.mkdir()
+    env = {**environment, "CELERY_BROKER_URL": redis_url, "JOBHARNESS_HISTORY": str(records)}
+    command = [sys.executable, "-m", "locust", "--headless", "-u", "8", "-r", "8", "-t", "2s", "--json", "--only-summary"]
+    done = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, timeout=90, check=False)
+    assert done.returncode == 0, done.stderr
+    (line,) = json.loads(done.stdout)
+    assert (line["method"], line["name"], line["num_failures"]) == ("JOB", "nap enqueue", 0)
+    kinds = gather(records, {}).events["kind"].value_counts(sort=False)
+    told = {Kind(kind): count for kind, count in kinds.iter_rows()}
+    assert told[Kind.ENQUEUE_ACKNOWLEDGED] >= line["num_requests"] > 20
+    assert told[Kind.ENQUEUE_BEGIN] - told[Kind.ENQUEUE_ACKNOWLEDGED] in range(9)  # Users that were stopped in the middle.
