@@ -108,6 +108,7 @@ CONTRACTS: dict[str, tuple[str, Callable[[Any], dict[str, Any]]]] = {
     "deadline": ("deadline:Deadline", lambda s: {"within_s": s}),
     "schedule_lateness": ("schedule_lateness:ScheduleLateness", lambda s: {"within_s": s}),
     "links": ("no_link_lost:NoLinkLost", lambda s: {}),
+    "once_per_delivery": ("once_per_delivery:OncePerDelivery", lambda s: {}),
     "one_run_per_tick": ("one_run_per_tick:OneRunPerTick", lambda s: {}),
     "fifo_per_key": ("fifo_per_key:FifoPerKey", lambda s: {}),
     "priority": ("priority:Priority", lambda s: {"allowed": s}),

@@ -4,11 +4,10 @@ An enqueue that raises is *refused* only where the exception proves that nothing
 """
 
 import http.client
-import json
-import socket
-import urllib.parse
 
 from . import events, intent, record
+from .deliveries import Deliveries
+from .exchange import FAILURES, Exchange
 
 __all__ = ["Dispatch", "Service"]
 
@@ -18,10 +17,19 @@ class Dispatch:
 
     def __init__(self, recorder, sender, service):
         self.recorder, self.sender, self.service = recorder, sender, service
+        self.deliveries = Deliveries(recorder)
+
+    def finish(self):
+        """Wait until what goes on beside the plan, the tries of webhooks, has come to its end."""
+        self.deliveries.finish()
 
     def send(self, job, due_ns):
-        """Send it; it was due at `due_ns`. Returns None, or the exception for which it is not known to be enqueued."""
+        """Send it; it was due at `due_ns`. Returns None, or the exception for which it is not known to be enqueued. A webhook is
+        delivered beside the plan, and nobody knows yet what comes of it."""
         intent.intend(due_ns, job.get("group", ""))
+        if "delivery" in job:
+            self.deliveries.send(job["http"], job["delivery"], due_ns)
+            return None
         if "http" in job:
             return self.service.send(job["http"], due_ns)
         if "shape" in job:
@@ -61,8 +69,7 @@ class Service:
     """Sends jobs through the app's own HTTP service, over one kept connection."""
 
     def __init__(self, recorder, timeout_s=30.0):
-        self.recorder, self.timeout_s = recorder, timeout_s
-        self.connection, self.place = None, None
+        self.recorder, self.exchange = recorder, Exchange(timeout_s)
 
     def send(self, request, due_ns):
         """One request. The service's own process records the enqueue; here the intended moment is tied to its job.
@@ -70,9 +77,8 @@ class Service:
         Returns None, or why there is no job that is known to be enqueued, as an exception.
         """
         try:
-            status, answer = self._exchange(request)
-        except (OSError, http.client.HTTPException) as error:
-            self._drop()
+            status, answer = self.exchange.send(request)
+        except FAILURES as error:
             words = "%s: %s" % (type(error).__name__, error)
             self.recorder.record(events.ENQUEUE_UNKNOWN, value=due_ns, text=self.recorder.text(words[:500]))
             return error
@@ -84,39 +90,3 @@ class Service:
         kind = events.ENQUEUE_REFUSED if 400 <= status < 500 else events.ENQUEUE_UNKNOWN
         self.recorder.record(kind, value=due_ns, text=self.recorder.text("HTTP %d" % status))
         return http.client.HTTPException("HTTP %d" % status)
-
-    def _exchange(self, request):
-        url = urllib.parse.urlsplit(request["url"])
-        if self.place != url.netloc or self._closed_by_service():
-            self._drop()
-            self.connection = http.client.HTTPConnection(url.netloc, timeout=self.timeout_s)
-            self.place = url.netloc
-        path = url.path + ("?" + url.query if url.query else "")
-        body = json.dumps(request.get("body", {}))
-        self.connection.request(request.get("method", "POST"), path, body, {"Content-Type": "application/json"})
-        response = self.connection.getresponse()
-        raw = response.read()
-        try:
-            return response.status, json.loads(raw)
-        except ValueError:
-            return response.status, None
-
-    def _closed_by_service(self):
-        """Whether the kept connection has ended meanwhile: services close those that are idle (uvicorn's after 5 s)."""
-        kept = self.connection.sock
-        if kept is None:
-            return False  # Its last answer said so, and the next request opens another.
-        try:
-            kept.settimeout(0)
-            kept.recv(1, socket.MSG_PEEK)
-        except BlockingIOError:
-            kept.settimeout(self.timeout_s)
-            return False
-        except OSError:
-            pass
-        return True  # It ended, or says what nobody asked for.
-
-    def _drop(self):
-        if self.connection is not None:
-            self.connection.close()
-        self.connection, self.place = None, None

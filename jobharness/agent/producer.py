@@ -3,8 +3,9 @@
 Started as `python -m jobharness_agent.producer PLAN` with the agent's environment. The plan is JSON lines, each with
 `at_ns` (from the start), `task` with `args`, `kwargs` and `options`, or `shape` (chain, group, chord) with `links`, calls of that
 form (of a chord the last one waits for the others), or `http` with `method`, `url`, `body` and `job_id` (the field of the answer
-that holds the job's id); `group`, the key that order and limits go by; `in_flight`, where the job is due as soon as fewer are not
-done; `at_once`, where it has no moment to be late for. The first line is a header with `app` and `library`.
+that holds the job's id) and, where it comes as a webhook does, `delivery` (see `deliveries`); `group`, the key that order and
+limits go by; `in_flight`, where the job is due as soon as fewer are not done; `at_once`, where it has no moment to be late for.
+The first line is a header with `app` and `library`.
 
 A producer that is started again after a fault goes on where the plan was, see `Begun`.
 
@@ -57,6 +58,7 @@ def main(plan_path):
             dispatch.send(job, due_ns)
             sent += 1
             jobs += len(job.get("links", "1"))
+        dispatch.finish()
         sender.close()
         recorder.record(events.PRODUCER_DONE, value=sent)
     return 0

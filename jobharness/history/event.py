@@ -72,6 +72,8 @@ class Kind(IntEnum):
     ALERT_WATCHED = events.ALERT_WATCHED
     HEALTH_ANSWERED = events.HEALTH_ANSWERED
     PROBE_ANSWERED = events.PROBE_ANSWERED
+    DELIVERY_TRIED = events.DELIVERY_TRIED
+    DELIVERY_GIVEN_UP = events.DELIVERY_GIVEN_UP
     INVARIANT_CHECKED = events.INVARIANT_CHECKED
 
     @property
@@ -116,6 +118,7 @@ _HARNESS_NOUNS = (
     "ALERT_",
     "HEALTH_",
     "PROBE_",
+    "DELIVERY_",
     "INVARIANT_",
 )
 HARNESS_KINDS = frozenset(kind for kind in Kind if kind.name.startswith(_HARNESS_NOUNS)) | {
@@ -195,6 +198,9 @@ DESCRIPTIONS: dict[Kind, str] = {
     Kind.ALERT_WATCHED: "integrations, at the end: Prometheus scraped and evaluated to the last; value: its rules of alerts",
     Kind.PROBE_ANSWERED: "integrations: a probe of the error budget was read; value: what it said, millionths; text: its name; "
     "group: what is wrong with it, where it is out of its range",
+    Kind.DELIVERY_TRIED: "producer: a webhook was sent, key: the job that the answer names; value: the HTTP status, 0: none; "
+    "attempt: the try; text: the delivery; group: first, retry or again",
+    Kind.DELIVERY_GIVEN_UP: "producer: the last try of a webhook was not taken; value: how many there were; text: the delivery",
     Kind.HEALTH_ANSWERED: "integrations: the health URL of the app's service was asked; value: the HTTP status, 0: no answer",
     Kind.INVARIANT_CHECKED: "harness, after the drain: an invariant of the app's data was looked at; value: what is wrong, "
     "-1: nobody could look; task: its name; text: what was found, or why not",

@@ -11,7 +11,7 @@ from pydantic import ConfigDict, Field, model_validator
 
 from jobharness.scenario.arrivals import Arrivals
 from jobharness.scenario.part import Part
-from jobharness.scenario.promises import ContractSpec
+from jobharness.scenario.promises import BackoffSpec, ContractSpec
 from jobharness.scenario.units import Duration, Quantity, Rate, Share, Size
 
 __all__ = [
@@ -20,6 +20,7 @@ __all__ = [
     "BrokerSpec",
     "ContractSpec",
     "CrashmapSpec",
+    "DeliverySpec",
     "FaultSpec",
     "GateSpec",
     "JobSpec",
@@ -168,6 +169,37 @@ class LinkSpec(Part):
     """What the library's own signature, message or call takes besides, such as immutable (Celery) or pipe_ignore (Dramatiq)."""
 
 
+class DeliverySpec(Part):
+    """How a job that is sent by `post` is delivered as webhooks are: signed, again when it is not taken, twice, out of order."""
+
+    id: str = "id"
+    """The field of the body that names the delivery: the same at every try."""
+    tries: int = Field(default=5, ge=1, le=50)
+    """How often it is sent until it is taken, which is an answer of 200 to 299."""
+    backoff: BackoffSpec = BackoffSpec(first=0.5, factor=2.0, cap=30.0)
+    """How long the sender waits between two tries."""
+    timeout: Duration = Field(default=5.0, gt=0)
+    """How long it waits for an answer."""
+    duplicates: Share = Field(default=0.0, le=1)
+    """The share of deliveries that are sent once more although they were taken."""
+    again_after: Duration = 0.2
+    """How long after it was taken such a one comes again."""
+    late: Share = Field(default=0.0, le=1)
+    """The share of deliveries that are held up on their way, so that younger ones come first."""
+    late_by: Duration = 1.0
+    """For how long they are held up at most."""
+    sign: Literal["none", "stripe", "github"] = "none"
+    """Whose signature it carries: "stripe" (Stripe-Signature: t=…,v1=…) or "github" (X-Hub-Signature-256: sha256=…)."""
+    secret_env: str = ""
+    """The variable of queue.env, or of the environment, that holds the secret of the signature."""
+
+    @model_validator(mode="after")
+    def _secret_where_signed(self) -> DeliverySpec:
+        if (self.sign == "none") != (not self.secret_env):
+            raise ValueError('a signed delivery has both `sign` and `secret_env`, such as "stripe" and "HOOK_SECRET"')
+        return self
+
+
 class JobSpec(Part):
     """One kind of job in the mix: sent by calling its task, by a request to the app's service, or as a chain or group."""
 
@@ -183,6 +215,8 @@ class JobSpec(Part):
     """With `group`: what begins when all of the group have finished; together they are a chord."""
     job_id: str = "job_id"
     """With `post`: the field of the answer that holds the job's id."""
+    delivery: DeliverySpec | None = None
+    """With `post`: that it comes as a webhook does."""
     weight: float = Field(default=1.0, ge=0)
     """Share in the mix, relative to the other jobs."""
     args: tuple[Any, ...] = ()
@@ -210,6 +244,8 @@ class JobSpec(Part):
             raise ValueError("a chain has at least two jobs")
         if self.then is not None and not self.group:
             raise ValueError("`then` goes with `group`")
+        if self.delivery is not None and (self.post is None or self.delivery.id not in self.kwargs):
+            raise ValueError("a `delivery` goes with `post`, and its `id` is a field of `kwargs`")
         if self.post is not None and self.args:
             raise ValueError("a job sent by `post` takes `kwargs` (its JSON body), not `args`")
         return self

@@ -196,6 +196,8 @@ class ContractSpec(Part):
     """Every delayed job begins within this time of its own."""
     links: bool = False
     """Each job of a chain or chord runs once those before it have finished; with delivery at least once it always is asked."""
+    once_per_delivery: bool = False
+    """Each webhook delivery is taken by the app, and takes effect once, however often it is sent."""
     one_run_per_tick: bool = False
     """Each tick of a schedule runs its job once."""
     fifo_per_key: bool = False

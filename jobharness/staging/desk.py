@@ -65,6 +65,10 @@ class Desk:
         scenario = load_scenario(path)
         if not scenario.workload.job:
             raise InvalidRequest(f"{path}: has no [[workload.job]], so there is nothing to send")
+        if any(job.delivery is not None for job in scenario.workload.job):
+            raise InvalidRequest(
+                f"{path}: a job's `delivery` is sent again for seconds, beside the plan, which Locust's users cannot; use `jobharness run`"
+            )
         library = queue_kind(scenario.queue.adapter)(scenario.queue).agent_library()
         _boot_agent(scenario.queue.app, library)
         rows = planned_jobs(scenario.workload, scenario.seed, service_url.rstrip("/"), Path.cwd())

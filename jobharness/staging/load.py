@@ -44,6 +44,10 @@ class Locust:
         arrivals = scenario.workload.arrivals
         if not scenario.workload.job and scenario.workload.trace is None:
             raise InvalidRequest("the scenario has no [[workload.job]], so there is nothing for Locust to send")
+        if any(job.delivery is not None for job in scenario.workload.job):
+            raise InvalidRequest(
+                "a job's `delivery` is sent again for seconds, beside the plan, which Locust's users cannot; use `jobharness run`"
+            )
         if arrivals is not None and arrivals.process == "closed":
             problem = (
                 'arrivals "closed" wait for jobs to be done, which Locust\'s processes cannot; "poisson" or "constant" can be'

@@ -8,6 +8,7 @@ from pathlib import Path
 from random import Random
 from typing import Any, Protocol
 
+from jobharness.clock import NS_PER_S
 from jobharness.workload.arguments import Arguments
 from jobharness.workload.arrivals import ArrivalProcess, arrivals_ns
 from jobharness.workload.distributions import payload
@@ -30,6 +31,44 @@ class Link(Protocol):
     def options(self) -> Mapping[str, Any]: ...
 
 
+class Backoff(Protocol):
+    """How long a sender waits between tries (see `scenario.promises.BackoffSpec`)."""
+
+    @property
+    def first(self) -> float: ...
+    @property
+    def factor(self) -> float: ...
+    @property
+    def cap(self) -> float: ...
+    @property
+    def jitter(self) -> float: ...
+
+
+class Delivery(Protocol):
+    """How a webhook is delivered (see `scenario.model.DeliverySpec`)."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def tries(self) -> int: ...
+    @property
+    def backoff(self) -> Backoff: ...
+    @property
+    def timeout(self) -> float: ...
+    @property
+    def duplicates(self) -> float: ...
+    @property
+    def again_after(self) -> float: ...
+    @property
+    def late(self) -> float: ...
+    @property
+    def late_by(self) -> float: ...
+    @property
+    def sign(self) -> str: ...
+    @property
+    def secret_env(self) -> str: ...
+
+
 class JobKind(Protocol):
     """One kind of job in the mix, as a scenario says it (see `scenario.model.JobSpec`)."""
 
@@ -47,6 +86,8 @@ class JobKind(Protocol):
     def shape(self) -> str: ...
     @property
     def job_id(self) -> str: ...
+    @property
+    def delivery(self) -> Delivery | None: ...
     @property
     def weight(self) -> float: ...
     @property
@@ -91,9 +132,9 @@ class Workload(Protocol):
 class _Maker:
     """Makes jobs of one kind, with its own stream of the seed."""
 
-    def __init__(self, job: JobKind, locale: str, random: Random, project: Path) -> None:
+    def __init__(self, job: JobKind, locale: str, random: Random, project: Path, chance: Random) -> None:
         rows = endless_rows(project / job.rows) if job.rows is not None else None
-        self._job = job
+        self._job, self._chance = job, chance
         self._links = [*job.chain, *job.group, *([job.then] if job.then is not None else [])]
         calls: list[JobKind | Link] = [job, *self._links]
         templates = [part for call in calls for part in (call.args, call.kwargs, call.options)]
@@ -107,6 +148,8 @@ class _Maker:
         elif job.post is not None:
             request = {"method": "POST", "url": service_url + job.post, "body": fill(job.kwargs), "job_id": job.job_id}
             made = {"http": request}
+            if job.delivery is not None:
+                made["delivery"] = _delivered(job.delivery, str(request["body"][job.delivery.id]), self._chance)
         else:
             made = self._call(job)
         if job.key:
@@ -119,6 +162,22 @@ class _Maker:
         return {"task": call.task, "args": fill(call.args), "kwargs": fill(call.kwargs), "options": fill(call.options)}
 
 
+def _delivered(spec: Delivery, name: str, chance: Random) -> dict[str, Any]:
+    """What the sender of one webhook will do, whatever is answered: all of it is drawn here, so that the seed decides."""
+    backoff = spec.backoff
+    pauses = [min(backoff.first * backoff.factor**number, backoff.cap) for number in range(spec.tries - 1)]
+    late_s = chance.random() * spec.late_by if chance.random() < spec.late else 0.0
+    return {
+        "id": name,
+        "late_ns": round(late_s * NS_PER_S),
+        "again_ns": [round(spec.again_after * NS_PER_S)] if chance.random() < spec.duplicates else [],
+        "pauses_ns": [round(pause * (1 - backoff.jitter * chance.random()) * NS_PER_S) for pause in pauses],
+        "timeout_s": spec.timeout,
+        "sign": spec.sign,
+        "secret_env": spec.secret_env,
+    }
+
+
 def planned_jobs(workload: Workload, seed: int, service_url: str = "", project: Path = Path()) -> Iterator[dict[str, Any]]:
     """The jobs of the plan in order of arrival, in the form that the producer reads. Memory stays flat.
 
@@ -127,7 +186,8 @@ def planned_jobs(workload: Workload, seed: int, service_url: str = "", project: 
     `project`: what paths of rows and traces are relative to.
     """
     makers = [
-        _Maker(job, workload.locale, Random(f"{seed}:arguments:{number}"), project) for number, job in enumerate(workload.job)
+        _Maker(job, workload.locale, Random(f"{seed}:arguments:{number}"), project, Random(f"{seed}:deliveries:{number}"))
+        for number, job in enumerate(workload.job)
     ]
     if workload.arrivals is None and workload.trace is None:
         return  # The app's own schedule is all there is.

@@ -34,6 +34,31 @@ def no_link_lost(run: Plain) -> Answer:
     return Answer([(job, None) for job in missing], len(due), len(missing))
 
 
+def once_per_delivery(run: Plain) -> Answer:
+    offences, judged, idle = [], 0, 0
+    tries = run.of(Kind.DELIVERY_TRIED)
+    for delivery in dict.fromkeys(one.text for one in tries):
+        tries_of = [one for one in tries if one.text == delivery]
+        jobs = {one.job for one in tries_of}
+        done = [one for job in jobs for one in run.of(Kind.EFFECT_APPLIED, job)]
+        what = [(one.task, one.text) for one in done]
+        if not done:
+            done = [run.of(Kind.JOB_FINISHED, job)[0] for job in jobs if run.of(Kind.JOB_FINISHED, job)]
+            what = [("", "")] * len(done)
+        judged += 1
+        if not done:
+            idle += 1
+            offences.append((min(tries_of, key=lambda one: one.row).job, None))
+        by: dict[tuple[str, str], set[int | None]] = {}
+        for one, thing in sorted(zip(done, what, strict=True), key=lambda pair: (pair[0].time, pair[0].row)):
+            others = by.setdefault(thing, set())
+            if others and one.job not in others:
+                offences.append((one.job, one.row))
+            others.add(one.job)
+    given_up = run.any_of(Kind.DELIVERY_GIVEN_UP)
+    return Answer(offences + [(None, one.row) for one in given_up], judged + len(given_up), idle)
+
+
 def at_most_once(run: Plain) -> Answer:
     ran = [job for job in run.jobs() if run.of(Kind.JOB_RUNNING, job)]
     offences = []

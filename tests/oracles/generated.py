@@ -174,6 +174,23 @@ def chains(draw: st.DrawFn) -> list[Line]:
 
 
 @st.composite
+def deliveries(draw: st.DrawFn) -> list[Line]:
+    """Webhooks of which each led to up to three jobs; some took effect, some ended, some were given up."""
+    lines = []
+    for delivery in ("p", "q"):
+        for number in range(draw(st.integers(0, 3))):
+            job, at = f"{delivery}{number}", draw(st.integers(0, 5)) * TICK
+            lines.append(Line(at, "producer", Kind.DELIVERY_TRIED, job, text=delivery, value=200))
+            for _ in range(draw(st.sampled_from((0, 0, 1, 1, 2)))):
+                lines.append(Line(at + draw(short), "upstream", Kind.EFFECT_APPLIED, job, task=draw(st.sampled_from("xy"))))
+            for _ in range(draw(st.sampled_from((0, 1, 1, 2)))):
+                lines.append(Line(at + draw(short), "worker-1/11", Kind.JOB_FINISHED, job))
+        if draw(st.integers(0, 4)) == 0:
+            lines.append(Line(9 * TICK, "producer", Kind.DELIVERY_GIVEN_UP, text=delivery, value=5))
+    return lines
+
+
+@st.composite
 def stops(draw: st.DrawFn) -> list[Line]:
     """A worker that runs two jobs, is asked to stop, and exits."""
     asked = draw(st.integers(0, 10)) * TICK

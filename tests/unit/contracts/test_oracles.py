@@ -28,6 +28,7 @@ from jobharness.contracts.lease import Lease
 from jobharness.contracts.no_link_lost import NoLinkLost
 from jobharness.contracts.no_phantoms import NoPhantoms
 from jobharness.contracts.not_before import NotBefore
+from jobharness.contracts.once_per_delivery import OncePerDelivery
 from jobharness.contracts.one_run_per_tick import OneRunPerTick
 from jobharness.contracts.poison_contained import PoisonContained
 from jobharness.contracts.priority import Priority
@@ -43,7 +44,7 @@ from jobharness.contracts.workers_stay_up import WorkersStayUp
 from jobharness.history.event import Kind
 from jobharness.history.frame import History
 from tests.oracles import delivery, limits, timing, workers
-from tests.oracles.generated import chains, histories, samples, stops, ticks, traffic, upstream_calls
+from tests.oracles.generated import chains, deliveries, histories, samples, stops, ticks, traffic, upstream_calls
 from tests.oracles.plain import Answer, Plain, plain, word_of
 
 S = 1_000_000_000
@@ -64,6 +65,7 @@ CASES: dict[str, st.SearchStrategy[Case]] = {
     "at_most_once": st.just((AtMostOnce(), delivery.at_most_once)),
     "exactly_once_effect": some_tasks.map(lambda t: (ExactlyOnceEffect(t), lambda run: delivery.exactly_once_effect(run, t))),
     "no_link_lost": st.just((NoLinkLost(), delivery.no_link_lost)),
+    "once_per_delivery": st.just((OncePerDelivery(), delivery.once_per_delivery)),
     "no_phantoms": st.just((NoPhantoms(), delivery.no_phantoms)),
     "attempts_bounded": few.map(lambda n: (AttemptsBounded(n), lambda run: delivery.attempts_bounded(run, n))),
     "lease": st.just((Lease(), delivery.lease)),
@@ -131,6 +133,7 @@ FURTHER = {
     "at_least_once": chains(),
     "graceful_stop": stops(),
     "no_link_lost": chains(),
+    "once_per_delivery": deliveries(),
     "one_run_per_tick": ticks(),
     "priority": traffic(),
     "resources": samples(),
