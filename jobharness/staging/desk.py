@@ -20,6 +20,8 @@ from typing import Any
 from jobharness.catalog import queue_kind
 from jobharness.clock import now_ns
 from jobharness.errors import InvalidRequest
+from jobharness.runner.ceilings import check_ceilings
+from jobharness.runner.guard import Guard
 from jobharness.scenario.load import load_scenario
 from jobharness.staging.share import Share, plan_header, plan_rows
 from jobharness.workload.plan import planned_jobs
@@ -66,9 +68,12 @@ class Desk:
         if not scenario.workload.job:
             raise InvalidRequest(f"{path}: has no [[workload.job]], so there is nothing to send")
         if any(job.delivery is not None for job in scenario.workload.job):
-            raise InvalidRequest(
-                f"{path}: a job's `delivery` is sent again for seconds, beside the plan, which Locust's users cannot; use `jobharness run`"
-            )
+            problem = "a job's `delivery` is sent again for seconds, beside the plan, which Locust's users cannot"
+            raise InvalidRequest(f"{path}: {problem}; use `jobharness run`")
+        guard = Guard(scenario, str(path))
+        guard.check()
+        guard.check_url("--host", service_url)
+        check_ceilings(scenario, Path.cwd(), str(path))
         library = queue_kind(scenario.queue.adapter)(scenario.queue).agent_library()
         _boot_agent(scenario.queue.app, library)
         rows = planned_jobs(scenario.workload, scenario.seed, service_url.rstrip("/"), Path.cwd())
