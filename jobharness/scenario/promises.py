@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 from jobharness.scenario.part import Part
 from jobharness.scenario.units import Duration, Share, Size
 
-__all__ = ["ContractSpec", "InvariantSpec"]
+__all__ = ["BackoffSpec", "ContractSpec", "InvariantSpec"]
 
 
 class EffectSpec(Part):
