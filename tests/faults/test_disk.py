@@ -9,6 +9,7 @@ from jobharness.harness import Harness
 from jobharness.history.event import Kind
 from jobharness.processes.disk import LimitedDisk, may_mount, unmount_marked
 from tests.support.require import missing
+from tests.support.subjects import NEWEST
 
 ROOT = Path(__file__).parents[2]
 
@@ -48,6 +49,20 @@ def test_what_cannot_be_written_is_refused_and_what_was_acknowledged_is_done(bro
     # It goes on when there is space again.
     last_refusal = result.history.of(Kind.ENQUEUE_UNKNOWN, Kind.ENQUEUE_REFUSED).collect()["time_ns"].max()
     assert result.history.of(Kind.ENQUEUE_ACKNOWLEDGED).collect()["time_ns"].max() > last_refusal
+
+
+def test_postgres_on_a_full_disk_refuses_what_needs_room_and_goes_on_afterwards(tmp_path):
+    python = NEWEST["procrastinate on postgres"].subject_there().queue["python"]
+    result = Harness(ROOT, tmp_path).run("scenarios/faults/disk_full_postgres.toml", queue__python=python)
+    history = result.history
+    assert result.verdict.word is Word.HOLDS, result.verdict.findings
+    inside, _ = refused(history)
+    died = {history.text(row["text"]).partition(":")[0] for row in history.of(Kind.JOB_FAILED).collect().iter_rows(named=True)}
+    assert inside >= 1 and died <= {"DiskFull"}
+    server = next(result.folder.glob("logs/broker.log")).read_text()
+    assert "could not extend file" in server and "No space left on device" in server
+    last_refusal = history.of(Kind.ENQUEUE_UNKNOWN, Kind.ENQUEUE_REFUSED).collect()["time_ns"].max()
+    assert history.of(Kind.ENQUEUE_ACKNOWLEDGED).collect()["time_ns"].max() > last_refusal
 
 
 def test_full_disk_takes_nothing_and_is_as_large_as_before_when_it_is_free(tmp_path):
