@@ -81,12 +81,21 @@ def find(offer: Offer, spec: BrokerSpec) -> Found:
     for found in _found(offer, spec.image or offer.image):
         if spec.provider in (None, found.provider):
             return found
-    wanted = f" as a {spec.provider}" if spec.provider is not None else ""
-    wheel = f", the wheel {offer.wheel[0]!r} is not installed" if offer.wheel is not None else ""
-    raise BrokerFailed(
-        f"no {offer.kind} server was found{wanted}: there is no {' or '.join(offer.binaries)} on PATH{wheel}, "
-        f"and no Docker engine to start {spec.image or offer.image} in. Install one with: {offer.install}"
-    )
+    looked = {
+        "binary": f"there is no {' or '.join(offer.binaries)} on PATH",
+        "wheel": f"the wheel {offer.wheel[0]!r} is not installed"
+        if offer.wheel is not None
+        else f"no wheel carries {offer.kind}",
+        "container": f"there is no Docker engine to start {spec.image or offer.image} in",
+    }
+    installs = {one.name: one.install for one in providers(offer)}
+    if spec.provider is not None:
+        raise BrokerFailed(
+            f"no {offer.kind} server was found as a {spec.provider}: {looked[spec.provider]}. "
+            f"Install one with: {installs.get(spec.provider, offer.install)}"
+        )
+    nowhere = ", ".join(words for name, words in looked.items() if name != "wheel" or offer.wheel is not None)
+    raise BrokerFailed(f"no {offer.kind} server was found: {nowhere}. Install one with: {offer.install}")
 
 
 def providers(offer: Offer) -> Iterator[Provider]:
