@@ -11,8 +11,11 @@ from jobharness.scenario.load import load_scenario
 __all__ = ["ArrivalShape"]
 
 
+QUIET_S = 5.0  # Locust's workers report every 3 s.
+
+
 class ArrivalShape(LoadTestShape):
-    """Keeps `--users` users from the first to the last arrival of `scenario`, and ends the test then.
+    """Keeps `--users` users until the last arrival of `scenario`, and ends the test once nothing has come after it for 5 s.
 
     The rate of the moment is the plan's, which `ScheduledUser` keeps: a shape can but say how many users there are.
     """
@@ -24,12 +27,16 @@ class ArrivalShape(LoadTestShape):
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self._duration_s = load_scenario(Path(self.scenario)).workload.duration if self.scenario else 0.0
+        self._seen, self._seen_at_s = 0, 0.0
 
     def tick(self) -> tuple[int, float] | None:
         """How many users there are to be now, and how many a second may be started; None: the test is over."""
-        options = self.runner.environment.parsed_options if self.runner is not None else None
-        users = getattr(options, "num_users", None) or 1
-        run_time_s: float = self.get_run_time()  # type: ignore[no-untyped-call]
-        if run_time_s > self._duration_s:
+        now_s: float = self.get_run_time()  # type: ignore[no-untyped-call]
+        assert self.runner is not None
+        seen = self.runner.stats.total.num_requests
+        if seen != self._seen:
+            self._seen, self._seen_at_s = seen, now_s
+        if now_s > self._duration_s and now_s - self._seen_at_s > QUIET_S:
             return None
+        users = getattr(self.runner.environment.parsed_options, "num_users", None) or 1
         return users, float(users)

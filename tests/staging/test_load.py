@@ -164,3 +164,30 @@ def test_locustfile_of_ones_own_records_what_it_sends(environment, tmp_path, red
     told = {Kind(kind): count for kind, count in kinds.iter_rows()}
     assert told[Kind.ENQUEUE_ACKNOWLEDGED] >= line["num_requests"] >= 100
     assert told[Kind.ENQUEUE_BEGIN] - told[Kind.ENQUEUE_ACKNOWLEDGED] in range(9)  # Users that were stopped in the middle.
+
+
+SCHEDULED = """
+from jobharness.staging import ArrivalShape, ScheduledUser
+
+class Napper(ScheduledUser):
+    scenario = "naps.toml"
+
+class Shape(ArrivalShape):
+    scenario = "naps.toml"
+"""
+
+
+def test_scheduled_users_of_two_processes_send_the_whole_plan_and_the_shape_ends_it(environment, tmp_path, redis_url):
+    (tmp_path / "locustfile.py").write_text(SCHEDULED, encoding="utf-8")
+    short = (tmp_path / "naps.toml").read_text(encoding="utf-8").replace('"8s"', '"2s"')
+    (tmp_path / "naps.toml").write_text(short, encoding="utf-8")
+    records = tmp_path / "records"
+    records.mkdir()
+    env = {**environment, "CELERY_BROKER_URL": redis_url, "JOBHARNESS_HISTORY": str(records)}
+    command = [sys.executable, "-m", "locust", "--headless", "--processes", "2", "-u", "8", "--json", "--only-summary"]
+    done = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, timeout=90, check=False)
+    assert done.returncode == 0, done.stderr
+    history = gather(records, {})
+    sent = list(intended_ns(history).values())
+    assert sorted(map(len, sent)) == [40, 40]
+    assert len(history.of(Kind.PRODUCER_DONE).collect()) == 2
