@@ -73,6 +73,9 @@ class Desk:
         guard = Guard(scenario, str(path))
         guard.check()
         guard.check_url("--host", service_url)
+        for name in scenario.queue.env:
+            if "://" in os.environ.get(name, ""):  # Here the app has its own, and not what a run would give it.
+                guard.check_url(f"the environment variable {name}", os.environ[name])
         check_ceilings(scenario, Path.cwd(), str(path))
         library = queue_kind(scenario.queue.adapter)(scenario.queue).agent_library()
         _boot_agent(scenario.queue.app, library)
