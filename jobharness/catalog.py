@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from importlib.metadata import entry_points
 from pathlib import Path
 from random import Random
@@ -154,6 +155,15 @@ def _load(noun: str, name: str, known: dict[str, str]) -> Any:
     return getattr(importlib.import_module(module), attribute)
 
 
+@contextmanager
+def _naming(where: str, key: str) -> Iterator[None]:
+    """A name that nothing answers to is a mistake in that key of the scenario."""
+    try:
+        yield
+    except UnknownName as error:
+        raise ScenarioInvalid(where, key, str(error)) from None
+
+
 def queue_kind(name: str) -> type[Queue]:
     """The queue adapter called `name`. Raises: UnknownName."""
     kind: type[Queue] = _load("queue adapter", name, names("queues", QUEUES))
@@ -174,7 +184,8 @@ def assemble(scenario: Scenario, project: Path, source: Path | None = None) -> P
     where = str(source) if source is not None else "scenario"
     Guard(scenario, where).check()
     check_ceilings(scenario, project, where)
-    adapter = queue_kind(scenario.queue.adapter)
+    with _naming(where, "queue.adapter"):
+        adapter = queue_kind(scenario.queue.adapter)
     if scenario.broker.kind not in adapter.brokers:
         pairs = ", ".join(adapter.brokers)
         raise ScenarioInvalid(
@@ -250,7 +261,8 @@ def _arm_all(scenario: Scenario, where: str) -> tuple[ArmedFault, ...]:
 
 
 def _arm(scenario: Scenario, key: str, label: str, spec: FaultSpec, where: str) -> ArmedFault:
-    kind: type[Fault] = _load("kind of fault", spec.kind, FAULTS)
+    with _naming(where, f"{key}.kind"):
+        kind: type[Fault] = _load("kind of fault", spec.kind, FAULTS)
     for need in getattr(kind, "needs", ()):
         if need == "mishaps" and not getattr(queue_kind(scenario.queue.adapter), "mishaps", False):
             able = ", ".join(name for name in QUEUES if getattr(queue_kind(name), "mishaps", False))

