@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import polars as pl
+
 from jobharness.history.clocks import Node
+from jobharness.history.event import Kind
 from jobharness.history.frame import History
 
 __all__ = ["COLUMNS", "node_rows"]
@@ -22,8 +25,36 @@ _UNITS = ((1e9, "s"), (1e6, "ms"), (1e3, "us"))
 
 
 def node_rows(history: History) -> list[tuple[str, ...]]:
-    """A row for each node, its cells as in `COLUMNS`; none for a history that was told in one place."""
-    return [_row(number, node) for number, node in enumerate(history.nodes)]
+    """A row for each node, its cells as in `COLUMNS`, or for each of several producers of one machine, such as Locust's.
+
+    None for a history that was told in one place, by one producer.
+    """
+    return [_row(number, node) for number, node in enumerate(history.nodes)] or _producers(history)
+
+
+def _producers(history: History) -> list[tuple[str, ...]]:
+    ready = history.of(Kind.PRODUCER_READY).select("process").collect()["process"].unique()
+    told = history.events.filter(pl.col("process").is_in(ready.implode()))
+    numbers = told.group_by("process").agg(
+        jobs=pl.col("job").n_unique() - pl.col("job").is_null().any().cast(pl.UInt32),
+        events=pl.len(),
+        done=(pl.col("kind") == int(Kind.PRODUCER_DONE)).any(),
+    )
+    names = history.processes.with_row_index("process").with_columns(pl.col("process").cast(pl.UInt32))
+    rows = numbers.join(names, on="process").sort("name").iter_rows(named=True)
+    found: list[tuple[str, ...]] = [
+        (
+            row["name"],
+            row["host"],
+            "none",
+            "exact",
+            f"{row['jobs']:,}",
+            f"{row['events']:,}",
+            "whole" if row["done"] else "vanished",
+        )
+        for row in rows
+    ]
+    return found if len({name for name, *_ in found}) > 1 else []
 
 
 def _row(number: int, node: Node) -> tuple[str, ...]:

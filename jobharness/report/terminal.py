@@ -71,7 +71,7 @@ def run_report(result: Result) -> RenderableType:
     parts: list[RenderableType] = [_headline(short), Text(), _findings(result)]
     if stories := list(_stories(result)):
         parts += [Text(), *stories]
-    if result.history.nodes:
+    if node_rows(result.history):
         parts += [Text(), nodes_table(result.history)]
     parts += [Text(), _metrics(short), Text(), _ways_on(short)]
     return Group(*parts)

@@ -70,6 +70,9 @@ def test_locust_worker_that_is_killed_loses_its_share_alone(load):
     assert code == 3, run.output
     assert "producer-2 vanished before it had sent its share of the plan" in run.output
     assert findings["observed"]["word"] == "unknown"
+    rows = {line.split()[0]: line.split()[-1] for line in run.output.splitlines() if line.strip().startswith("producer-")}
+    assert rows == {"producer-1": "whole", "producer-2": "vanished", "producer-3": "whole", "producer-4": "whole"}
+    assert "vanished" in (run.folder / "report.html").read_text(encoding="utf-8")
     assert {name: found["word"] for name, found in findings.items() if name != "observed"} == {
         "faults_hit": "holds",
         "no_phantoms": "holds",
