@@ -17,7 +17,7 @@ from jobharness.contracts.contract import Finding, Verdict, Word
 from jobharness.contracts.promise import Evidence, Promise, RunPromise
 from jobharness.history.parts import Part
 
-__all__ = ["Shelf", "judge_parts"]
+__all__ = ["SEEN_WHOLE", "Shelf", "judge_parts"]
 
 
 class Shelf(Protocol):
@@ -37,11 +37,15 @@ class Shelf(Protocol):
 
 
 SPLITS = 8
+SEEN_WHOLE = "the history of several nodes, of which some things are open, is not judged in parts: load it whole"
 
 
 def judge_parts(run: Part, parts: Iterable[Part], contracts: Sequence[Promise], shelf: Shelf) -> Verdict:
     """The verdict on a History in parts. `run`: the events that are about no job. One contract that crashes is
-    *unknown*."""
+    *unknown*; so are all, where several nodes told the history and it must be seen whole to know what is open.
+    """
+    if run.history.unseen or not run.history.clocks.exact or any(node.vanished for node in run.history.nodes):
+        return Verdict(tuple(Finding(one.name, Word.UNKNOWN, SEEN_WHOLE, promise=one.promise) for one in contracts))
     sums: dict[int, Evidence] = {}
     failures: dict[int, str] = {}
     for part in parts:

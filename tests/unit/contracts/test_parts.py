@@ -10,10 +10,12 @@ from hypothesis import HealthCheck, given, settings
 
 from jobharness.contracts.contract import Verdict, judge
 from jobharness.contracts.exactly_once import ExactlyOnce
-from jobharness.contracts.parts import judge_parts
+from jobharness.contracts.parts import SEEN_WHOLE, judge_parts
 from jobharness.errors import HistoryUnreadable
+from jobharness.history.clocks import Node
 from jobharness.history.frame import History
 from jobharness.history.log import save
+from jobharness.history.nodes import merge
 from jobharness.history.parts import PartedHistory
 from jobharness.history.shelf import FolderShelf
 from tests.benchmarks.big import CLEAN, clean_history
@@ -57,3 +59,13 @@ def test_a_foreign_file_is_refused_in_one_line(tmp_path: Path) -> None:
     with pytest.raises(HistoryUnreadable, match=r"is not a readable Parquet file") as refused:
         PartedHistory(tmp_path / "history.parquet")
     assert "\n" not in str(refused.value)
+
+
+def test_what_several_nodes_told_is_not_judged_in_parts_where_something_is_open() -> None:
+    told = clean_history(50)
+    exact = merge([(Node("master"), told)], told.header)
+    assert _facts(_in_parts(exact, 20)) == _facts(judge(exact, CONTRACTS))
+    for node in (Node("east", bound_ns=1), Node("east", vanished=True)):
+        verdict = _in_parts(merge([(Node("master"), told), (node, clean_history(1))], told.header), 20)
+        assert {finding.sentence for finding in verdict.findings} == {SEEN_WHOLE}
+        assert {str(finding.word) for finding in verdict.findings} == {"unknown"}
