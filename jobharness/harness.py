@@ -9,13 +9,16 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from jobharness.catalog import assemble
 from jobharness.errors import EnvironmentFailed, InvalidRequest
+from jobharness.explore.advice import Advised, advised, changed_by
 from jobharness.explore.chart import CrashMap
 from jobharness.explore.crash_map import Explorer
 from jobharness.explore.replay import Kept, Replayed, Replayer
+from jobharness.queues.queue import Advises
 from jobharness.report.crash_page import publish_map
 from jobharness.report.digest import digest
 from jobharness.report.publish import publish
@@ -32,6 +35,8 @@ from jobharness.scenario.load import changed, load_scenario
 from jobharness.scenario.model import Scenario
 
 __all__ = ["Harness"]
+
+BACKLOG = 200
 
 
 class Harness:
@@ -118,6 +123,48 @@ class Harness:
         publish_map(chart)
         return chart
 
+    def advise(
+        self, scenario: Scenario | Path | str, task: str | None = None, tell: Callable[[str], None] | None = None, **changes: Any
+    ) -> list[Advised]:
+        """The crash map as it is, and once more with each single change that the queue's adapter knows: which points turn right,
+        and what that costs. A change that this app or version does not take says so.
+
+        Blocks for a minute or so for each change. Raises: as `crash_map`; InvalidRequest where nothing is known that would help.
+        """
+        parts = self._parts(scenario, changes)
+        tell = tell or _silent
+        queue = parts.queue
+        known = queue.advice(parts.scenario.broker.kind) if isinstance(queue, Advises) else []
+        if not known:
+            raise InvalidRequest(f"no setting of {queue.library} on {parts.scenario.broker.kind} is known to make a job safer")
+        made_of = parts.scenario
+        before = self.crash_map(made_of, task, _under("as it is", tell))
+        found = [Advised(None, before, self._speed(made_of, before.task))]
+        for advice in known:
+            changed_scenario = changed_by(made_of, advice)
+            try:
+                chart = self.crash_map(changed_scenario, task, _under(advice.name, tell))
+            except (InvalidRequest, EnvironmentFailed) as error:
+                found.append(Advised(advice, None, why_not=str(error).splitlines()[0]))
+                continue
+            found.append(advised(advice, before, chart, self._speed(changed_scenario, before.task)))
+        return found
+
+    def _speed(self, scenario: Scenario, task: str) -> float | None:
+        """Jobs per second of a backlog of this task, with nothing going wrong; None where they cannot be had."""
+        backlog = {
+            "locale": scenario.workload.locale,
+            "arrivals": {"process": "backlog", "jobs": BACKLOG},
+            "job": [job.model_dump(exclude_unset=True, by_alias=True) for job in scenario.workload.job if job.task == task],
+        }
+        calm = scenario.without_faults().with_(workload=backlog, contract={}, gate={}, service=None)
+        with TemporaryDirectory() as reports:
+            try:
+                result = Harness(self.project, Path(reports)).run(calm)
+            except (InvalidRequest, EnvironmentFailed):
+                return None
+        return result.metrics["throughput"].value if "throughput" in result.metrics else None
+
     def _explorer(self, parts: Parts, task: str | None, tell: Callable[[str], None] | None) -> Explorer:
         name = f"{parts.source.stem if parts.source is not None else parts.scenario.title} crash map"
 
@@ -192,6 +239,11 @@ def _told(result: Result) -> list[str]:
     from jobharness.integrations.webhook import deliver
 
     return [deliver(webhook, digest(result)) for webhook in result.scenario.webhook]
+
+
+def _under(name: str, tell: Callable[[str], None]) -> Callable[[str], None]:
+    """Tells which map it is that gets on."""
+    return lambda words: tell(f"{name}: {words}")
 
 
 def _silent(words: str) -> None:

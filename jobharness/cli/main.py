@@ -167,6 +167,9 @@ def crashmap(
         str | None, typer.Option("--budget", metavar="TIME", help="Such as 60s: the most telling points first, then stop.")
     ] = None,
     lanes: Annotated[int | None, typer.Option("--lanes", min=1, max=64, help="How many trials at once.")] = None,
+    advise: Annotated[
+        bool, typer.Option("--advise", help="Make it again with each setting that matters: what turns right, what it costs.")
+    ] = False,
     seed: Annotated[int | None, typer.Option("--seed", help="Instead of the scenario's own seed.")] = None,
     reports: Reports = None,
 ) -> None:
@@ -174,11 +177,12 @@ def crashmap(
 
     Exit codes: 0 every outcome is allowed; 1 one is not; 2 bad usage or scenario; 3 no map, or one with gaps; 130 interrupted.
     """
+    from jobharness.cli.crashmap import advise as try_changes
     from jobharness.cli.crashmap import draw_map
 
     given = {"crashmap__depth": depth, "crashmap__budget": budget, "crashmap__lanes": lanes, "seed": seed}
     changes = {name: value for name, value in given.items() if value is not None}
-    ended(lambda: draw_map(scenario, job, json_file, reports, changes), reports)
+    ended(lambda: (try_changes if advise else draw_map)(scenario, job, json_file, reports, changes), reports)
 
 
 @app.command()

@@ -38,7 +38,9 @@ class Lesson:
 
 @dataclass(frozen=True)
 class Learned:
-    """What is known of the job. `noise`: labels of steps that only one of the runs had."""
+    """What is known of the job. `noise`: labels of steps that only one of the runs had; `doubtful`: those among them that are
+    about the job, so that it is not all known.
+    """
 
     steps: tuple[Step, ...]
     noise: tuple[str, ...]
@@ -47,6 +49,7 @@ class Learned:
     settled_s: float
     children: bool
     provider: str
+    doubtful: tuple[str, ...] = ()
 
 
 def learn(setting: Setting, path: Path, idle_s: float, within_s: float, ignore: Sequence[str], keep: Sequence[str]) -> Lesson:
@@ -125,4 +128,5 @@ def combined(first: Lesson, second: Lesson) -> Learned:
         max(first.settled_s, second.settled_s),
         first.children or second.children,
         first.provider,
+        tuple(step.label for step in (*first.steps, *second.steps) if step.names_job and step.label in noise),
     )

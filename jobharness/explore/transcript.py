@@ -13,6 +13,9 @@ from jobharness.history.frame import History
 __all__ = ["Passing", "passings", "told"]
 
 
+PER_PROCESS = 1_000_000
+
+
 @dataclass(frozen=True)
 class Passing:
     """One message that passed. `number`: of a command, its place in the connection; of a reply, the command's that it answers (0:
@@ -34,7 +37,7 @@ class Passing:
 
 def passings(history: History) -> list[Passing]:
     """The messages of the workers in order; those of producers and others are left out."""
-    names = history.processes["name"].to_list()
+    names, roles = history.processes["name"].to_list(), history.processes["role"].to_list()
     found: list[Passing] = []
     last: tuple[object, ...] = ()
     for row in _rows(history):
@@ -53,7 +56,8 @@ def passings(history: History) -> list[Passing]:
             Passing(
                 time_ns=row["time_ns"],
                 worker=worker,
-                connection=row["attempt"],
+                # The proxy numbers all connections; where the agent does, each process counts its own.
+                connection=row["attempt"] + (0 if roles[row["process"]] == "wire" else PER_PROCESS * (1 + row["process"])),
                 is_reply=row["value"] < 0,
                 number=int(number),
                 piece=int(piece),

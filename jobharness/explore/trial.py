@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from jobharness.clock import deadline_ns, now_ns, seconds_between
-from jobharness.errors import EnvironmentFailed
+from jobharness.errors import EnvironmentFailed, ProcessFailed
 from jobharness.explore.points import CONTROL, Act, Point
 from jobharness.explore.stage import WORKER, Setting, Stage, stage_in
 from jobharness.explore.transcript import told
@@ -113,6 +113,9 @@ def _arm(stage: Stage, label: str, act: Act) -> None:
 def _strike(stage: Stage, label: str, point: Point) -> None:
     """Kill whom the point says, and let go what the proxy holds: of the dead nothing more goes out. Afterwards a healthy worker
     is there."""
+    # Its message may be heard of before its sending: they are read from two files, one after the other.
+    if not stage.until(lambda: bool(stage.seen.keys), NUDGE_WITHIN_S):
+        raise ProcessFailed("producer", "said nothing of the job that was struck", "")
     stage.phase("struck")
     if point.victim:
         record, text = stage.recorder.record, stage.recorder.text(label)

@@ -88,9 +88,12 @@ class Zygote:
         with theirs:
             self._process = Process("zygote", command, env=env, folder=folder, log=log, mark=mark, keep=[theirs.fileno()])
         self._control = ours
-        with self._lock:
-            if not self._hear("ready").get("ready"):
-                raise ProcessFailed("zygote", "was not ready", self._process.log_tail())
+        try:
+            with self._lock:
+                self._hear("ready")
+        except ProcessFailed:
+            self.stop()
+            raise
         ours.settimeout(ANSWERS_WITHIN_S)
 
     def start(
@@ -113,6 +116,7 @@ class Zygote:
         asked = {"argv": list(command), "env": {**env, MARK: mark}, "folder": str(folder), "log": str(log), "keep": list(keep)}
         beside = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", keep))] if keep else []
         data = json.dumps(asked).encode() + b"\n"
+        log.touch()  # Who looks at its last lines need not wait until the fork has opened it.
         with self._lock:
             try:
                 self._control.settimeout(ANSWERS_WITHIN_S)

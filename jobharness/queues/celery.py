@@ -12,7 +12,7 @@ from jobharness.brokers.broker import Broker, MessageQueues
 from jobharness.errors import InvalidRequest
 from jobharness.history.event import Kind
 from jobharness.queues.asking import ask_sql, asking_redis
-from jobharness.queues.queue import App, Counts, Held
+from jobharness.queues.queue import Advice, App, Counts, Held
 from jobharness.scenario.model import QueueSpec
 
 __all__ = ["CeleryQueue"]
@@ -74,6 +74,28 @@ class CeleryQueue:
         if self._spec.concurrency is not None:
             command += ["--concurrency", str(self._spec.concurrency)]
         return [*command, *self._spec.arguments]
+
+    def advice(self, broker: str) -> Sequence[Advice]:
+        """What https://docs.celeryq.dev/en/stable/userguide/configuration.html says of acknowledging, and of Redis' leases."""
+        late = {"task_acks_late": True}
+        found = [
+            Advice("late acknowledgement", "a job is acknowledged once it is done; a crash then runs it twice", late),
+            Advice(
+                "late acknowledgement, rejected on worker loss",
+                "a child that is killed alone gives its job back, too; a job that kills its worker then comes back for ever",
+                {**late, "task_reject_on_worker_lost": True},
+            ),
+            Advice(
+                "late acknowledgement, nothing prefetched",
+                "no job waits in the hands of a busy worker; one more trip to the broker for each job",
+                {**late, "worker_prefetch_multiplier": 1},
+            ),
+        ]
+        lease = {
+            "broker_transport_options": {"visibility_timeout": 60, "unacked_restore_interval": 1, "unacked_restore_throttle": 1}
+        }
+        why = "jobs of a dead worker are back within a minute; one that runs for longer is run twice"
+        return [*found, *([Advice("late acknowledgement, a short lease", why, {**late, **lease})] if broker == "redis" else [])]
 
     def agent_library(self) -> str:
         """The module jobharness.agent.libraries.celery."""

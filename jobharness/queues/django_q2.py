@@ -6,7 +6,7 @@ import base64
 import math
 import pickletools
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from jobharness.brokers.broker import Broker
 from jobharness.errors import InvalidRequest
 from jobharness.history.event import Kind
 from jobharness.queues.asking import ask_sql
-from jobharness.queues.queue import App, Counts, Held
+from jobharness.queues.queue import Advice, App, Counts, Held
 from jobharness.scenario.model import QueueSpec
 
 __all__ = ["DjangoQ2Queue", "task_id_of"]
@@ -72,6 +72,15 @@ class DjangoQ2Queue:
         run them, and what waits in its own memory meanwhile would be run twice."""
         retry_s = max(SHORTEST_LOCK_S, math.ceil(lease_s))
         return {"retry": retry_s, "timeout": retry_s - 1} if float(app.settings["retry"]) > retry_s else {}
+
+    def advice(self, broker: str) -> Sequence[Advice]:
+        """What https://django-q2.readthedocs.io/en/master/configure.html says of retry and max_attempts."""
+        short = Advice(
+            "a short lock",
+            "a job of a dead cluster is back sooner; one that runs for longer runs twice",
+            {"retry": 15, "timeout": 10},
+        )
+        return [short, Advice("attempts bounded", "a job that kills its worker is given up", {"max_attempts": 5})]
 
     def agent_library(self) -> str:
         """The module jobharness.agent.libraries.django_q2."""

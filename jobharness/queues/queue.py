@@ -11,6 +11,7 @@ Further abilities are asked for and not required of everyone:
 - `recovers_within_s(broker, app)` (`TellsRecovery`): how long the library's own recovery may take, from the live settings: from
   its *sweep*, not from its timeout. Without it a crash map waits as long as the scenario says.
 - `shortened(broker, app, lease_s)` (`ShortensLeases`): settings with which that takes seconds, for a crash map.
+- `advice(broker)` (`Advises`): settings that matter for what a crash does to a job, each with what it costs.
 - `number_from(broker, first)` (`NumbersJobs`): where job ids are numbers, the next one is this.
 - `preload`, a class attribute (`CanBeWarm`): modules of the library that may be imported once and shared by forked workers: none
   may open a connection, start a thread or read the environment when it is imported.
@@ -23,7 +24,7 @@ Further abilities are asked for and not required of everyone:
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
@@ -34,6 +35,8 @@ from jobharness.scenario.model import QueueSpec
 
 __all__ = [
     "LEAST_REPORTS",
+    "Advice",
+    "Advises",
     "App",
     "CanBeWarm",
     "Counts",
@@ -95,6 +98,17 @@ class Held:
 
     job_id: str
     where: str
+
+
+@dataclass(frozen=True)
+class Advice:
+    """A change that makes a job safer, to be tried. `settings` are laid over the app's, `options` over the job's; `why`: what it
+    is for, and what it may cost, in words."""
+
+    name: str
+    why: str
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    options: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Queue(Protocol):
@@ -160,6 +174,15 @@ class ShortensLeases(Protocol):
 
     def shortened(self, broker: str, app: App, lease_s: float) -> Mapping[str, Any]:
         """Settings to be laid over the app's own, with which a lease lasts `lease_s`; empty where none need be shortened."""
+        ...
+
+
+@runtime_checkable
+class Advises(Protocol):
+    """A queue whose settings make a difference to what a crash does to a job."""
+
+    def advice(self, broker: str) -> Sequence[Advice]:
+        """Changes that its documentation names, the most telling first. `broker`: its kind."""
         ...
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ from jobharness.brokers.broker import Broker
 from jobharness.errors import InvalidRequest
 from jobharness.history.event import Kind
 from jobharness.queues.asking import asking_redis, check_settings
-from jobharness.queues.queue import App, Counts, Held
+from jobharness.queues.queue import Advice, App, Counts, Held
 from jobharness.scenario.model import QueueSpec
 
 __all__ = ["RqQueue"]
@@ -82,6 +82,14 @@ class RqQueue:
         """A sweep every second; the minute is RQ's own, and no setting."""
         settings = {"maintenance_interval": 1, "worker_ttl": 16, "job_monitoring_interval": max(1, math.ceil(lease_s))}
         return {name: value for name, value in settings.items() if float(app.settings[name]) > value}
+
+    def advice(self, broker: str) -> Sequence[Advice]:
+        """What https://python-rq.org/docs/exceptions/ says of retries, and https://python-rq.org/docs/workers/ of maintenance."""
+        retry = Advice(
+            "retries", "an abandoned job is run again, and not failed; it may run twice", options={"retry": {"max": 3}}
+        )
+        often = {"maintenance_interval": 30, "worker_ttl": 30}
+        return [retry, Advice("frequent maintenance", "abandoned jobs are found within two minutes; more queries", often)]
 
     def agent_library(self) -> str:
         """The module jobharness.agent.libraries.rq."""

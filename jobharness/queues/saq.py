@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from jobharness.brokers.broker import Broker
 from jobharness.errors import BrokerFailed, InvalidRequest
 from jobharness.history.event import Kind
 from jobharness.queues.asking import asking_redis, check_settings
-from jobharness.queues.queue import App, Counts, Held
+from jobharness.queues.queue import Advice, App, Counts, Held
 from jobharness.scenario.model import QueueSpec
 
 __all__ = ["SaqQueue"]
@@ -85,6 +85,11 @@ class SaqQueue:
     def shortened(self, broker: str, app: App, lease_s: float) -> dict[str, Any]:
         """A sweep every second. A job's timeout goes with the job."""
         return {"timers": {"sweep": 1}} if float(app.settings["timers"]["sweep"]) > 1 else {}
+
+    def advice(self, broker: str) -> Sequence[Advice]:
+        """What https://saq-py.readthedocs.io says of a job's retries, and of the timers of a worker."""
+        retry = Advice("retries", "a swept job is run again, and not aborted; it may run twice", options={"retries": 3})
+        return [retry, Advice("frequent sweeps", "stuck jobs are found sooner; more queries", {"timers": {"sweep": 5}})]
 
     def agent_library(self) -> str:
         """The module jobharness.agent.libraries.saq."""

@@ -10,13 +10,14 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from jobharness.explore.advice import Advised
 from jobharness.explore.chart import CrashMap, Tried
 from jobharness.explore.outcome import GRAVEST_FIRST, Word
 from jobharness.explore.points import CONTROL
 from jobharness.explore.replay import Now, Replayed
 from jobharness.report.terminal import shown_path
 
-__all__ = ["COLUMNS", "STYLES", "crash_report", "headline", "replay_report", "rows", "subject"]
+__all__ = ["COLUMNS", "STYLES", "advice_report", "crash_report", "headline", "replay_report", "rows", "subject"]
 
 COLUMNS = ("before", "after", "reply lost", "message lost")
 HEADS = ("killed before it leaves", "killed after it arrived", "its reply lost", "it is lost")
@@ -57,7 +58,7 @@ def headline(chart: CrashMap) -> str:
         return "the job has no step at which anything could be tried"
     ways = f"{total} crashes that the broker can tell apart: {counts}"
     if chart.verdict == "unknown" and chart.left_out:
-        return f"{ways}; {len(chart.left_out)} left out for lack of time"
+        return f"{ways}; {len(chart.left_out)} left out"
     return ways
 
 
@@ -130,7 +131,7 @@ def _notes(chart: CrashMap) -> Iterator[RenderableType]:
     if chart.noise:
         notes.append(f"Heard in one of two learning runs only, and left out: {', '.join(chart.noise)}.")
     if chart.left_out:
-        notes.append(f"Left out by the budget: {'; '.join(chart.left_out)}.")
+        notes.append(f"Left out: {'; '.join(chart.left_out)}.")
     for tried in chart.untold:
         notes.append(f"Nobody can tell at {tried.name} ({tried.point.sentence()}): {tried.worst.where}.")
     if chart.control is not None:
@@ -139,6 +140,31 @@ def _notes(chart: CrashMap) -> Iterator[RenderableType]:
     notes.append(f"{trials} trials in {chart.took_s:.0f} s; allowed: {', '.join(sorted(chart.allowed))}.")
     yield Text("\n".join(note[:1].upper() + note[1:] for note in notes), "dim")
     yield Text.assemble(("Report: ", "dim"), shown_path(chart.folder / "report.html"))
+
+
+def advice_report(found: Sequence[Advised]) -> RenderableType:
+    """What each change came to, beside the map as it is."""
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+    for name in ("change", "wrong", "turned right", "gone", "wrong now only", "done again at", "jobs/s"):
+        table.add_column(name, justify="left" if name == "change" else "right", overflow="fold")
+    for one in found:
+        if one.chart is None:
+            table.add_row(one.name, Text("not tried", "bold yellow"), *("–" for _ in range(5)))
+            continue
+        counts = [str(len(places)) if one.advice is not None else "" for places in (one.turned, one.gone, one.worse)]
+        speed = f"{one.jobs_per_s:.0f}" if one.jobs_per_s is not None else "–"
+        wrong = Text(str(one.wrong), "bold red" if one.wrong else "bold green")
+        table.add_row(one.name, wrong, *counts, str(one.duplicates), speed)
+    lines: list[RenderableType] = [table]
+    for one in found[1:]:
+        if one.advice is not None:
+            lines += [Text(), Text.assemble((one.name, "bold"), f": {one.advice.why}")]
+            values = {**one.advice.settings, **one.advice.options}
+            lines.append(Text("  " + ", ".join(f"{name} = {value}" for name, value in values.items()), "dim"))
+            lines += [Text(f"  not tried: {one.why_not}", "yellow")] if one.why_not else []
+            lines += [Text(f"  turned right: {place}", "green") for place in one.turned]
+            lines += [Text(f"  wrong now: {place}", "red") for place in one.worse]
+    return Group(*lines)
 
 
 def replay_report(replayed: Replayed) -> RenderableType:

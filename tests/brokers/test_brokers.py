@@ -411,3 +411,36 @@ def test_provider_that_is_asked_for_and_not_there_is_said_alone(provider, words,
     monkeypatch.setattr("jobharness.brokers.provide._found", lambda offer, image: iter(()))
     with pytest.raises(BrokerFailed, match=re.escape(f"no redis server was found {words}")):
         make_broker("redis", provider=provider).start(site)
+
+
+@pytest.mark.parametrize("kind", ["postgres", "rabbitmq"])
+def test_rooms_of_one_server_know_nothing_of_each_other(site, kind):
+    need(kind)
+    server = broker_kind(kind)(BrokerSpec(kind=kind))
+    server.start(site)
+    try:
+        first, second = server.room("first"), server.room("second")
+        assert len({server.url, first.url, second.url}) == 3
+        _furnish(first)
+        assert (_is_furnished(first), _is_furnished(second), _is_furnished(server)) == (True, False, False)
+        if getattr(server, "copies_rooms", False):
+            assert _is_furnished(server.room("third", like="first"))
+        first.stop()
+        assert server.is_ready() and second.is_ready(), "a room that stops stops its server"
+    finally:
+        server.stop()
+
+
+def _furnish(room):
+    with closing(room.client()) as client:
+        if room.kind == "postgres":
+            client.execute("CREATE TABLE chair ()")
+        else:
+            client.channel().queue_declare("chair", durable=True, auto_delete=False)
+
+
+def _is_furnished(room):
+    if room.kind == "rabbitmq":
+        return "chair" in room.queue_totals()
+    with closing(room.client()) as client:
+        return bool(client.execute("SELECT 1 FROM pg_tables WHERE tablename = 'chair'").fetchall())

@@ -292,13 +292,7 @@ def test_broker_that_was_not_started_here_is_refused(tmp_path):
 def test_command_prints_the_map_and_its_json(shop, tmp_path):
     """As a user calls it: the exit code, the table, the JSON."""
     project, _ = shop
-    scenario = lease_shop(order_id="o-1", amount=3).model_dump(exclude_unset=True, by_alias=True)
-    (project / "shop.json").write_text(json.dumps(scenario), encoding="utf-8")
-    lines = [f"{key} = {json.dumps(scenario[key])}" for key in ("title",)]
-    lines += [_table(name, scenario[name]) for name in ("queue", "broker", "contract", "crashmap")]
-    lines += ['[workload]\narrivals = { rate = "1/s" }\nduration = "1s"\n[[workload.job]]\ntask = "charge"']
-    lines += ['kwargs = { order_id = "o-1", amount = 3 }']
-    (project / "shop.toml").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    _write_scenario(project, "shop.toml", crashmap={})
     command = [sys.executable, "-m", "jobharness.cli.main", "crashmap", "shop.toml", "--json", "map.json", "--lanes", "4"]
     done = subprocess.run(command, cwd=project, capture_output=True, text=True, timeout=240, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -311,3 +305,56 @@ def _table(name, values):
     plain = [f"{key} = {json.dumps(value)}" for key, value in values.items() if not isinstance(value, dict)]
     inner = [_table(f"{name}.{key}", value) for key, value in values.items() if isinstance(value, dict)]
     return "\n".join([f"[{name}]", *plain, *inner])
+
+
+def test_recovering_worker_is_killed_at_each_step_of_the_recovery_and_the_job_is_still_not_lost(shop, tmp_path):
+    """The second strike is one at the same job's message in the next worker's hands, up to the last one."""
+    project, _ = shop
+    scenario = lease_shop(order_id="o-1", amount=3).with_(crashmap__depth=2)
+    chart = Harness(project, tmp_path / "reports").crash_map(scenario)
+    deeper = {tried.name: tried for tried in chart.tried if tried.second is not None}
+    last = len(chart.steps)
+    assert f"{last} before tree + {last} before tree" in deeper and f"{last} before tree + {last} after tree" in deeper
+    assert deeper[f"{last} before tree + {last} before tree"].worst.times == 3
+    assert deeper[f"{last} before tree + {last} after tree"].worst.word is Word.TWICE
+    assert {tried.worst.word for tried in deeper.values()} <= {Word.ONCE, Word.TWICE}
+    assert chart.verdict == "holds"
+
+
+def test_map_is_a_test_of_pytest_and_its_known_gap_a_strict_expected_failure(shop):
+    project, write = shop
+    right = "        with Renewal(job):\n            tasks.perform(job)\n"
+    write("worker.py", right, "        queue.settle(job)\n" + right)
+    (project / "scenarios").mkdir()
+    _write_scenario(project, "scenarios/shop.toml", crashmap={"known_gap": "jobs are settled before they run"})
+    assert "1 xfailed" in _pytest(project)
+    write("worker.py", "        queue.settle(job)\n" + right, right)
+    closed = _pytest(project)
+    assert "1 failed" in closed and "known_gap" in closed
+
+
+def _pytest(project):
+    """What pytest says of the maps alone."""
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "--jobharness",
+        "scenarios/shop.toml",
+        "-k",
+        "crash and map",
+        "-p",
+        "no:cacheprovider",
+    ]
+    done = subprocess.run(command, cwd=project, capture_output=True, text=True, timeout=240, check=False)
+    return done.stdout + done.stderr
+
+
+def _write_scenario(project, name, crashmap):
+    scenario = lease_shop(order_id="o-1", amount=3).model_dump(exclude_unset=True, by_alias=True)
+    lines = [f"title = {json.dumps(scenario['title'])}"]
+    lines += [_table(table, scenario[table]) for table in ("queue", "broker", "contract")]
+    lines += [_table("crashmap", {**scenario["crashmap"], **crashmap})]
+    lines += ['[workload]\narrivals = { rate = "1/s" }\nduration = "1s"\n[[workload.job]]\ntask = "charge"']
+    lines += ['kwargs = { order_id = "o-1", amount = 3 }']
+    (project / name).write_text("\n".join(lines) + "\n", encoding="utf-8")

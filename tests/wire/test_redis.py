@@ -305,3 +305,32 @@ def test_proxy_ends_when_its_harness_does(wired):
     process = through.wire._process
     through.wire._control.close()
     assert process.wait(10) == 0
+
+
+def test_held_reply_is_to_a_message_that_was_carried_out_and_goes_on_or_dies_with_its_process(wired, client):
+    """The broker knows of the message, its sender does not: what a death there leaves behind."""
+    through = wired("redis")
+    job, queue = str(uuid.uuid4()), f"q-{uuid.uuid4()}"
+    through.enqueued(job)
+    for forward in (True, False):
+        conn = client(through)
+        conn.ping()
+        through.wire.arm(f"held {forward}", "LPUSH", "hold_reply", times=1)
+        answers = []
+        thread = threading.Thread(target=lambda conn=conn, answers=answers: answers.append(_said(lambda: conn.lpush(queue, job))))
+        thread.start()
+        assert wait_for(lambda: any(text == f"held {forward}" for _, _, text, _ in through.seen(Kind.BROKER_STEP)), 10)  # noqa: B023
+        watching = redis.Redis.from_url(through.wire._url)
+        assert watching.llen(queue) == (1 if forward else 2), "it was not carried out"
+        watching.close()
+        assert not answers, "its sender was told"
+        through.wire.release(f"held {forward}", forward)
+        thread.join(10)
+        assert answers == [1] if forward else isinstance(answers[0], redis.RedisError)
+
+
+def _said(call):
+    try:
+        return call()
+    except redis.RedisError as error:
+        return error

@@ -1,0 +1,91 @@
+"""Processes that a warm process forks: as if each had been started by itself, and dead when they are killed."""
+
+import json
+import os
+import signal
+import sys
+from pathlib import Path
+
+import pytest
+
+from jobharness.errors import ProcessFailed
+from jobharness.processes.process import Process, wait_for
+from jobharness.processes.zygote import Forked, Zygote
+from jobharness.runner.surroundings import AGENT_PATH
+
+SCRIPT = """
+import json, os, sys
+json.dump([sys.argv[1:], os.environ.get("COLOUR"), os.getcwd(), os.getsid(0) == os.getpid(), "decimal" in sys.modules,
+           os.environ.get("OF_THE_ZYGOTE"), random_number], open(sys.argv[1], "w"))
+"""
+
+
+@pytest.fixture
+def zygote(tmp_path):
+    """A zygote that has imported `decimal`, and the module `app` in its folder."""
+    (tmp_path / "app.py").write_text("import random\nrandom_number = random.random()\n" + SCRIPT, encoding="utf-8")
+    (tmp_path / "waits.py").write_text("import time\nprint('waiting', flush=True)\ntime.sleep(60)\n", encoding="utf-8")
+    (tmp_path / "ends.py").write_text("import sys\nsys.exit(int(sys.argv[1]))\n", encoding="utf-8")
+    (tmp_path / "writes.py").write_text("import os, sys\nos.write(int(sys.argv[1]), b'hello')\n", encoding="utf-8")
+    env = {**os.environ, "PYTHONPATH": str(AGENT_PATH), "OF_THE_ZYGOTE": "1"}
+    modules = ["decimal", "no_such_module"]
+    made = Zygote(Path(sys.executable), env, tmp_path, tmp_path / "zygote.log", "mark", modules, "jobharness_agent.zygote")
+    started = []
+
+    def start(name, *command, keep=()):
+        env = {"PATH": os.environ["PATH"], "COLOUR": "red", "PYTHONPATH": f"{AGENT_PATH}"}
+        log = tmp_path / f"{name}.log"
+        started.append(made.start(name, command, env=env, folder=tmp_path, log=log, mark="mark", keep=keep))
+        return started[-1]
+
+    yield start
+    for process in started:
+        process.stop(0)
+    made.stop()
+
+
+def test_fork_has_its_own_arguments_environment_session_and_what_was_imported(zygote, tmp_path):
+    answers = []
+    for name in ("a", "b"):
+        process = zygote(name, sys.executable, "-m", "app", str(tmp_path / name), "two")
+        assert isinstance(process, Forked) and process.wait(20) == 0, process.log_tail()
+        answers.append(json.loads((tmp_path / name).read_text(encoding="utf-8")))
+    for name, (arguments, colour, folder, own_session, warm, of_the_zygote, _) in zip("ab", answers, strict=True):
+        assert (arguments, colour, folder) == ([str(tmp_path / name), "two"], "red", str(tmp_path))
+        assert own_session and warm and of_the_zygote is None
+    assert answers[0][-1] != answers[1][-1], "forks draw the same random numbers"
+
+
+def test_exit_code_and_signal_of_a_fork_are_told(zygote):
+    assert zygote("ends", sys.executable, "-m", "ends", "7").wait(20) == 7
+    waits = zygote("waits", sys.executable, "-m", "waits")
+    assert wait_for(lambda: "waiting" in waits.log_tail(), 20)
+    assert waits.exit_code is None
+    os.kill(waits.pid, signal.SIGKILL)
+    assert waits.wait(20) == -signal.SIGKILL
+    # It was reaped: no zombie is left that would count as alive.
+    assert not Path(f"/proc/{waits.pid}").exists()
+
+
+def test_fork_gets_the_descriptors_that_it_is_to_keep(zygote):
+    read, write = os.pipe()
+    assert zygote("writes", sys.executable, "-m", "writes", str(write), keep=[write]).wait(20) == 0
+    os.close(write)
+    assert os.read(read, 100) == b"hello"
+    os.close(read)
+
+
+def test_what_is_not_this_pythons_is_a_process_of_its_own(zygote):
+    process = zygote("true", "/bin/true")
+    assert type(process) is Process and process.wait(20) == 0
+
+
+def test_fork_that_raises_says_so_in_its_log(zygote):
+    process = zygote("missing", sys.executable, "-m", "no_such_app")
+    assert process.wait(20) == 1
+    assert "no_such_app" in process.log_tail()
+
+
+def test_zygote_that_cannot_start_says_why(tmp_path):
+    with pytest.raises(ProcessFailed):
+        Zygote(Path(sys.executable), {}, tmp_path, tmp_path / "log", "mark", [], "no_such_zygote")
