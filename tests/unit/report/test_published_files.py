@@ -12,6 +12,9 @@ from typer.testing import CliRunner
 
 from jobharness.cli.main import app
 from jobharness.errors import HistoryUnreadable, RunUnreadable
+from jobharness.history.clocks import Node
+from jobharness.history.log import load, save
+from jobharness.history.nodes import merge
 from jobharness.report.account import of_folder
 from jobharness.report.data import VerdictFile
 from jobharness.report.difference import comparison_with, find_before, rows_of
@@ -52,6 +55,23 @@ def test_the_figures_of_each_task_stand_on_the_page_and_in_a_file(tmp_path: Path
     for task, count in lost.items():
         row = re.search(rf'<th scope="row">{re.escape(task.rpartition(".")[2])}</th>(.*?)</tr>', page)
         assert row and re.findall(r">([^<]*)</td>", row[1])[1] == f"{count}"
+
+
+def test_the_nodes_of_a_merged_history_stand_on_the_page_and_nothing_does_where_there_are_none(tmp_path: Path) -> None:
+    folder = published(tmp_path / "reports" / "1").parent
+    assert 'id="h-nodes"' not in (folder / "report.html").read_text(encoding="utf-8")
+    told = load(folder / "history.parquet")
+    east = Node("east<1>", "h2", -7_000_000_000, 250_000, vanished=True)
+    save(
+        merge([(Node("master", "h1"), told), (east, history("1 worker-9 job.running x"))], told.header),
+        folder / "history.parquet",
+    )
+    text = rebuild(folder).read_text(encoding="utf-8")
+    rows = re.findall(r"<tr>(.*?)</tr>", text[text.index('id="h-nodes"') :].partition("</table>")[0])
+    cells = [re.findall(r"<t[hd][^>]*>([^<]*)</t[hd]>", row) for row in rows]
+    assert cells[0] == ["node", "host", "clock ahead by", "known to", "jobs", "events", "end"]
+    assert cells[1][:4] == ["master", "h1", "all are moved to it", "exact"] and cells[1][-1] == "whole"
+    assert cells[2] == ["east&lt;1&gt;", "h2", "7.000 s", "± 250.000 us", "1", "1", "vanished"]
 
 
 def test_a_folder_that_holds_no_run_or_one_of_a_newer_version_is_refused_with_the_reason(tmp_path: Path) -> None:
