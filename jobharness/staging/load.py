@@ -59,6 +59,8 @@ class Locust:
         if importlib.util.find_spec("locust") is None:
             raise ExtraMissing("locust", "locust", "a load test")
         if self.web_port is not None:
+            if not 1 <= self.web_port <= 65535:
+                raise InvalidRequest(f"--web-port must be from 1 to 65535, not {self.web_port}")
             reserve(self.web_port)
 
     def processes(self, python: Path, folder: RunFolder) -> Sequence[ProducerProcess]:

@@ -35,9 +35,14 @@ def test_checkout_can_be_put_under_load(scenario):
 
 
 @pytest.mark.parametrize(
-    ("options", "seen"), [({"workers": 0}, "--workers must be at least 1, not 0"), ({"users": 2, "workers": 4}, "--users")]
+    ("options", "seen"),
+    [
+        ({"workers": 0}, "--workers must be at least 1, not 0"),
+        ({"users": 2, "workers": 4}, "--users"),
+        ({"web_port": 99999}, "--web-port must be from 1 to 65535, not 99999"),
+    ],
 )
-def test_too_few_workers_or_users_are_refused(scenario, options, seen):
+def test_workers_users_or_port_out_of_range_are_refused(scenario, options, seen):
     with pytest.raises(InvalidRequest, match=seen):
         Locust(**options).check(scenario)
 
