@@ -16,20 +16,21 @@ pytestmark = pytest.mark.real
 
 INSTANTS = 50
 AT_ONCE = 5
+MOMENTS = ((None, 9), (None, 9), (None, 9), ("", 3), ("pause", 0.9))  # From when on, and within how many seconds.
 GONE_WITHIN_S = 20  # On a machine that is busy with five runs.
 
 
 class Doomed:
-    """A run that will be killed `after_s` from now, or from when its first fault struck."""
+    """A run that will be killed `after_s` from now, or from when a fault of the kind `awaits` struck ("": any, None: from now)."""
 
-    def __init__(self, harness, reports, after_s, in_faults):
-        self.harness, self.reports, self.after_s, self.in_faults = harness, reports, after_s, in_faults
-        self.due = None if in_faults else time.monotonic() + after_s
+    def __init__(self, harness, reports, after_s, awaits):
+        self.harness, self.reports, self.after_s, self.awaits = harness, reports, after_s, awaits
+        self.due = None if awaits is not None else time.monotonic() + after_s
         self._follower = None
 
     def is_due(self):
         """Whether its instant has come, or it has ended before."""
-        if self.due is None and any(one.kind is Kind.FAULT_BEGIN for one in self._news()):
+        if self.due is None and any(one.kind is Kind.FAULT_BEGIN and one.text.startswith(self.awaits) for one in self._news()):
             self.due = time.monotonic() + self.after_s
         return self.harness.poll() is not None or (self.due is not None and time.monotonic() >= self.due)
 
@@ -55,7 +56,8 @@ class Doomed:
 
 
 def test_killed_harness_leaves_nothing_stopped_mounted_moved_or_running(project, start):
-    """Five runs side by side, each killed at an instant of its own: three of five from their start, two from their first fault.
+    """Five runs side by side, each killed at an instant of its own: three of five from their start, one from
+    its first fault, one while, most likely, a worker is paused.
 
     In which faults they were is part of what is asserted: a check that never met one would prove nothing.
     """
@@ -64,8 +66,8 @@ def test_killed_harness_leaves_nothing_stopped_mounted_moved_or_running(project,
     while to_come or running or healing:
         while to_come and len(running) < AT_ONCE:
             number = to_come.pop(0)
-            reports, in_faults = f"reports-{number}-", number % 5 >= 3
-            running.append(Doomed(start(reports), project / reports, random.uniform(0.1, 3 if in_faults else 9), in_faults))
+            reports, (awaits, at_most_s) = f"reports-{number}-", MOMENTS[number % 5]
+            running.append(Doomed(start(reports), project / reports, random.uniform(0.0, at_most_s), awaits))
         for run in [run for run in running if run.is_due()]:
             running.remove(run)
             seen["stopped"] += bool(stopped(str(run.reports)))
