@@ -18,6 +18,7 @@ from jobharness.metrics.differences import differences
 from jobharness.metrics.gate import Limit
 from jobharness.report.digest import Digest
 from jobharness.report.trial import Notes, Trial, TrialSide, trial
+from jobharness.scenario.model import GateSpec
 
 __all__ = ["Floor", "compare_saved", "floor_of"]
 
@@ -61,9 +62,12 @@ def compare_saved(
 ) -> Trial:
     """Judge runs that were made before. Each side holds runs of one scenario.
 
+    `limits` stand beside the gate of the scenario as the newest run of the side after had it.
+
     Raises: InvalidRequest where the sides did not do the same work (what differs is said), or are too few for the gate.
     """
     _check_work(before[0], after[0])
+    limits = {name: GateSpec.model_validate(limit) for name, limit in after[-1].gate.items()} | dict(limits)
     check_limits(limits, min(len(before), len(after)), paired=False)
     floor, last = floor_of(before, after), after[-1]
     commits = [run.variables.get("commit") for run in (before[0], after[0])]

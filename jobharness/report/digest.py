@@ -25,7 +25,7 @@ NOTES = ("owner", "expected", "rollback")
 @dataclass(frozen=True)
 class Digest:
     """One run. `source` and `before`: whole paths of the scenario and of its counterpart, "" where there is none; `folder`: the
-    run's; `promises`: each contract with its word."""
+    run's; `promises`: each contract with its word; `gate`: the scenario's limits by metric."""
 
     title: str
     source: str
@@ -43,6 +43,7 @@ class Digest:
     promises: Mapping[str, str]
     finished_at: str
     notes: Mapping[str, str] = field(default_factory=dict)
+    gate: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -91,6 +92,7 @@ def digest(result: Result) -> Digest:
         promises={finding.contract: str(finding.word) for finding in result.verdict.findings},
         finished_at=result.about.get("finished_at", ""),
         notes={name: getattr(scenario, name) for name in NOTES},
+        gate={metric: limit.model_dump(exclude_none=True) for metric, limit in scenario.gate.items()},
     )
 
 
@@ -118,6 +120,7 @@ def digest_of(folder: Path) -> Digest:
         promises={finding["contract"]: finding["word"] for finding in findings},
         finished_at=about["finished_at"],
         notes={name: scenario.get(name, "") for name in NOTES},
+        gate=scenario.get("gate") or {},
     )
 
 

@@ -10,6 +10,7 @@ from jobharness.compare.saved import baselines, find, save
 from jobharness.errors import InvalidRequest, RunUnreadable, UnknownName
 from jobharness.report.digest import Digest
 from jobharness.report.record import record
+from jobharness.scenario.model import GateSpec
 
 
 def run(**changes):
@@ -127,3 +128,17 @@ def test_worse_metric_without_a_gate_fails_nothing_and_says_so(tmp_path):
     assert said.exit_code == 0
     assert said.headline.startswith("Worse: latency.p95 +50.0% (")
     assert said.headline.endswith("No gate is set, so this fails nothing.")
+
+
+def test_gate_of_the_scenario_is_judged_as_the_runs_after_had_it(tmp_path):
+    slow = run(metrics={"latency.p95": {"value": 9.0, "unit": "s", "count": 50, "better": "lower"}})
+    allowing, strict = ({"latency.p95": {"max": seconds}} for seconds in (20.0, 1.0))
+    same = [replace(slow, seed=seed) for seed in range(9)]
+
+    def exit_code(gate, limits):
+        return compare_saved(("a", "b"), same, [replace(one, gate=gate) for one in same], limits, tmp_path, "").exit_code
+
+    assert [exit_code(gate, {}) for gate in ({}, allowing, strict)] == [0, 0, 4]
+    assert exit_code(strict, {"latency.p95": GateSpec.model_validate({"max": 20.0})}) == 0
+    with pytest.raises(InvalidRequest, match=r"the gate on latency.p95 cannot be judged by 1 runs a side"):
+        compare_saved(("a", "b"), [slow], [replace(slow, gate={"latency.p95": {"regress": 0.1}})], {}, tmp_path, "")
