@@ -150,7 +150,7 @@ def _run(ready: ReadySide, scenario: Path, seed: int, reports: Path, progress: P
     try:
         return ready.run(scenario, seed, reports, progress)
     except JobharnessError as error:
-        error.add_note(f"It was run as: {ready.side.name}")
+        error.add_note(f"It was run as: {ready.told}")
         raise
 
 

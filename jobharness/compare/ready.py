@@ -23,13 +23,20 @@ __all__ = ["ReadySide", "make_ready"]
 @dataclass(frozen=True)
 class ReadySide:
     """`folder`: the project's files of this side; `commit`: None where they are the project as it lies there; `state`: both, for
-    people; `changes`: laid over the scenario, the interpreter among them."""
+    people; `changes`: laid over the scenario, the interpreter among them; `packages`: what its own environment was made with."""
 
     side: Side
     folder: Path
     commit: str | None
     state: str
     changes: dict[str, Any]
+    packages: tuple[str, ...] = ()
+
+    @property
+    def told(self) -> str:
+        """What it is run as and with, for people, where it cannot be run."""
+        own = f" in an environment of its own, with {', '.join(self.packages)}; --with PACKAGE adds what it lacks"
+        return f"{self.side.name}{own if self.packages else ''}"
 
     def run(self, scenario: Path, seed: int, reports: Path, progress: Progress) -> Digest:
         """One run, with its report. Raises: as `Harness.run`; InvalidRequest where the app came from elsewhere."""
@@ -69,14 +76,14 @@ def make_ready(
     own = any(side.requirements for side in sides) or needs[0] != needs[1] or bool(further)
     ready = []
     for side, (folder, commit), needed in zip(sides, places, needs, strict=True):
-        changes = dict(side.changes)
+        changes, wanted = dict(side.changes), list[str]()
         if own:
             wanted = [*side.requirements, *(further or needed)]
             changes["queue__python"] = str(environment(*wanted)) if wanted else changes.get("queue__python", python)
         elif python is not None and commit is not None:
             # Named from the project, where an environment lies; a checkout has none.
             changes.setdefault("queue__python", str((project / python).resolve()))
-        ready.append(ReadySide(side, folder, commit, _state(side, folder, commit), changes))
+        ready.append(ReadySide(side, folder, commit, _state(side, folder, commit), changes, tuple(wanted)))
     return ready
 
 
