@@ -23,33 +23,61 @@ from .wrapping import one_line
 
 _FLAGS = struct.Struct("<I")
 JOBS_IN_HAND = 1024
+fromhex = bytes.fromhex
 FORK_SLOTS = 128  # In the first file of a fork: a library may fork for every job, and 2 MiB a job would fill the disk.
 
 
 class _Segment:
     """One mapped file and the counter that hands out its slots (atomic in CPython)."""
 
-    __slots__ = ("buffer", "count", "slots")
+    __slots__ = ("buffer", "slots", "take")
 
-    def __init__(self, buffer, count, slots):
-        self.buffer, self.count, self.slots = buffer, count, slots
+    def __init__(self, buffer, slots):
+        self.buffer, self.slots, self.take = buffer, slots, itertools.count().__next__
 
 
-class _Found(dict):
-    """What `find` answered for each key that was asked for. Its own `__getitem__` costs a known key no call of Python's."""
+class _Numbers(dict):
+    """The number of each text, found when it is first asked for. A dict's own `__getitem__` costs a known one no Python call."""
 
     __slots__ = ("find",)
 
     def __init__(self, find):
         self.find = find
 
-    def __missing__(self, key):
-        return self.find(key)
+    def __missing__(self, words):
+        return self.find(words)
+
+
+class _Jobs(dict):
+    """`(key, number of the id's text)` of the jobs in hand: each is spoken of several times in a row."""
+
+    __slots__ = ("text",)
+
+    def __init__(self, text):
+        self.text = text
+
+    def __missing__(self, job_id):
+        # Every job comes here once, and a call of another function would cost it as much as all of this.
+        key = b""
+        if type(job_id) is str and len(job_id) == 36:
+            try:
+                key = fromhex(job_id.replace("-", ""))
+            except ValueError:
+                pass
+        if len(key) == 16 and job_id[8:24:5] == "----" and job_id == job_id.lower():
+            known = key, 0
+        else:
+            key, told = record.identity(job_id)
+            known = key, 0 if told else self.text(str(job_id))
+        if len(self) >= JOBS_IN_HAND:
+            self.clear()
+        self[job_id] = known
+        return known
 
 
 def _exhausted():
     """A segment with no slot left, so that the next record opens a real one."""
-    return _Segment(None, itertools.count(), 0)
+    return _Segment(None, 0)
 
 
 def _reset_living(reset):
@@ -77,8 +105,10 @@ class Recorder:
         self.folder, self.role, self.name, self.library = str(folder), role, name, library
         self.failed = False
         self._slots = self._first_slots = slots
-        self._numbers, self._jobs = _Found(self._number_of), _Found(self._identity_of)
-        self.text, self.job = self._numbers.__getitem__, self._jobs.__getitem__
+        self._numbers = _Numbers(self._number_of)
+        self.text = self._numbers.__getitem__
+        self._jobs = _Jobs(self.text)
+        self.job = self._jobs.__getitem__
         self._reset()
         if hasattr(os, "register_at_fork"):
             # Hooks live as long as the process: a weak one lets a harness make one recorder a run.
@@ -116,12 +146,12 @@ class Recorder:
 
         def write(kind, key=no_job, value=0, attempt=0, task=0, text=0, group=0, time_ns=0):
             segment = self._segment
-            slot = next(segment.count)
+            slot = segment.take()
             while slot >= segment.slots:
                 segment = self._next_segment(segment)
                 if segment is None:
                     return
-                slot = next(segment.count)
+                slot = segment.take()
             try:
                 pack_into(
                     segment.buffer, header + slot * size,
@@ -153,14 +183,6 @@ class Recorder:
             return 0
         self._numbers[words] = number
         return number
-
-    def _identity_of(self, job_id):
-        key, told = record.identity(job_id)
-        # A job is spoken of several times in a row; those in hand are remembered.
-        if len(self._jobs) >= JOBS_IN_HAND:
-            self._jobs.clear()
-        known = self._jobs[job_id] = key, 0 if told else self.text(str(job_id))
-        return known
 
     def error(self, exception):
         """The number of the text that tells an exception; 0 for None."""
@@ -217,7 +239,7 @@ class Recorder:
         record.HEADER.pack_into(buffer, 0, record.MAGIC, record.SCHEMA, 0, self._process, number, monotonic_ns(), len(about))
         buffer[record.HEADER.size : record.HEADER.size + len(about)] = about
         os.rename(hidden, "%s.%d.rec" % (stem, number))
-        return _Segment(buffer, itertools.count(), slots)
+        return _Segment(buffer, slots)
 
     def _fail(self, error=None):
         if self.failed:

@@ -46,10 +46,10 @@ class CommitFirst:
 
     def record(self, kind, key, value, attempt, task, text, group):
         segment = self.recorder._segment
-        slot = next(segment.count)
+        slot = segment.take()
         while slot >= segment.slots:
             segment = self.recorder._next_segment(segment)
-            slot = next(segment.count)
+            slot = segment.take()
         at = record.HEADER_BYTES + slot * record.RECORD_BYTES
         struct.pack_into("<I", segment.buffer, at + record.COMMIT_OFFSET, slot ^ record.COMMIT)
         struct.pack_into("<Q16sq", segment.buffer, at, 1, key, value)

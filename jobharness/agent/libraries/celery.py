@@ -43,20 +43,13 @@ def attach_signals(recorder, settings):
         if headers and not headers.get("retries"):
             record(events.ENQUEUE_ACKNOWLEDGED, job(headers["id"])[0], 0, 0, text(sender))
 
-    @connect(signals.task_received)
-    def received(request=None, **_):
-        key, job_id = job(request.id)
-        attempt = (request.request_dict.get("retries") or 0) + 1
-        record(events.JOB_RECEIVED, key, 0, attempt, text(request.name), job_id)
-
-    # Every job sends this one. While the app has no receiver of its own, finding ours would cost more than the record.
-    others, dispatch = signals.task_received.receivers, signals.task_received.send
+    # Every job sends this one, and to find a receiver would cost more than the record.
+    others, dispatch, job_received = signals.task_received.receivers, signals.task_received.send, events.JOB_RECEIVED
 
     def send(sender, request=None, **named):
-        if len(others) > 1:
-            return dispatch(sender, request=request, **named)
-        received(request)
-        return []
+        key, job_id = job(request.id)
+        record(job_received, key, 0, (request.request_dict.get("retries") or 0) + 1, text(request.name), job_id)
+        return dispatch(sender, request=request, **named) if others else []
 
     signals.task_received.send = send
 
@@ -102,6 +95,7 @@ def attach_tracer(recorder, settings):
     from celery.app import trace
 
     record, text, job = recorder.record, recorder.text, recorder.job
+    job_running, job_finished = events.JOB_RUNNING, events.JOB_FINISHED
     original = trace.build_tracer
 
     def running(task_id=None, task=None, **_):
@@ -120,10 +114,10 @@ def attach_tracer(recorder, settings):
             key, job_id = job(uuid)
             attempt = (request.get("retries") or 0) + 1 if request else 1
             if not may_skip:
-                record(events.JOB_RUNNING, key, 0, attempt, text(name), job_id)
+                record(job_running, key, 0, attempt, text(name), job_id)
             done = trace_task(uuid, args, kwargs, request)
             if done.info is None and done.runtime is not None:
-                record(events.JOB_FINISHED, key, 0, attempt, text(name))
+                record(job_finished, key, 0, attempt, text(name))
             return done
 
         return execute
@@ -139,7 +133,7 @@ def attach_settling(recorder, settings):
     """Record when a message is settled: acknowledged, or rejected (value 1: put back in the queue)."""
     from celery.worker.request import Request
 
-    record, job = recorder.record, recorder.job
+    record, job, job_settled = recorder.record, recorder.job, events.JOB_SETTLED
 
     acknowledge, reject = Request.acknowledge, Request.reject
 
@@ -148,7 +142,7 @@ def attach_settling(recorder, settings):
         if not self.acknowledged:
             acknowledge(self)
             if self.acknowledged:
-                record(events.JOB_SETTLED, job(self.id)[0])
+                record(job_settled, job(self.id)[0])
 
     @functools.wraps(reject)
     def reject_recorded(self, requeue=False):
