@@ -67,31 +67,32 @@ class RateLimit(RunPromise):
         """The starts beyond the limit, those in the fullest window first."""
         observed = in_order(observed, "time_ns", "row")
         times, key = observed["time_ns"].to_numpy(), observed["key"].to_numpy()
-        order = stable_order(key) if self.per != "run" else np.arange(len(key))
+        # One key: all stand in order, and ten million need not be copied.
+        order: Int64s | slice = stable_order(key) if self.per != "run" else slice(None)
         times, key = times[order], key[order]
         window_ns = self._windows_ns(observed, order, history)
         late = len(times) - self.limit
         # So many places back, a start of the same key must be outside of the window that ends with this one.
-        close = (times[self.limit :] - times[: max(late, 0)] < window_ns[self.limit :]) & (
-            key[self.limit :] == key[: max(late, 0)]
-        )
+        close = times[self.limit :] - times[: max(late, 0)] < window_ns[self.limit :]
+        if self.per != "run":
+            close &= key[self.limit :] == key[: max(late, 0)]
         which = np.flatnonzero(close) + self.limit
         in_window = _in_window(key, times, which, window_ns)
         found = offences(
             pl.format("{} within {} s, where {} are allowed", "number", pl.lit(f"{self.window_s:g}"), pl.lit(self.limit)),
-            job=observed["job"].to_numpy()[order[which]],
-            row=observed["row"].to_numpy()[order[which]],
+            job=observed["job"].to_numpy()[order][which],
+            row=observed["row"].to_numpy()[order][which],
             weight=in_window,
             number=in_window,
         )
         counts = {"counted": observed.height, "over": len(which)}
         return Evidence(observed.height, found, 0, counts, {"fullest": int(in_window.max(initial=0))})
 
-    def _windows_ns(self, observed: pl.DataFrame, order: Int64s, history: History) -> Int64s:
+    def _windows_ns(self, observed: pl.DataFrame, order: Int64s | slice, history: History) -> Int64s:
         """The window of each start; where several nodes tell of a key, by as much longer as they may truly have been closer."""
         window_ns = np.int64(round(self.window_s * NS_PER_S))
         if not history.clocks.wide:
-            return np.broadcast_to(window_ns, len(order))
+            return np.broadcast_to(window_ns, observed.height)
         mixed = observed.select(pl.col("node").n_unique().over("key") > 1).to_series().to_numpy()[order]
         return np.asarray(window_ns + np.where(mixed, history.clocks.most_apart_ns, 0))
 

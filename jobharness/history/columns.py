@@ -29,8 +29,9 @@ Counts = npt.NDArray[np.uint8 | np.uint32]
 Made = TypeVar("Made")
 
 
-KEPT_BYTES = 500 * 2**20
-"""How much of what was made a `Tally` keeps; what was not used for longest is made again when it is asked for."""
+KEPT_BYTES = 350 * 2**20
+"""How much of the moments that were made a `Tally` keeps; what was not used for longest is made again when it is asked for.
+Counts and labels are kept: they are small, and a label costs more to make than a moment."""
 
 FEWEST_KEPT = 4
 
@@ -189,8 +190,12 @@ class Tally:
     def _once(self, key: tuple[str, Any], make: Callable[[], Made]) -> Made:
         made: Made | None = self._made.pop(key, None)
         self._made[key] = made = make() if made is None else made  # The latest used stands last.
-        while len(self._made) > FEWEST_KEPT and sum(map(_bytes_of, self._made.values())) > KEPT_BYTES:
-            del self._made[next(iter(self._made))]
+        moments = [name for name, array in self._made.items() if array.itemsize == 8]
+        kept = sum(_bytes_of(self._made[name]) for name in moments)
+        for oldest in moments[: max(0, len(moments) - FEWEST_KEPT)]:
+            if kept <= KEPT_BYTES:
+                break
+            kept -= _bytes_of(self._made.pop(oldest))
         return made
 
     def _of(self, kind: Kind) -> tuple[npt.NDArray[np.uint32], Rows]:
