@@ -101,10 +101,10 @@ def _figures(history: History, groups: list[Rows]) -> list[dict[str, Metric]]:
             values = (partial(_taken, took_ns, known, jobs) for jobs in groups)
             for figures, metrics in zip(found, pool.map(partial(_percentiles, duration), values), strict=True):
                 figures |= metrics
-        ended = partial(_run_times, history.executions, history.jobs.height)
-        for figures, metrics in zip(
-            found, pool.map(lambda jobs: _percentiles("run_time", partial(ended, jobs)), groups), strict=True
-        ):
+        executions = history.executions
+        ran = partial(_run_times, executions.alive_ns - executions.begin_ns, executions, history.jobs.height)
+        values = (partial(ran, jobs) for jobs in groups)
+        for figures, metrics in zip(found, pool.map(partial(_percentiles, "run_time"), values), strict=True):
             figures |= metrics
     return found
 
@@ -117,11 +117,10 @@ def _taken(took_ns: Int64s, known: Mask, jobs: Rows) -> Int64s:
     return took_ns[jobs[known[jobs]]]
 
 
-def _run_times(executions: Executions, n_jobs: int, jobs: Rows) -> Int64s:
+def _run_times(took_ns: Int64s, executions: Executions, n_jobs: int, jobs: Rows) -> Int64s:
     mine = np.zeros(n_jobs, np.bool_)
     mine[jobs] = True
-    ended = np.flatnonzero(mine[executions.job] & (executions.end_kind > 0))
-    return np.asarray(executions.alive_ns[ended] - executions.begin_ns[ended])
+    return took_ns[mine[executions.job] & (executions.end_kind > 0)]
 
 
 def _counts(history: History, jobs: Rows) -> Iterator[Metric]:
