@@ -20,6 +20,8 @@ __all__ = ["COUNTED", "Change", "Comparison", "Side", "compare"]
 
 COUNTED = (
     "jobs.acknowledged",
+    "jobs.refused",
+    "jobs.unknown",
     "jobs.completed",
     "jobs.lost",
     "jobs.stuck",

@@ -28,6 +28,9 @@ def deliveries(history: History) -> Iterator[Metric]:
     held = tally.has(Kind.JOB_HELD)
     duplicated = running > 1 + tally.count(Kind.JOB_RETRIED)
     yield Metric("jobs.acknowledged", count, "jobs", count, "neither")
+    begun, refused = tally.has(Kind.ENQUEUE_BEGIN), tally.has(Kind.ENQUEUE_REFUSED) & ~acknowledged
+    yield Metric("jobs.refused", int(refused.sum()), "jobs", int(begun.sum()))
+    yield Metric("jobs.unknown", int((begun & ~acknowledged & ~refused).sum()), "jobs", int(begun.sum()))
     yield Metric("jobs.completed", int(finished.sum()), "jobs", count, "higher")
     yield Metric("jobs.lost", int((unfinished & ~held).sum()), "jobs", count)
     yield Metric("jobs.stuck", int((unfinished & held).sum()), "jobs", count)

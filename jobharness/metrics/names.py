@@ -37,6 +37,10 @@ DEFINITIONS = (
         "completed jobs per second, from the first intended arrival to the last completion",
     ),
     Definition("jobs.acknowledged", "messaging.client.sent.messages", "jobs", "jobs whose enqueue was acknowledged"),
+    Definition(
+        "jobs.refused", "jobharness_jobs_refused", "jobs", "never acknowledged, as the send raised before anything was sent"
+    ),
+    Definition("jobs.unknown", "jobharness_jobs_unknown", "jobs", "never acknowledged, and may be there or not: nobody knows"),
     Definition("jobs.completed", "messaging.client.consumed.messages", "jobs", "jobs whose code returned at least once"),
     Definition("jobs.lost", "jobharness_jobs_lost", "jobs", "acknowledged, never completed, and not held by the broker"),
     Definition("jobs.stuck", "jobharness_jobs_stuck", "jobs", "acknowledged, never completed, still held by the broker"),

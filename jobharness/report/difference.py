@@ -21,6 +21,8 @@ LABELS = {
     "jobs.stuck": "Stuck",
     "jobs.duplicated": "Run more than once",
     "jobs.dead": "Dead",
+    "jobs.refused": "Refused",
+    "jobs.unknown": "Outcome unknown",
     "jobs.completed": "Completed",
     "throughput": "Throughput",
     "latency.p50": "Latency, p50",

@@ -39,6 +39,8 @@ from jobharness.runner.masking import without_secrets
 
 __all__ = ["page", "render"]
 
+RARE = ("jobs.refused", "jobs.unknown")
+"""Figures that are shown where they are not 0."""
 MOST_LANES = 12
 """More workers than this are drawn as a number over time."""
 MOST_STRIKES = 200
@@ -150,6 +152,8 @@ def _figures(account: Account) -> list[tuple[str, str, str]]:
     """The figures under the verdict: value, label, and "bad" where it is one that should be 0 and is not."""
     shown = (
         ("jobs.acknowledged", "acknowledged", False),
+        ("jobs.refused", "refused", True),
+        ("jobs.unknown", "of unknown outcome", True),
         ("jobs.completed", "completed", False),
         ("jobs.lost", "lost", True),
         ("jobs.stuck", "stuck", True),
@@ -163,7 +167,7 @@ def _figures(account: Account) -> list[tuple[str, str, str]]:
     return [
         (words.figure(metric.value, metric.unit), label, "bad" if zero and metric.value else "")
         for name, label, zero in shown
-        if (metric := account.metrics.get(name)) is not None and metric.value is not None
+        if (metric := account.metrics.get(name)) is not None and metric.value is not None and (metric.value or name not in RARE)
     ]
 
 

@@ -193,6 +193,9 @@ def _metrics(run: Digest) -> Table:
         Text("queue"),
         Text(f"throughput {run.metric('throughput')}   backlog peak {run.metric('backlog.peak')}   drain {run.metric('drain')}"),
     )
+    refused, unknown = run.metric("jobs.refused"), run.metric("jobs.unknown")
+    if refused.value or unknown.value:
+        grid.add_row(Text("not sent", "bold"), Text(f"{refused} refused, {unknown} of unknown outcome, of {refused.count} sends"))
     late = run.metric("producer.late")
     if late.value:
         sentence = f"{late} of {late.count} sends began more than 1 ms late, at most {run.metric('producer.lateness.max')}"

@@ -68,6 +68,8 @@ def test_every_metric_of_a_history_written_by_hand():
     found = measure(history(RUN))
     expected = {
         "jobs.acknowledged": (4, 4),
+        "jobs.refused": (0, 4),
+        "jobs.unknown": (0, 4),
         "jobs.completed": (2, 4),
         "jobs.lost": (0, 4),
         "jobs.stuck": (1, 4),
@@ -115,11 +117,28 @@ def test_every_metric_is_defined_and_every_definition_measured():
 
 
 def test_what_was_not_observed_has_no_value():
-    counts = {"jobs.acknowledged", "jobs.completed", "jobs.lost", "jobs.stuck", "jobs.duplicated", "jobs.dead", "faults.strikes",
+    counts = {"jobs.acknowledged", "jobs.refused", "jobs.unknown", "jobs.completed", "jobs.lost", "jobs.stuck", "jobs.duplicated", "jobs.dead", "faults.strikes",
               "faults.jobs_hit", "producer.late", "producer.lateness.max", "upstream.requests", "upstream.throttled"}  # fmt: skip
     found = measure(history(""))
     assert {name for name, metric in found.items() if metric.value is not None} == counts
     assert not any(found[name].value for name in counts)
+
+
+def test_sends_that_were_not_acknowledged_are_counted_by_what_is_known_of_them():
+    found = measure(
+        history("""
+        0.0 producer enqueue.begin a
+        0.1 producer enqueue.refused a
+        0.2 producer enqueue.begin b
+        0.3 producer enqueue.unknown b
+        0.4 producer enqueue.begin c
+        0.5 producer enqueue.begin d
+        0.6 producer enqueue.unknown d
+        0.7 producer enqueue.acknowledged d
+        """)
+    )
+    assert (found["jobs.refused"].value, found["jobs.unknown"].value, found["jobs.acknowledged"].value) == (1, 2, 1)
+    assert found["jobs.unknown"].count == 4
 
 
 NEVER_BACK = """
