@@ -70,9 +70,9 @@ def test_executions_go_wrong_as_ordered(library, tmp_path):
     assert "ordered this execution to fail" in history.text(failed["text"][0])
     began, ended = (times(history, kind) for kind in (Kind.JOB_RUNNING, Kind.JOB_FINISHED))
     for label in ("blocks", "slow"):
-        # What it held up was one execution, for as long as the order stood.
+        # What it held up was one execution, for as long as the order still stood when it began.
         (job,) = hits[label]
-        assert ended[job] - began[job] >= DELAY_S * 0.8 * NS_PER_S, label
+        assert ended[job] - began[job] >= DELAY_S * 0.5 * NS_PER_S, label
 
 
 def test_every_library_that_says_so_is_tried():
