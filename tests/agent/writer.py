@@ -66,13 +66,13 @@ def write(recorder, sink, proof, thread):
         words = recorder.text(f"text {number % TEXTS}")
         key = struct.pack(">QQ", thread + 1, number)
         sink.record(11, key, number, number & 0xFFFF, words, words, words)
-        struct.pack_into("Q", proof, 8 * thread, number)  # Native: stored at once. "<Q" goes byte by byte, and a kill tears it.
+        proof[thread] = number  # Stored at once. `struct.pack_into` clears its place first, and a kill may come in between.
 
 
 def main(kind, folder, proof_path, threads, slots):
     recorder = Recorder(folder, "worker", "writer", slots=int(slots))
     with Path(proof_path).open("r+b") as file:
-        proof = mmap.mmap(file.fileno(), 8 * int(threads))
+        proof = memoryview(mmap.mmap(file.fileno(), 8 * int(threads))).cast("Q")
     sink = KINDS[kind](recorder)
     for thread in range(1, int(threads)):
         threading.Thread(target=write, args=(recorder, sink, proof, thread), daemon=True).start()

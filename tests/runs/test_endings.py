@@ -13,9 +13,10 @@ from jobharness.agent.recorder import Recorder
 from jobharness.history.event import Kind
 from jobharness.history.follow import Follower
 from jobharness.history.log import gather, load
+from jobharness.processes.disk import may_mount, unmount_marked
 from jobharness.processes.guardian import sweep
 from jobharness.processes.process import wait_for
-from tests.support.leftovers import leftovers
+from tests.support.leftovers import leftovers, mounts_in
 
 pytestmark = pytest.mark.real
 
@@ -62,8 +63,10 @@ def test_without_its_guardian_a_killed_harness_would_leave_processes_behind(proj
     try:
         left = leftovers(str(project))
         assert any("redis-server" in line for line in left) and any("celery" in line for line in left), left
+        assert mounts_in(project) or not may_mount()
     finally:
         sweep(folder.name)
+        unmount_marked(folder.name)
 
 
 def test_interrupted_run_leaves_no_process_behind_and_keeps_its_history(project, start):
