@@ -21,6 +21,7 @@ __all__ = ["agreed"]
 
 Check = Callable[[History], Finding]
 UNDECIDED = "undecided"
+NOBODY = (None, None)
 
 
 def agreed(history: History, check: Check) -> Finding:
@@ -63,8 +64,9 @@ def _meet(told: Finding, others: Iterable[Finding], because: str) -> Finding:
     broken = [finding for finding in findings if finding.word is Word.BROKEN]
     if not broken:
         return min(findings, key=lambda finding: finding.word)  # The first of the gravest.
-    anywhere = {offender for finding in broken for offender in _offenders(finding)}
-    everywhere = set.intersection(*(set(_offenders(finding)) for finding in findings))
+    # What breaks a promise need be no job and no event: an alarm that stayed silent.
+    offending = [set(_offenders(finding)) or {NOBODY} for finding in broken]
+    anywhere, everywhere = set.union(*offending), set.intersection(*offending)
     if len(broken) < len(findings) or not everywhere:
         return _undecided(broken[0], len(anywhere), because)
     kindest = min(findings, key=lambda finding: finding.offenders.height)

@@ -9,6 +9,7 @@ from jobharness.contracts.concurrency_limit import ConcurrencyLimit
 from jobharness.contracts.contract import Word, judge
 from jobharness.contracts.deadline import Deadline
 from jobharness.contracts.fifo_per_key import FifoPerKey
+from jobharness.contracts.finding import Finding
 from jobharness.contracts.lease import Lease
 from jobharness.contracts.no_phantoms import NoPhantoms
 from jobharness.contracts.not_before import NotBefore
@@ -219,3 +220,18 @@ def test_tasks_that_never_answered_are_unknown():
     found = from_outside(AtLeastOnce(), silent + "1 observer job.finished b\n")
     assert found.word is Word.UNKNOWN and found.jobs == [2]
     assert from_outside(AtLeastOnce(), silent).word is Word.BROKEN
+
+
+class Silent:
+    """A promise that is broken by what did not happen, as an alarm that stayed silent."""
+
+    name, promise, needs = "silent", "it rings", frozenset()
+
+    def check(self, told):
+        return Finding(self.name, Word.BROKEN, "it stayed silent", {})
+
+
+def test_what_is_broken_by_nobody_in_particular_is_broken_in_one_world_and_in_several():
+    (finding,) = judge(history(SENT_A), [Silent()]).findings
+    assert (finding.word, finding.sentence) == (Word.BROKEN, "it stayed silent")
+    assert judged(Silent(), SENT_A, run(1, 1.1), run(1.102, 1.2, "b")).word is Word.BROKEN
