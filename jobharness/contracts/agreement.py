@@ -41,6 +41,8 @@ def agreed(history: History, check: Check) -> Finding:
 
 def _clocks_agree(history: History, check: Check, told: Finding) -> Finding:
     others = [_seen_in(world, check) for world in other_clocks(history)]
+    if not others:
+        return told
     return _meet(told, others, f"it hangs on the order of events closer than clocks are known ({_bounds(history.nodes)})")
 
 

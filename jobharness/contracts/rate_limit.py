@@ -77,11 +77,12 @@ class RateLimit(RunPromise):
         if self.per != "run":
             close &= key[self.limit :] == key[: max(late, 0)]
         which = np.flatnonzero(close) + self.limit
+        place = which if isinstance(order, slice) else order[which]
         in_window = _in_window(key, times, which, window_ns)
         found = offences(
             pl.format("{} within {} s, where {} are allowed", "number", pl.lit(f"{self.window_s:g}"), pl.lit(self.limit)),
-            job=observed["job"].to_numpy()[order][which],
-            row=observed["row"].to_numpy()[order][which],
+            job=observed["job"].to_numpy()[place],
+            row=observed["row"].to_numpy()[place],
             weight=in_window,
             number=in_window,
         )

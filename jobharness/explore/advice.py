@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from jobharness.explore.chart import CrashMap, Tried
 from jobharness.explore.outcome import Word
@@ -46,6 +47,19 @@ class Advised:
         """At how many points the job is done again, or will be."""
         words = (Word.TWICE, Word.ONCE_PENDING)
         return sum(tried.worst.word in words for tried in self.chart.tried) if self.chart is not None else 0
+
+    def plain(self) -> dict[str, Any]:
+        """As JSON, with the whole map."""
+        return {
+            "change": self.name,
+            "why_not": self.why_not,
+            "turned": self.turned,
+            "gone": self.gone,
+            "worse": self.worse,
+            "duplicates": self.duplicates,
+            "jobs_per_s": self.jobs_per_s,
+            "map": self.chart.plain() if self.chart is not None else None,
+        }
 
 
 def advised(advice: Advice, before: CrashMap, chart: CrashMap, jobs_per_s: float | None) -> Advised:

@@ -24,7 +24,7 @@ from jobharness.history.follow import News
 from jobharness.integrations.waiting import Waiting
 from jobharness.processes.site import Site
 from jobharness.runner.watch import Notice
-from jobharness.scenario.model import ProbeSpec
+from jobharness.scenario.safety import ProbeSpec
 
 __all__ = ["ErrorBudget", "NoReading", "read"]
 

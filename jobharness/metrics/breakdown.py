@@ -45,7 +45,7 @@ def break_down(history: History) -> Breakdown:
     """The figures of all groups. Cost: linear, each duration made once for all of them."""
     tasks, phases = _tasks(history), _phases_of_jobs(history)
     found = _figures(history, [*tasks.values(), *phases.values()])
-    return Breakdown(dict(zip(tasks, found, strict=False)), dict(zip(phases, found[len(tasks) :], strict=True)))
+    return Breakdown(dict(zip(tasks, found[: len(tasks)], strict=True)), dict(zip(phases, found[len(tasks) :], strict=True)))
 
 
 def _tasks(history: History) -> dict[str, Rows]:

@@ -7,17 +7,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from jobharness.errors import InvalidRequest
 from jobharness.history.event import Dead
 from jobharness.queues.asking import asking_redis
+from jobharness.queues.queue import Completion
 
 if TYPE_CHECKING:
     import redis
 
-__all__ = ["CeleryResults", "Completion"]
+__all__ = ["CeleryResults"]
 
 PREFIX = "celery-task-meta-"
 AT_ONCE = 1000
@@ -28,15 +28,6 @@ DEATHS = {
     "NotRegistered": Dead.UNKNOWN_TASK,
 }
 """What Celery itself stores as the failure of a job, by the exception's name; any other is the task's own."""
-
-
-@dataclass(frozen=True)
-class Completion:
-    """A job that is over: `dead` is why it was given up, None where it returned; `text`: the exception."""
-
-    job_id: str
-    dead: Dead | None = None
-    text: str = ""
 
 
 class CeleryResults:

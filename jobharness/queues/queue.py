@@ -30,7 +30,7 @@ from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 from jobharness.brokers.broker import Broker
-from jobharness.history.event import HARNESS_KINDS, Kind
+from jobharness.history.event import HARNESS_KINDS, Dead, Kind
 from jobharness.scenario.model import QueueSpec
 
 __all__ = [
@@ -39,6 +39,7 @@ __all__ = [
     "Advises",
     "App",
     "CanBeWarm",
+    "Completion",
     "Counts",
     "HasScheduler",
     "Held",
@@ -98,6 +99,15 @@ class Held:
 
     job_id: str
     where: str
+
+
+@dataclass(frozen=True)
+class Completion:
+    """A job that is over: `dead` is why it was given up, None where it returned; `text`: the exception."""
+
+    job_id: str
+    dead: Dead | None = None
+    text: str = ""
 
 
 @dataclass(frozen=True)

@@ -19,11 +19,10 @@ from typing import Any
 
 from jobharness.catalog import queue_kind
 from jobharness.clock import now_ns
-from jobharness.errors import InvalidRequest
 from jobharness.runner.ceilings import check_ceilings
 from jobharness.runner.guard import Guard
 from jobharness.scenario.load import load_scenario
-from jobharness.staging.share import Share, plan_header, plan_rows
+from jobharness.staging.share import Share, check_sendable, plan_header, plan_rows
 from jobharness.workload.plan import planned_jobs
 
 __all__ = ["Desk"]
@@ -65,11 +64,7 @@ class Desk:
         Raises: InvalidRequest.
         """
         scenario = load_scenario(path)
-        if not scenario.workload.job:
-            raise InvalidRequest(f"{path}: has no [[workload.job]], so there is nothing to send")
-        if any(job.delivery is not None for job in scenario.workload.job):
-            problem = "a job's `delivery` is sent again for seconds, beside the plan, which Locust's users cannot"
-            raise InvalidRequest(f"{path}: {problem}; use `jobharness run`")
+        check_sendable(scenario, str(path))
         guard = Guard(scenario, str(path))
         guard.check()
         guard.check_url("--host", service_url)

@@ -14,7 +14,7 @@ from jobharness.processes.ports import free_port, reserve
 from jobharness.runner.folder import RunFolder
 from jobharness.runner.producers import ProducerProcess
 from jobharness.scenario.model import Scenario
-from jobharness.staging.share import Share
+from jobharness.staging.share import Share, check_sendable
 
 __all__ = ["MASTER", "STATISTICS", "Locust"]
 
@@ -42,12 +42,7 @@ class Locust:
         if self.users < 0 or 0 < self.users < self.workers:
             raise InvalidRequest(f"--users must be at least --workers ({self.workers}), one in each, not {self.users}")
         arrivals = scenario.workload.arrivals
-        if not scenario.workload.job and scenario.workload.trace is None:
-            raise InvalidRequest("the scenario has no [[workload.job]], so there is nothing for Locust to send")
-        if any(job.delivery is not None for job in scenario.workload.job):
-            raise InvalidRequest(
-                "a job's `delivery` is sent again for seconds, beside the plan, which Locust's users cannot; use `jobharness run`"
-            )
+        check_sendable(scenario)
         if arrivals is not None and arrivals.process == "closed":
             problem = (
                 'arrivals "closed" wait for jobs to be done, which Locust\'s processes cannot; "poisson" or "constant" can be'

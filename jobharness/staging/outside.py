@@ -15,8 +15,7 @@ from typing import Protocol
 from jobharness.agent.recorder import Recorder
 from jobharness.clock import now_ns
 from jobharness.history.event import Kind
-from jobharness.queues.celery_results import Completion
-from jobharness.queues.queue import Held
+from jobharness.queues.queue import Completion, Held
 from jobharness.staging.nodes import NodeFile, write_node
 from jobharness.staging.offsets import Exchange
 

@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from jobharness.errors import InvalidRequest
+from jobharness.scenario.model import Scenario
 
-__all__ = ["Share", "plan_header", "plan_rows"]
+__all__ = ["Share", "check_sendable", "plan_header", "plan_rows"]
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,15 @@ class Share:
     def rows(self, plan: Iterator[Any]) -> Iterator[Any]:
         """Those of the plan, in its order."""
         return islice(plan, self.number - 1, None, self.of)
+
+
+def check_sendable(scenario: Scenario, where: str = "the scenario") -> None:
+    """Raises: InvalidRequest where there is nothing that Locust's users could send, or something that they cannot."""
+    if not scenario.workload.job and scenario.workload.trace is None:
+        raise InvalidRequest(f"{where} has no [[workload.job]], so there is nothing for Locust to send")
+    if any(job.delivery is not None for job in scenario.workload.job):
+        problem = "a job's `delivery` is sent again for seconds, beside the plan, which Locust's users cannot"
+        raise InvalidRequest(f"{where}: {problem}; use `jobharness run`")
 
 
 def plan_header(path: Path) -> Mapping[str, str]:

@@ -19,7 +19,7 @@ __all__ = ["JobKind", "Link", "Workload", "planned_jobs", "write_plan"]
 
 
 class Link(Protocol):
-    """One job of a chain, a group or a chord (see `scenario.model.LinkSpec`)."""
+    """One job of a chain, a group or a chord (see `scenario.workload.LinkSpec`)."""
 
     @property
     def task(self) -> str: ...
@@ -45,7 +45,7 @@ class Backoff(Protocol):
 
 
 class Delivery(Protocol):
-    """How a webhook is delivered (see `scenario.model.DeliverySpec`)."""
+    """How a webhook is delivered (see `scenario.workload.DeliverySpec`)."""
 
     @property
     def id(self) -> str: ...
@@ -70,7 +70,7 @@ class Delivery(Protocol):
 
 
 class JobKind(Protocol):
-    """One kind of job in the mix, as a scenario says it (see `scenario.model.JobSpec`)."""
+    """One kind of job in the mix, as a scenario says it (see `scenario.workload.JobSpec`)."""
 
     @property
     def task(self) -> str | None: ...
@@ -105,7 +105,7 @@ class JobKind(Protocol):
 
 
 class Workload(Protocol):
-    """Which jobs arrive and when (see `scenario.model.WorkloadSpec`)."""
+    """Which jobs arrive and when (see `scenario.workload.WorkloadSpec`)."""
 
     @property
     def arrivals(self) -> ArrivalProcess | None: ...

@@ -6,7 +6,7 @@ import sys
 import time
 from pathlib import Path
 
-from jobharness.scenario.model import WorkloadSpec
+from jobharness.scenario.workload import WorkloadSpec
 from jobharness.workload.plan import planned_jobs, write_plan
 
 PLAIN = [

@@ -37,15 +37,19 @@ def test_killed_producer_goes_on_with_its_plan_and_sends_nothing_twice(run):
     assert [row["value"] for row in rows(history, Kind.PRODUCER_DONE)] == [60]
 
 
-def test_killed_scheduler_is_started_again_and_ticks_go_on(run):
-    result = run("scheduler_killed")
-    assert result.verdict.word is Word.HOLDS, result.verdict.findings
-    history = result.history
+def told_of_kill(history):
+    """When the one scheduler was killed, when the next was started, and every tick."""
     pids, codes = lives(history, "scheduler-1")
     assert len(set(pids)) == 2 and codes == [-9]
     (begin,) = (row["time_ns"] for row in rows(history, Kind.FAULT_BEGIN))
-    again = rows(history, Kind.PROCESS_STARTED)[-1]["time_ns"]
-    ticks = [row["time_ns"] for row in rows(history, Kind.SCHEDULE_TICK)]
+    return begin, rows(history, Kind.PROCESS_STARTED)[-1]["time_ns"], rows(history, Kind.SCHEDULE_TICK)
+
+
+def test_killed_scheduler_is_started_again_and_ticks_go_on(run):
+    result = run("scheduler_killed")
+    assert result.verdict.word is Word.HOLDS, result.verdict.findings
+    begin, again, told = told_of_kill(result.history)
+    ticks = [row["time_ns"] for row in told]
     assert len([tick for tick in ticks if tick < begin]) >= 2 and [tick for tick in ticks if tick > again]
     assert not [tick for tick in ticks if begin + NS_PER_S // 10 < tick < again]
 
@@ -55,11 +59,7 @@ def test_killed_scheduler_of_another_library_is_started_again_and_ticks_go_on(su
     result = run(f"{subject.split()[0]}_scheduler_killed", queue__python=NEWEST[subject].subject_there().queue["python"])
     assert result.verdict.word is Word.HOLDS, result.verdict.findings
     history = result.history
-    pids, codes = lives(history, "scheduler-1")
-    assert len(set(pids)) == 2 and codes == [-9]
-    (begin,) = (row["time_ns"] for row in rows(history, Kind.FAULT_BEGIN))
-    again = rows(history, Kind.PROCESS_STARTED)[-1]["time_ns"]
-    ticks = rows(history, Kind.SCHEDULE_TICK)
+    begin, again, ticks = told_of_kill(history)
     moments = [row["time_ns"] for row in ticks]
     assert len([tick for tick in moments if tick < begin]) >= 2 and [tick for tick in moments if tick > again]
     assert {history.text(row["text"]).rpartition(".")[2].rpartition(":")[2] for row in ticks} == {"close_till"}

@@ -7,7 +7,7 @@ import pytest
 from pydantic import ValidationError
 
 from jobharness.agent.deliveries import signature
-from jobharness.scenario.model import WorkloadSpec
+from jobharness.scenario.workload import WorkloadSpec
 from jobharness.workload.plan import planned_jobs
 
 

@@ -9,7 +9,7 @@ from jobharness.history.event import Kind
 from jobharness.history.follow import News
 from jobharness.integrations import budget
 from jobharness.integrations.budget import ErrorBudget, NoReading, read
-from jobharness.scenario.model import ProbeSpec
+from jobharness.scenario.safety import ProbeSpec
 
 EXPOSED = """# HELP http_errors_total Errors
 # TYPE http_errors_total counter

@@ -8,7 +8,7 @@ from random import Random
 import pytest
 
 from jobharness.errors import ScenarioInvalid
-from jobharness.scenario.model import WorkloadSpec
+from jobharness.scenario.workload import WorkloadSpec
 from jobharness.workload.arguments import Arguments
 from jobharness.workload.arrivals import arrivals_ns
 from jobharness.workload.plan import planned_jobs, write_plan

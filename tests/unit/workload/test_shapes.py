@@ -7,7 +7,7 @@ import pytest
 from jobharness.catalog import assemble
 from jobharness.errors import ScenarioInvalid
 from jobharness.scenario.load import scenario_from
-from jobharness.scenario.model import WorkloadSpec
+from jobharness.scenario.workload import WorkloadSpec
 from jobharness.workload.plan import planned_jobs
 
 LINKS = [{"task": "charge", "args": ["{faker.uuid4}"]}, {"task": "mail", "options": {"immutable": True}}]

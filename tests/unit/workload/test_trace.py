@@ -7,7 +7,7 @@ from random import Random
 import pytest
 
 from jobharness.errors import ScenarioInvalid
-from jobharness.scenario.model import WorkloadSpec
+from jobharness.scenario.workload import WorkloadSpec
 from jobharness.workload.plan import planned_jobs
 from jobharness.workload.spans import spans_trace
 from jobharness.workload.trace import Arrival, read_trace, replayed, trace_of, write_trace
