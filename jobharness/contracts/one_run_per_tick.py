@@ -114,7 +114,7 @@ class OneRunPerTick(RunPromise):
         number, every_ns = history.number_of(entry), round(every_s * NS_PER_S)
         start_ns, end_ns = history.phase_ns("workload"), history.phase_ns("heal")
         moments = ticks.filter(pl.col("entry") == number)["time_ns"] if number is not None else ticks["time_ns"].head(0)
-        start_ns = start_ns if start_ns is not None else int(moments.min() or 0)  # type: ignore[arg-type]
+        start_ns = start_ns if start_ns is not None else int(moments.min() or 0)  # type: ignore[arg-type]  # polars: any value
         end_ns = end_ns if end_ns is not None else history.end_ns
         within = moments.filter((moments > start_ns) & (moments < end_ns)).to_numpy()
         gap = np.diff(np.concatenate([[start_ns], within, [end_ns]]))

@@ -25,13 +25,13 @@ class ArrivalShape(LoadTestShape):
     scenario: str = ""
 
     def __init__(self) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
+        super().__init__()  # type: ignore[no-untyped-call]  # Locust has no types there
         self._duration_s = load_scenario(Path(self.scenario)).workload.duration if self.scenario else 0.0
         self._seen, self._seen_at_s = 0, 0.0
 
     def tick(self) -> tuple[int, float] | None:
         """How many users there are to be now, and how many a second may be started; None: the test is over."""
-        now_s: float = self.get_run_time()  # type: ignore[no-untyped-call]
+        now_s: float = self.get_run_time()  # type: ignore[no-untyped-call]  # Locust has no types there
         assert self.runner is not None
         seen = self.runner.stats.total.num_requests
         if seen != self._seen:

@@ -26,7 +26,10 @@ def results(tmp_path_factory):
         if shutil.which(program) is None:
             missing(f"{program} is not on this machine")
     names = ("workers_gone", "jobs_fail")
-    run = lambda name: Harness(ROOT, tmp_path_factory.mktemp(name)).run(f"scenarios/alarms/{name}.toml")  # noqa: E731
+
+    def run(name):
+        return Harness(ROOT, tmp_path_factory.mktemp(name)).run(f"scenarios/alarms/{name}.toml")
+
     with ThreadPoolExecutor() as pool:
         return dict(zip(names, pool.map(run, names), strict=True))
 

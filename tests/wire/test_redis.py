@@ -319,7 +319,7 @@ def test_held_reply_is_to_a_message_that_was_carried_out_and_goes_on_or_dies_wit
         answers = []
         thread = threading.Thread(target=lambda conn=conn, answers=answers: answers.append(_said(lambda: conn.lpush(queue, job))))
         thread.start()
-        assert wait_for(lambda: any(text == f"held {forward}" for _, _, text, _ in through.seen(Kind.BROKER_STEP)), 10)  # noqa: B023
+        assert wait_for(lambda: any(text == f"held {forward}" for _, _, text, _ in through.seen(Kind.BROKER_STEP)), 10)  # noqa: B023  # called before the next turn
         watching = redis.Redis.from_url(through.wire._url)
         assert watching.llen(queue) == (1 if forward else 2), "it was not carried out"
         watching.close()
