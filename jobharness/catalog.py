@@ -367,17 +367,23 @@ def _wire(
 def _watches(scenario: Scenario, project: Path) -> tuple[Watch, ...]:
     """What looks at the run from outside, where the scenario asks for it. Raises: ExtraMissing; EnvironmentFailed."""
     found: list[Watch] = []
+    alarmed = scenario.prometheus is not None or scenario.contract.alert
+    if alarmed or any(probe.metric for probe in scenario.abort.probe):
+        _check_prometheus_client("an alarm" if alarmed else "a probe of a metric")
     if scenario.abort.probe:
         found.append(_load("watch", "budget", WATCHES)(scenario.abort.probe))
     if scenario.contract.reported is not None:
         found.append(_load("watch", "sentry", WATCHES)())
     if scenario.contract.health is not None and scenario.service is not None:
         found.append(_load("watch", "health", WATCHES)(scenario.service.health))
-    if scenario.prometheus is not None or scenario.contract.alert:
-        if importlib.util.find_spec("prometheus_client") is None:
-            raise ExtraMissing("prometheus-client", "prometheus", "an alarm")
+    if alarmed:
         found.append(_load("watch", "prometheus", WATCHES)(scenario, project))
     return tuple(found)
+
+
+def _check_prometheus_client(needed_for: str) -> None:
+    if importlib.util.find_spec("prometheus_client") is None:
+        raise ExtraMissing("prometheus-client", "prometheus", needed_for)
 
 
 def _clock(scenario: Scenario, faults: tuple[ArmedFault, ...], where: str) -> ClockPlan | None:

@@ -15,6 +15,7 @@ from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
+from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit
 
 from jobharness.clock import now_ns, seconds_between
@@ -26,13 +27,14 @@ from jobharness.processes.site import Site
 from jobharness.runner.watch import Notice
 from jobharness.scenario.safety import ProbeSpec
 
+if TYPE_CHECKING:
+    from prometheus_client.samples import Sample
+
 __all__ = ["ErrorBudget", "NoReading", "read"]
 
 TIMEOUT_S = 2.0
 RECENT = 100
 MILLIONTHS = 1e6
-_SAMPLE = re.compile(r"(?P<name>[a-zA-Z_:][\w:]*)(?:\{(?P<labels>[^}]*)\})?\s+(?P<value>\S+)(?:\s+\S+)?")
-_LABEL = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')
 
 
 class NoReading(Exception):
@@ -241,14 +243,18 @@ def _of_json(text: str, probe: ProbeSpec) -> float:
 
 
 def _of_metric(text: str, wanted: str) -> float:
-    """The sum of the samples that have the name, and the labels that are given (https://prometheus.io/docs/instrumenting/exposition_formats/)."""
-    name, _, labels = wanted.partition("{")
-    asked = set(_LABEL.findall(labels))
-    found = [
-        float(sample["value"])
-        for sample in map(_SAMPLE.fullmatch, map(str.strip, text.splitlines()))
-        if sample is not None and sample["name"] == name.strip() and asked <= set(_LABEL.findall(sample["labels"] or ""))
-    ]
+    """The sum of the samples that have the name, and the labels that are given."""
+    from prometheus_client.parser import text_string_to_metric_families as families
+
+    def samples(page: str) -> list[Sample]:
+        return [sample for family in families(page) for sample in family.samples]
+
+    try:
+        (asked,) = samples(f"{wanted} 0\n")
+        told = samples(text)
+    except ValueError as error:
+        raise NoReading(f"it answers, but not in Prometheus's text format, or {wanted} names no metric ({error})") from error
+    found = [one.value for one in told if one.name == asked.name and asked.labels.items() <= one.labels.items()]
     if not found:
         raise NoReading(f"it has no metric {wanted}")
     return sum(found)

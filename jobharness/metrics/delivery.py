@@ -28,9 +28,7 @@ def deliveries(history: History) -> Iterator[Metric]:
     held = tally.has(Kind.JOB_HELD)
     duplicated = running > 1 + tally.count(Kind.JOB_RETRIED)
     yield Metric("jobs.acknowledged", count, "jobs", count, "neither")
-    begun, refused = tally.has(Kind.ENQUEUE_BEGIN), tally.has(Kind.ENQUEUE_REFUSED) & ~acknowledged
-    yield Metric("jobs.refused", int(refused.sum()), "jobs", int(begun.sum()))
-    yield Metric("jobs.unknown", int((begun & ~acknowledged & ~refused).sum()), "jobs", int(begun.sum()))
+    yield from _unacknowledged(history)
     yield Metric("jobs.completed", int(finished.sum()), "jobs", count, "higher")
     yield Metric("jobs.lost", int((unfinished & ~held).sum()), "jobs", count)
     yield Metric("jobs.stuck", int((unfinished & held).sum()), "jobs", count)
@@ -42,6 +40,21 @@ def deliveries(history: History) -> Iterator[Metric]:
     yield Metric("error_rate", failed / executions if executions else None, "1", executions)
     yield _throughput(history)
     yield _peak_backlog(history)
+
+
+def _unacknowledged(history: History) -> Iterator[Metric]:
+    """What was sent and never acknowledged. Sends of which no job is known count, too: by a service, or by a call that raised
+    before there was an id."""
+    tally, columns = history.tally, history.columns
+    begun, acknowledged = tally.has(Kind.ENQUEUE_BEGIN), tally.has(Kind.ENQUEUE_ACKNOWLEDGED)
+    refused = tally.has(Kind.ENQUEUE_REFUSED) & ~acknowledged
+    nameless = {
+        kind: len(columns.rows(kind)) - len(columns.rows_of_jobs(kind)) for kind in (Kind.ENQUEUE_REFUSED, Kind.ENQUEUE_UNKNOWN)
+    }
+    sends = int(begun.sum()) + sum(nameless.values())
+    unknown = int((begun & ~acknowledged & ~refused).sum()) + nameless[Kind.ENQUEUE_UNKNOWN]
+    yield Metric("jobs.refused", int(refused.sum()) + nameless[Kind.ENQUEUE_REFUSED], "jobs", sends)
+    yield Metric("jobs.unknown", unknown, "jobs", sends)
 
 
 def _throughput(history: History) -> Metric:

@@ -135,10 +135,13 @@ def test_sends_that_were_not_acknowledged_are_counted_by_what_is_known_of_them()
         0.5 producer enqueue.begin d
         0.6 producer enqueue.unknown d
         0.7 producer enqueue.acknowledged d
+        0.8 producer enqueue.unknown -
+        0.9 producer enqueue.refused -
         """)
     )
-    assert (found["jobs.refused"].value, found["jobs.unknown"].value, found["jobs.acknowledged"].value) == (1, 2, 1)
-    assert found["jobs.unknown"].count == 4
+    # Whoever sends through a service learns of no job where the answer fails to come.
+    assert (found["jobs.refused"].value, found["jobs.unknown"].value, found["jobs.acknowledged"].value) == (2, 3, 1)
+    assert found["jobs.unknown"].count == 6
 
 
 NEVER_BACK = """
