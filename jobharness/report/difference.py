@@ -81,8 +81,8 @@ def find_before(account: Account) -> Before | None:
 
 def _others(folder: Path) -> Iterator[Path]:
     found = (place for place in folder.parent.iterdir() if place != folder and (place / "run.json").is_file())
-    # Folders are named by their moment.
-    yield from sorted(found, key=lambda place: place.name, reverse=True)[:RECENT]
+    # Folders are named by their moment; one that has another name, such as the sample, is taken where there is no other.
+    yield from sorted(found, key=lambda place: (place.name[0].isdigit(), place.name), reverse=True)[:RECENT]
 
 
 def comparison_with(before: Before, account: Account) -> Comparison:

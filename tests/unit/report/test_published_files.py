@@ -140,6 +140,7 @@ def test_the_newest_run_of_the_scenario_before_is_chosen_and_an_unfinished_one_p
     for name in ("1", "2", "3"):
         published(reports / name)
     (reports / "3" / "verdict.json").unlink()
+    published(reports / "sample")  # Kept for long, and newer than nothing.
     after = published(reports / "4", SAFE, of=scenario(before="killed.toml"), source="scenarios/hardened.toml").parent
     before = find_before(of_folder(after))
     assert before is not None
