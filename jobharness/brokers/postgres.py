@@ -25,6 +25,7 @@ __all__ = ["PostgresBroker"]
 INITDB_WITHIN_S = 60.0
 USERS = ("postgres", "nobody")  # Whom the server runs as where we are root, the first that exists.
 CAP_DAC_OVERRIDE = 1
+CAP_SETPCAP = 8
 
 
 class PostgresBroker(ServerBroker):
@@ -202,6 +203,8 @@ def _as_other_user() -> list[str]:
     # The folders above ours (/root, say) may be closed to that user: it gets the right to pass, and no folder's mode need change.
     if _has_capability(CAP_DAC_OVERRIDE):
         command += ["--inh-caps=+dac_override", "--ambient-caps=+dac_override"]
+        # PostgreSQL's programs ask by access(2) first, which takes no notice of that right but with this bit (Linux, fs/open.c).
+        command += ["--securebits=+no_setuid_fixup"] if _has_capability(CAP_SETPCAP) else []
     return [*command, "--"]
 
 

@@ -21,9 +21,9 @@ FLAGS = (
 )
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    """Headless Chromium."""
+    """Headless Chromium. Not for longer: while Playwright runs, an event loop runs in this thread, and no test could run its own."""
     try:
         from playwright.sync_api import sync_playwright
     except ImportError:
