@@ -20,6 +20,8 @@ MS_NOSUID, MS_NODEV, MS_REMOUNT = 2, 4, 32
 MNT_DETACH = 2
 MOUNTS = Path("/proc/self/mountinfo")
 PROBE = ".jobharness-full"
+BLOCK = 4096
+FIRST_ROOM = 2**20
 
 
 def may_mount() -> bool:
@@ -53,7 +55,7 @@ class LimitedDisk:
         self.folder, self._size_bytes, self._mark = folder, size_bytes, mark
         self._full = False
         folder.mkdir(parents=True)
-        self._mount(MS_NOSUID | MS_NODEV, size_bytes)
+        self._check(self._mount(0, size_bytes), size_bytes)
 
     @property
     def used_bytes(self) -> int:
@@ -66,9 +68,12 @@ class LimitedDisk:
 
         Raises: EnvironmentFailed when it still takes something.
         """
-        stat = os.statvfs(self.folder)
-        self._full = True
-        self._mount(MS_REMOUNT | MS_NOSUID | MS_NODEV, max(stat.f_frsize, self.used_bytes))
+        self._full, room = True, 0
+        # A file may grow before the size is set, and a size that is less than what is in it is refused: then with some room to
+        # spare, which `_takes_nothing` uses up.
+        while (refused := self._resize(max(BLOCK, self.used_bytes + room))) == errno.EINVAL and room < self._size_bytes:
+            room = max(2 * room, FIRST_ROOM)
+        self._check(refused, self.used_bytes)
         if not self._takes_nothing():
             raise EnvironmentFailed(f"the disk {self.folder} was made full and still takes data")
 
@@ -78,14 +83,14 @@ class LimitedDisk:
         try:
             with probe.open("ab", buffering=0) as file:
                 while True:
-                    file.write(bytes(4096))
+                    file.write(bytes(BLOCK))
         except OSError as error:
             return error.errno == errno.ENOSPC
 
     def free(self) -> None:
         """Let it take data again, up to its size. Safe to call twice."""
         if self._full:
-            self._mount(MS_REMOUNT | MS_NOSUID | MS_NODEV, self._size_bytes)
+            self._check(self._resize(self._size_bytes), self._size_bytes)
             (self.folder / PROBE).unlink(missing_ok=True)
             self._full = False
 
@@ -93,10 +98,20 @@ class LimitedDisk:
         """Take it away with all that is in it. Safe to call twice."""
         unmount_marked(self._mark)
 
-    def _mount(self, flags: int, size_bytes: int) -> None:
-        options = f"size={size_bytes},mode=0755"
-        if _libc().mount(_source(self._mark).encode(), os.fsencode(self.folder), b"tmpfs", flags, options.encode()) != 0:
-            problem = os.strerror(ctypes.get_errno())
+    def _resize(self, size_bytes: int) -> int:
+        return self._mount(MS_REMOUNT, size_bytes)
+
+    def _mount(self, flags: int, size_bytes: int) -> int:
+        """Returns 0, or why it was refused, as an `errno`."""
+        options = f"size={size_bytes},mode=0755".encode()
+        done = _libc().mount(
+            _source(self._mark).encode(), os.fsencode(self.folder), b"tmpfs", flags | MS_NOSUID | MS_NODEV, options
+        )
+        return ctypes.get_errno() if done != 0 else 0
+
+    def _check(self, refused: int, size_bytes: int) -> None:
+        if refused:
+            problem = os.strerror(refused)
             raise EnvironmentFailed(f"a file system of {size_bytes} bytes could not be mounted at {self.folder} ({problem})")
 
 

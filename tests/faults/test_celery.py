@@ -95,7 +95,8 @@ def test_polite_task_wastes_one_request_a_job_and_waits_as_long_as_it_was_told(s
     polite, _ = storms
     refused = [row for row in rows(polite.history, Kind.UPSTREAM_ANSWERED) if row["value"] == 429]
     assert refused
-    assert len({row["job"] for row in refused}) == len(refused)
+    # One that comes back while the storm is not over yet, on a busy machine, is told to wait again.
+    assert len(refused) <= 1.1 * len({row["job"] for row in refused})
     retried = {row["job"]: row["value"] for row in rows(polite.history, Kind.JOB_RETRIED)}
     # The library says when it will try again, as a moment: what is left until then is a little less than 2 s.
     assert all(1.5e9 < retried[row["job"]] <= 2e9 for row in refused)

@@ -1,5 +1,7 @@
 """A disk that is full for a while, under a broker's data."""
 
+import contextlib
+import threading
 from pathlib import Path
 
 import pytest
@@ -83,3 +85,24 @@ def test_full_disk_takes_nothing_and_is_as_large_as_before_when_it_is_free(tmp_p
         disk.unmount()
         disk.unmount()
     assert list(disk.folder.iterdir()) == []
+
+
+def test_disk_on_which_files_grow_meanwhile_is_made_full_all_the_same(tmp_path):
+    disk, over = LimitedDisk(tmp_path / "disk", 400_000_000, "a-test-of-growth"), threading.Event()
+
+    def grow():
+        with (disk.folder / "file").open("wb", buffering=0) as file:
+            while not over.is_set():
+                with contextlib.suppress(OSError):
+                    file.write(bytes(4096))
+
+    writer = threading.Thread(target=grow)
+    writer.start()
+    try:
+        for _ in range(300):
+            disk.fill()
+            disk.free()
+    finally:
+        over.set()
+        writer.join()
+        disk.unmount()
