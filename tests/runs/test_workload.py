@@ -1,6 +1,7 @@
 """What a workload says reaches the tasks; what it cannot say is refused before anything is left behind."""
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -8,8 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from jobharness.contracts.contract import Word
 from jobharness.history.event import Kind
 from tests.support.leftovers import leftovers
+from tests.support.require import missing
 
 pytestmark = pytest.mark.real
 
@@ -87,3 +90,14 @@ def test_a_file_that_cannot_be_used_is_one_line_and_leaves_no_run(name, text, wo
     assert words in errors[0]
     assert not list(project.glob("reports/*/*"))
     assert leftovers(str(project)) == []
+
+
+def test_a_producer_takes_its_leave_of_rabbitmq_which_throws_away_the_last_words_of_one_that_breaks_off(run, scenario):
+    if shutil.which("rabbitmq-server") is None and not Path("/usr/sbin/rabbitmq-server").exists():
+        missing("RabbitMQ is not on this machine")
+    backlog = {"arrivals": {"process": "backlog", "jobs": 500}, "job": [{"task": "naps.nap", "args": [0]}]}
+    result = run(scenario("leave", broker={"kind": "rabbitmq"}, workload=backlog))
+    assert result.verdict["at_least_once"].word is Word.HOLDS
+    log = (result.folder / "logs" / "broker.log").read_text(encoding="utf-8")
+    # The one of the worker, when it is told to stop.
+    assert log.count("client unexpectedly closed TCP connection") == 1

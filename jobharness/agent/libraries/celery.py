@@ -260,14 +260,21 @@ class Sender:
 
     def close(self):
         """End the connections in order. RabbitMQ throws away what a connection sent last that merely breaks off, as it does when
-        a process exits: publishes without confirms are not done when `delay` returns (kombu's pools do not close by themselves).
+        a process exits: publishes without confirms are not done when `delay` returns. kombu's pools do not close by themselves,
+        and `pools.reset()` breaks their connections off (kombu/resource.py, force_close_all; amqp/connection.py, collect).
         """
         import contextlib
 
         from kombu import pools
+        from kombu.utils.functional import lazy
 
-        with contextlib.suppress(Exception):  # A broker that is gone takes no leave.
-            pools.reset()
+        for pool in pools.connections.values():
+            idle = pool._resource.queue
+            while idle:
+                connection = idle.pop()
+                if not isinstance(connection, lazy):  # That one was never opened.
+                    with contextlib.suppress(Exception):  # A broker that is gone takes no leave.
+                        pool.close_resource(connection)
         self.app.close()
 
 
