@@ -10,62 +10,42 @@ import json
 import math
 import os
 import shutil
-import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from jobharness.brokers.broker import Broker, HasRooms, LivesInFolder
 from jobharness.errors import EnvironmentFailed, InvalidRequest, UnknownName
 from jobharness.explore.chart import CrashMap, Tried, allowed_by
 from jobharness.explore.learning import Learned, Lesson, combined, learn
 from jobharness.explore.outcome import Lease, Outcome, Word, outcome_of
 from jobharness.explore.points import CONTROL, Point, control_point, points_of, telling_first
+from jobharness.explore.preparation import Assemble, Preparation, Wishes
 from jobharness.explore.recovery import Recovery, bound_of
-from jobharness.explore.stage import Setting, Start
+from jobharness.explore.stage import Setting
 from jobharness.explore.trial import Patience, attempt
 from jobharness.processes.guardian import Guardian
-from jobharness.processes.process import Process
-from jobharness.processes.site import Site
-from jobharness.processes.zygote import Zygote
-from jobharness.queues.queue import App, CanBeWarm, NumbersJobs, ShortensLeases, TellsRecovery
+from jobharness.queues.queue import App
 from jobharness.runner.about import about
 from jobharness.runner.folder import RunFolder
-from jobharness.runner.inspection import inspect_app
 from jobharness.runner.masking import without_secrets
 from jobharness.runner.parts import Parts
-from jobharness.runner.setup import set_up
-from jobharness.runner.surroundings import Surroundings
 from jobharness.scenario.model import CrashmapSpec, Scenario
-from jobharness.wire.framing import FRAMINGS
-from jobharness.workload.plan import planned_jobs
 
-__all__ = ["Assemble", "Explorer", "lone_job"]
+__all__ = ["Explorer", "lone_job"]
 
-WIRE = (
-    "uvloop",
-    "asyncio",
-    "jobharness.wire.link",
-    "jobharness.wire.listener",
-    *(name.partition(":")[0] for name in FRAMINGS.values()),
-)
 LANES_PER_CORE = 14
 MOST_TRIES = 5
 MOST_LESSONS = 3
 MOST_UNTOLD = 3  # Tries that could not tell, all for the same reason: a fourth would not either.
 LEASE_S = 3.0
 JOBS_PER_LEASE = 3  # A lease is this many times as long as the job takes, at least.
-FIRST_NUMBER = 70_001  # A job called 1 would be taken for every other 1 that passes.
 LEARN_WITHIN_S = 60.0
 SLACK_S = 1.0
 NOT_CODE = frozenset(("node_modules", "reports", "venv", "env", "site-packages", "__pycache__", "build", "dist"))
-
-Assemble = Callable[[Scenario], Parts]
-"""Chooses and makes the kinds that a scenario names."""
 
 
 def lone_job(scenario: Scenario, task: str | None) -> Scenario:
@@ -128,18 +108,16 @@ class Explorer:
         self.spec = scenario.crashmap or CrashmapSpec()
         self.promised = scenario.contract.delivery
         self._made_of = scenario
-        self._as_given: App | None = None  # The app before its leases were shortened.
-        self.scenario = lone_job(scenario, task)
-        self._settings = self.scenario.queue.settings
+        alone = lone_job(scenario, task)
+        assemble(alone)  # What is unfit is refused before there is a folder.
         self._assemble, self._tell = assemble, tell
         self._number = 0
         self._began = time.monotonic()
-        self.app: App | None = None
         self.firsts: dict[str, float] = {}
-        self.lease: Lease | None = None
         self.provider, self.cut_short = "", ""
-        self.parts = assemble(self.scenario)
         self.folder = new_folder()
+        wishes = Wishes(LEASE_S if self.spec.shorten else None, self.spec.zygote)
+        self._preparation = Preparation(alone, assemble, self.folder, wishes)
 
     @property
     def task(self) -> str:
@@ -157,7 +135,7 @@ class Explorer:
             self._tell("learning the job's steps")
             learned = self._learn(setting)
             if self.lease is not None and learned.took_s > self.lease.lease_s / JOBS_PER_LEASE:
-                setting = self._lengthen(stack, setting, learned.took_s * JOBS_PER_LEASE)
+                setting = self._preparation.lengthen(stack, setting, learned.took_s * JOBS_PER_LEASE)
             points = points_of(learned.steps, learned.children)
             tries = [_Try(point) for point in (control_point(), *telling_first(points))]
             patience = self.patience(learned)
@@ -173,95 +151,27 @@ class Explorer:
 
     def prepare(self, stack: ExitStack) -> Setting:
         """Ask the app, shorten its leases and see that they are shortened. Raises: InvalidRequest."""
-        self.app = self._inspect(stack, self.parts)
-        self._shorten(stack)
-        jobs = self._jobs(self.parts)
-        start, start_wire = self._warm(stack)
-        room, is_set_up = self._share_server(stack)
-        mark = self.folder.run_id
-        return Setting(lambda: self._assemble(self.scenario), self.app, mark, jobs, start, start_wire, room, is_set_up)
+        return self._preparation.prepare(stack)
 
-    def _share_server(self, stack: ExitStack) -> tuple[Callable[[str], Broker] | None, bool]:
-        """One server for all stages, each in a room of its own: where that takes less time than a server each.
+    @property
+    def scenario(self) -> Scenario:
+        """As it is mapped: one job, leases shortened."""
+        return self._preparation.scenario
 
-        Where the library makes tables of its own, it makes them once, and every room is a copy.
-        """
-        parts, folder, mark = self.parts, self.folder, self.folder.run_id
-        server = parts.broker
-        if not isinstance(server, HasRooms):
-            return None, False
-        around = Surroundings(parts, folder, places_of(parts, folder))
-        site = Site(folder.data, folder.logs, folder.records, mark, around.without_agent())
-        stack.callback(server.stop)
-        if not server.version:
-            server.start(site)
-        if not getattr(server, "copies_rooms", False):
-            return server.room, False
-        furnished = replace(parts, broker=server.room("furnished"))
-        set_up(furnished, Surroundings(furnished, folder, places_of(furnished, folder)), site)
-        if isinstance(parts.queue, NumbersJobs):
-            parts.queue.number_from(furnished.broker, FIRST_NUMBER)
-        return lambda name: server.room(name, like="furnished"), True
+    @property
+    def parts(self) -> Parts:
+        """Those of the scenario as it is mapped."""
+        return self._preparation.parts
 
-    def _warm(self, stack: ExitStack) -> tuple[Start, Start]:
-        """What starts the app's processes, and the proxy: forks of warm processes, where that may be."""
-        if not self.spec.zygote or not hasattr(os, "fork"):
-            return Process, Process
-        parts, folder, mark = self.parts, self.folder, self.folder.run_id
-        around = Surroundings(parts, folder, places_of(parts, folder))
+    @property
+    def app(self) -> App | None:
+        """What the app said of itself; None before it was asked."""
+        return self._preparation.app
 
-        def zygote(name: str, python: Path, env: Mapping[str, str], modules: Sequence[str], module: str) -> Start:
-            made = Zygote(python, env, around.cwd, folder.logs / f"{name}.log", mark, modules, module)
-            stack.callback(made.stop)
-            return made.start
-
-        start_wire = zygote("zygote-wire", Path(sys.executable), around.without_agent(), WIRE, "jobharness.agent.zygote")
-        if not isinstance(parts.queue, CanBeWarm):
-            return Process, start_wire
-        env = {
-            name: value for name, value in around.for_process("zygote", "zygote").items() if not name.startswith("JOBHARNESS_")
-        }
-        return zygote("zygote", around.python, env, parts.queue.preload, "jobharness_agent.zygote"), start_wire
-
-    def _inspect(self, stack: ExitStack, parts: Parts) -> App:
-        folder, mark = self.folder, self.folder.run_id
-        if isinstance(parts.broker, LivesInFolder):
-            parts.broker.live_in(folder.data)
-        around = Surroundings(parts, folder, places_of(parts, folder))
-        if getattr(parts.queue, "inspected_with_broker", False):
-            site = Site(folder.data, folder.logs, folder.records, mark, around.without_agent())
-            if not parts.broker.version:
-                stack.callback(parts.broker.stop)
-                parts.broker.start(site)
-                set_up(parts, around, site)
-        return inspect_app(parts, around, folder, mark)
-
-    def _lengthen(self, stack: ExitStack, setting: Setting, lease_s: float) -> Setting:
-        """A lease that is shorter than the job would be taken from its living owner."""
-        self.scenario = self.scenario.with_(queue__settings=self._settings)
-        self.app, self.lease = self._as_given, None
-        self._shorten(stack, math.ceil(lease_s))
-        assert self.app is not None
-        return replace(setting, app=self.app)
-
-    def _shorten(self, stack: ExitStack, lease_s: float = LEASE_S) -> None:
-        assert self.app is not None
-        queue, kind = self.parts.queue, self.scenario.broker.kind
-        if not self.spec.shorten or not isinstance(queue, ShortensLeases) or not isinstance(queue, TellsRecovery):
-            return
-        self._as_given = self.app
-        changes = queue.shortened(kind, self.app, lease_s)
-        if not changes:
-            return
-        before_s = queue.recovers_within_s(kind, self.app)
-        self.scenario = self.scenario.with_(queue__settings=_laid_over(self._settings, changes))
-        # The inspection refuses a setting that did not take, so a lease that was not shortened is no silent "lost".
-        self.parts = replace(self._assemble(self.scenario), broker=self.parts.broker)
-        self.app = self._inspect(stack, self.parts)
-        self.lease = Lease(lease_s, queue.recovers_within_s(kind, self.app), before_s, dict(changes))
-
-    def _jobs(self, parts: Parts) -> Sequence[Mapping[str, Any]]:
-        return list(planned_jobs(self.scenario.workload, self.scenario.seed, project=parts.project))[:2]
+    @property
+    def lease(self) -> Lease | None:
+        """How leases were shortened; None where they were not."""
+        return self._preparation.lease
 
     def _learn(self, setting: Setting) -> Learned:
         """Twice, at the same time: what only one of the runs has is noise."""
@@ -442,17 +352,3 @@ def _digest_of(folder: Path) -> str:
 def _place(point: Point) -> tuple[int, int, str]:
     kinds = (CONTROL, "before", "after", "reply lost", "message lost")
     return point.step, kinds.index(point.kind), point.victim
-
-
-def _laid_over(settings: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings that are tables keep their other entries."""
-    return {
-        **settings,
-        **{name: {**settings.get(name, {}), **value} if isinstance(value, Mapping) else value for name, value in changes.items()},
-    }
-
-
-def places_of(parts: Parts, folder: RunFolder) -> dict[str, str]:
-    """What placeholders stand for while the app is only asked."""
-    nowhere = {"upstream.url": "http://127.0.0.1:9", "service.url": "http://127.0.0.1:9", "service.port": "9"}
-    return {"broker.url": parts.broker.url, "run.folder": str(folder.data), **nowhere}

@@ -1,0 +1,175 @@
+"""What is done once before many stages are set: the app is asked, leases are shortened, processes and servers are made warm."""
+
+from __future__ import annotations
+
+import math
+import os
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from jobharness.brokers.broker import Broker, HasRooms, LivesInFolder
+from jobharness.explore.outcome import Lease
+from jobharness.explore.stage import Setting, Start
+from jobharness.processes.process import Process
+from jobharness.processes.site import Site
+from jobharness.processes.zygote import Zygote
+from jobharness.queues.queue import App, CanBeWarm, NumbersJobs, ShortensLeases, TellsRecovery
+from jobharness.runner.folder import RunFolder
+from jobharness.runner.inspection import inspect_app
+from jobharness.runner.parts import Parts
+from jobharness.runner.setup import set_up
+from jobharness.runner.surroundings import Surroundings
+from jobharness.scenario.model import Scenario
+from jobharness.wire.framing import FRAMINGS
+from jobharness.workload.plan import planned_jobs
+
+__all__ = ["Assemble", "Preparation", "Wishes", "jobs_of"]
+
+WIRE = (
+    "uvloop",
+    "asyncio",
+    "jobharness.wire.link",
+    "jobharness.wire.listener",
+    *(name.partition(":")[0] for name in FRAMINGS.values()),
+)
+FIRST_NUMBER = 70_001  # A job called 1 would be taken for every other 1 that passes.
+
+Assemble = Callable[[Scenario], Parts]
+"""Chooses and makes the kinds that a scenario names."""
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """How stages are to be prepared. `lease_s`: what leases that last longer are shortened to, None: they stay; `zygote`: whether
+    processes may be forked from warm ones."""
+
+    lease_s: float | None
+    zygote: bool = True
+
+
+class Preparation:
+    """The preparation of one scenario. `scenario`, `parts` and `app` are those with shortened leases, once they are; `lease` says
+    how they were shortened, None where they were not."""
+
+    def __init__(self, scenario: Scenario, assemble: Assemble, folder: RunFolder, wishes: Wishes) -> None:
+        self.scenario, self.folder = scenario, folder
+        self._settings = scenario.queue.settings
+        self._assemble, self._wishes = assemble, wishes
+        self.parts = assemble(scenario)
+        self.app: App | None = None
+        self._as_given: App | None = None  # The app before its leases were shortened.
+        self.lease: Lease | None = None
+
+    def prepare(self, stack: ExitStack) -> Setting:
+        """Ask the app, shorten its leases and see that they are shortened. Raises: InvalidRequest."""
+        self.app = self._inspect(stack, self.parts)
+        if self._wishes.lease_s is not None:
+            self._shorten(stack, self._wishes.lease_s)
+        start, start_wire = self._warm(stack)
+        room, is_set_up = self._share_server(stack)
+        jobs = jobs_of(self.parts)
+        return Setting(
+            lambda: self._assemble(self.scenario), self.app, self.folder.run_id, jobs, start, start_wire, room, is_set_up
+        )
+
+    def lengthen(self, stack: ExitStack, setting: Setting, lease_s: float) -> Setting:
+        """A lease that is shorter than the job would be taken from its living owner."""
+        self.scenario = self.scenario.with_(queue__settings=self._settings)
+        self.app, self.lease = self._as_given, None
+        self._shorten(stack, math.ceil(lease_s))
+        assert self.app is not None
+        return replace(setting, app=self.app)
+
+    def _shorten(self, stack: ExitStack, lease_s: float) -> None:
+        assert self.app is not None
+        queue, kind = self.parts.queue, self.scenario.broker.kind
+        if not isinstance(queue, ShortensLeases) or not isinstance(queue, TellsRecovery):
+            return
+        self._as_given = self.app
+        changes = queue.shortened(kind, self.app, lease_s)
+        if not changes:
+            return
+        before_s = queue.recovers_within_s(kind, self.app)
+        self.scenario = self.scenario.with_(queue__settings=_laid_over(self._settings, changes))
+        # The inspection refuses a setting that did not take, so a lease that was not shortened is no silent "lost".
+        self.parts = replace(self._assemble(self.scenario), broker=self.parts.broker)
+        self.app = self._inspect(stack, self.parts)
+        self.lease = Lease(lease_s, queue.recovers_within_s(kind, self.app), before_s, dict(changes))
+
+    def _inspect(self, stack: ExitStack, parts: Parts) -> App:
+        folder, mark = self.folder, self.folder.run_id
+        if isinstance(parts.broker, LivesInFolder):
+            parts.broker.live_in(folder.data)
+        around = Surroundings(parts, folder, _places_of(parts, folder))
+        if getattr(parts.queue, "inspected_with_broker", False):
+            site = Site(folder.data, folder.logs, folder.records, mark, around.without_agent())
+            if not parts.broker.version:
+                stack.callback(parts.broker.stop)
+                parts.broker.start(site)
+                set_up(parts, around, site)
+        return inspect_app(parts, around, folder, mark)
+
+    def _share_server(self, stack: ExitStack) -> tuple[Callable[[str], Broker] | None, bool]:
+        """One server for all stages, each in a room of its own: where that takes less time than a server each.
+
+        Where the library makes tables of its own, it makes them once, and every room is a copy.
+        """
+        parts, folder, mark = self.parts, self.folder, self.folder.run_id
+        server = parts.broker
+        if not isinstance(server, HasRooms):
+            return None, False
+        around = Surroundings(parts, folder, _places_of(parts, folder))
+        site = Site(folder.data, folder.logs, folder.records, mark, around.without_agent())
+        stack.callback(server.stop)
+        if not server.version:
+            server.start(site)
+        if not getattr(server, "copies_rooms", False):
+            return server.room, False
+        furnished = replace(parts, broker=server.room("furnished"))
+        set_up(furnished, Surroundings(furnished, folder, _places_of(furnished, folder)), site)
+        if isinstance(parts.queue, NumbersJobs):
+            parts.queue.number_from(furnished.broker, FIRST_NUMBER)
+        return lambda name: server.room(name, like="furnished"), True
+
+    def _warm(self, stack: ExitStack) -> tuple[Start, Start]:
+        """What starts the app's processes, and the proxy: forks of warm processes, where that may be."""
+        if not self._wishes.zygote or not hasattr(os, "fork"):
+            return Process, Process
+        parts, folder, mark = self.parts, self.folder, self.folder.run_id
+        around = Surroundings(parts, folder, _places_of(parts, folder))
+
+        def zygote(name: str, python: Path, env: Mapping[str, str], modules: Sequence[str], module: str) -> Start:
+            made = Zygote(python, env, around.cwd, folder.logs / f"{name}.log", mark, modules, module)
+            stack.callback(made.stop)
+            return made.start
+
+        start_wire = zygote("zygote-wire", Path(sys.executable), around.without_agent(), WIRE, "jobharness.agent.zygote")
+        if not isinstance(parts.queue, CanBeWarm):
+            return Process, start_wire
+        env = {
+            name: value for name, value in around.for_process("zygote", "zygote").items() if not name.startswith("JOBHARNESS_")
+        }
+        return zygote("zygote", around.python, env, parts.queue.preload, "jobharness_agent.zygote"), start_wire
+
+
+def jobs_of(parts: Parts) -> Sequence[Mapping[str, Any]]:
+    """The job and the nudge, in the producer's form."""
+    return list(planned_jobs(parts.scenario.workload, parts.scenario.seed, project=parts.project))[:2]
+
+
+def _laid_over(settings: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings that are tables keep their other entries."""
+    return {
+        **settings,
+        **{name: {**settings.get(name, {}), **value} if isinstance(value, Mapping) else value for name, value in changes.items()},
+    }
+
+
+def _places_of(parts: Parts, folder: RunFolder) -> dict[str, str]:
+    """What placeholders stand for while the app is only asked."""
+    nowhere = {"upstream.url": "http://127.0.0.1:9", "service.url": "http://127.0.0.1:9", "service.port": "9"}
+    return {"broker.url": parts.broker.url, "run.folder": str(folder.data), **nowhere}
