@@ -136,10 +136,13 @@ class HistoryUnreadable(InvalidRequest):
 
 
 class ClocksUnknown(EnvironmentFailed):
-    """How far a node's clock is from the master's cannot be told, so that its history cannot be merged. Attribute: `node`."""
+    """How far a node's clock is from the master's cannot be told, so that its history cannot be merged.
+
+    Attributes: `node`, `problem`.
+    """
 
     def __init__(self, node: str, problem: str, remedy: str) -> None:
-        self.node = node
+        self.node, self.problem = node, problem
         super().__init__(f"node {node}: {problem}; {remedy}")
 
 

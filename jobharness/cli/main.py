@@ -106,17 +106,30 @@ def load(
         int | None, typer.Option("--web-port", metavar="PORT", help="Locust's web UI on 127.0.0.1; its Stop ends the run.")
     ] = None,
     headless: Annotated[bool, typer.Option("--headless", help="Without the web UI, as it is without --web-port.")] = False,
+    master: Annotated[bool, typer.Option("--master", help="Locust's workers join from other machines, by --join.")] = False,
+    bind: Annotated[str, typer.Option("--bind", metavar="HOST:PORT", help="Where --master listens for them.")] = "127.0.0.1:5557",
+    expect_workers: Annotated[
+        int | None, typer.Option("--expect-workers", metavar="N", help="How many --master waits for.")
+    ] = None,
+    join: Annotated[
+        str | None,
+        typer.Option("--join", metavar="HOST:PORT", help="Be one of these workers: of the master at this address."),
+    ] = None,
     seed: Annotated[int | None, typer.Option("--seed", help="Instead of the scenario's own seed.")] = None,
     json_file: JsonFile = None,
     reports: Reports = None,
 ) -> None:
     """Run a scenario with Locust to generate the load: the same run, faults, contracts, gate and report.
 
-    Exit codes as of `jobharness run`.
+    Exit codes as of `jobharness run`; with --join, 0 when this node's whole share was sent and recorded, 2 when it was refused, 3
+    otherwise: what became of the jobs the master says.
     """
-    from jobharness.cli.load import LoadWish, put_under_load
+    from jobharness.cli.load import LoadWish, join_load, put_under_load
 
-    wish = LoadWish(scenario, users, rate, run_time, workers, None if headless else web_port, seed)
+    if join is not None:
+        ended(lambda: join_load(scenario, join))
+    seen = None if headless else web_port
+    wish = LoadWish(scenario, users, rate, run_time, workers, seen, seed, master, bind, expect_workers)
     ended(lambda: put_under_load(wish, json_file, reports), reports)
 
 

@@ -8,6 +8,7 @@ import polars as pl
 
 from jobharness.contracts.contract import Finding, Word
 from jobharness.contracts.promise import Evidence, Promise
+from jobharness.history.clocks import Node
 from jobharness.history.event import Kind
 from jobharness.history.frame import History
 
@@ -46,12 +47,18 @@ class Observed(Promise):
         if failed.height:
             named = ", ".join(f"{row['name']} ({row['pid']})" for row in failed.to_dicts())
             reasons.append(f"could not record all events: {named}")
-        reasons += [f"node {node.name} vanished: its last events may be missing" for node in history.nodes if node.vanished]
+        reasons += [_lost(node) for node in history.nodes if node.vanished]
         reasons += _unsent(history)
         if not len(columns.rows(Kind.WORKER_READY)):
             reasons.append("no worker ever became ready")
         cuts = columns["text"][columns.rows(Kind.RUN_CUT_SHORT)].tolist()
         return reasons + [f"cut short: {history.text(cut)}" for cut in cuts]
+
+
+def _lost(node: Node) -> str:
+    if node.problem:
+        return f"nothing counts of what node {node.name} told: {node.problem}"
+    return f"node {node.name} vanished: its last events may be missing"
 
 
 def _unsent(history: History) -> list[str]:

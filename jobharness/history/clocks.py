@@ -27,7 +27,7 @@ class Node:
 
     `offset_ns` was added to its times; its clock is known within `bound_ns` (0: it is the clock of the others). `vanished`: it
     had no orderly end, so that the last it had to tell may be missing. `processes`: how many of the history's are its own; they
-    follow those of the node before. `jobs`, `events`: how many it tells of.
+    follow those of the node before. `jobs`, `events`: how many it tells of. `problem`: why nothing of what it told counts.
     """
 
     name: str
@@ -38,6 +38,7 @@ class Node:
     processes: int = 0
     jobs: int = 0
     events: int = 0
+    problem: str = ""
 
 
 @dataclass(frozen=True, eq=False)

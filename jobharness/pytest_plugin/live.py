@@ -28,6 +28,9 @@ class LiveLine:
             self._shown = True
             self._draw(f"  {status}  {self._item.name}"[: self._reporter._tw.fullwidth - 1])
 
+    def say(self, words: str) -> None:
+        """Nothing: a test's own line has room for its status alone."""
+
     def clear(self) -> None:
         """Take it away, and put back what pytest had written."""
         if self._shown:

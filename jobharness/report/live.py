@@ -41,6 +41,10 @@ class MovingLine:
         self._spinner.update(text=Text(f" {status.title}"))
         self._live.update(Group(self._spinner, Text(f"  {status}", "cyan")))
 
+    def say(self, words: str) -> None:
+        """Print it above what moves."""
+        self._live.console.print(Text(words), soft_wrap=True)
+
 
 class PlainLines:
     """A line at the start of each phase, and one every five seconds within it. Use it as a context."""
@@ -66,6 +70,10 @@ class PlainLines:
         if status.phase != self._phase or status.elapsed_s - self._shown_s >= PLAIN_EVERY_S:
             self._phase, self._shown_s = status.phase, status.elapsed_s
             self._line(f"  {status}")
+
+    def say(self, words: str) -> None:
+        """Print it."""
+        self._line(words)
 
     def _line(self, words: str) -> None:
         self._console.print(Text(words), soft_wrap=True)

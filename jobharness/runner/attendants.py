@@ -1,7 +1,8 @@
 """The processes of the app beside its workers: the producers and the schedulers. What a fault ended is started again.
 
 A producer goes on with its plan: the job whose send was under way is unknown and is not sent again, the others are sent late.
-One of a load generator's may vanish, and its share with it. A scheduler is kept by `queue.restart`, as the workers are.
+One of a load generator's may vanish, and its share with it; so may one on another machine (`distant`). A scheduler is kept by
+`queue.restart`, as the workers are.
 """
 
 from __future__ import annotations
@@ -14,7 +15,9 @@ from jobharness.errors import ProcessFailed
 from jobharness.history.event import Kind
 from jobharness.history.follow import News
 from jobharness.processes.process import Process
+from jobharness.runner.distant import Distant
 from jobharness.runner.folder import RunFolder
+from jobharness.runner.nodes import Nodes
 from jobharness.runner.parts import Parts
 from jobharness.runner.producers import ProducerProcess, Producers
 from jobharness.runner.surroundings import Surroundings
@@ -96,10 +99,10 @@ class Attendant:
 class Attendants:
     """The producers and the schedulers of a run."""
 
-    def __init__(self, producers: Iterable[Attendant], schedulers: Iterable[Attendant] = ()) -> None:
+    def __init__(self, producers: Iterable[Attendant | Distant], schedulers: Iterable[Attendant] = ()) -> None:
         self.producers, self.schedulers = tuple(producers), tuple(schedulers)
 
-    def __iter__(self) -> Iterator[Attendant]:
+    def __iter__(self) -> Iterator[Attendant | Distant]:
         return iter((*self.producers, *self.schedulers))
 
     def start(self) -> None:
@@ -120,7 +123,7 @@ class Attendants:
         return all(one.done or one.vanished for one in self.producers if one.sends)
 
     @property
-    def late(self) -> Attendant | None:
+    def late(self) -> Attendant | Distant | None:
         """A producer that is not ready, or None."""
         return next((one for one in self.producers if not one.whole), None)
 
@@ -162,6 +165,7 @@ def attendants_of(
     around: Surroundings,
     recorder: Recorder,
     producers: Producers,
+    nodes: Nodes,
     warming_up: Callable[[], bool],
 ) -> Attendants:
     """The producers and the schedulers of a run, not yet started. Raises: InvalidRequest."""
@@ -169,7 +173,7 @@ def attendants_of(
 
     def attendant(one: ProducerProcess, role: str, again: Callable[[int], bool]) -> Attendant:
         def launch() -> Process:
-            env, log = {**around.for_process(role, one.name), **one.env}, folder.logs / f"{one.name}.log"
+            env, log = {**around.for_process(role, one.name, direct=one.direct), **one.env}, folder.logs / f"{one.name}.log"
             return Process(one.name, one.command, env=env, folder=around.cwd, log=log, mark=folder.run_id)
 
         further = {"sends": one.sends, "may_vanish": one.may_vanish}
@@ -181,7 +185,11 @@ def attendants_of(
 
     names = [f"scheduler-{number}" for number in range(1, queue.scheduler.count + 1)] if queue.scheduler is not None else []
     schedulers = [ProducerProcess(name, around.scheduler_command(name), sends=False) for name in names]
+    started = [
+        attendant(one, "producer", lambda code: False) for one in producers.processes(parts.scenario, around.python, folder)
+    ]
     return Attendants(
-        [attendant(one, "producer", lambda code: False) for one in producers.processes(around.python, folder)],
+        # What others hear by has to be there until they have ended.
+        [*(Distant(name, nodes) for name in nodes.elsewhere), *started],
         [attendant(one, "scheduler", again) for one in schedulers],
     )

@@ -83,6 +83,10 @@ class Guard:
         for place in self._places(key, address, bare=True):
             self._check_place(key, place)
 
+    def check_setting(self, name: str, text: str) -> None:
+        """Look at what a variable of `queue.env` is to be. Raises: ScenarioInvalid."""
+        self._check_text(f"queue.env.{name}", text)
+
     def _check_text(self, key: str, text: str) -> None:
         arguments = re.match(r"workload\.job\[\d+\]\.(.*\.)?(args|kwargs|options)\b", key) is not None
         if arguments and (not re.fullmatch(r"[A-Za-z][\w+.\-]*://\S+", text) or "{" in text):

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from jobharness.runner.folder import RunFolder
+from jobharness.runner.nodes import Nodes, OneNode
 from jobharness.scenario.model import Scenario
 
 __all__ = ["OneProducer", "ProducerProcess", "Producers"]
@@ -18,7 +19,8 @@ class ProducerProcess:
     """One process of those that send, and how it ends.
 
     `sends`: it says PRODUCER_READY once it can, and PRODUCER_DONE when its share of the plan is sent; the others run beside it.
-    `may_vanish`: the others go on without it, and its share is lost.
+    `may_vanish`: the others go on without it, and its share is lost. `direct`: it is told the broker's own address, past
+    the proxy if there is one: what it is told is for other machines.
     """
 
     name: str
@@ -26,6 +28,7 @@ class ProducerProcess:
     env: Mapping[str, str] = field(default_factory=dict)
     sends: bool = True
     may_vanish: bool = False
+    direct: bool = False
 
 
 class Producers(Protocol):
@@ -38,8 +41,13 @@ class Producers(Protocol):
         """Raises: InvalidRequest where they cannot send what the scenario has to be sent, before anything is started."""
         ...
 
-    def processes(self, python: Path, folder: RunFolder) -> Sequence[ProducerProcess]:
-        """Those to start, in this order, by the app's interpreter; ended in the same order. At least one sends."""
+    def processes(self, scenario: Scenario, python: Path, folder: RunFolder) -> Sequence[ProducerProcess]:
+        """Those to start, in this order, by the app's interpreter; ended in the same order. One at least sends, here or
+        elsewhere."""
+        ...
+
+    def nodes(self, folder: RunFolder) -> Nodes:
+        """The machines that they are on. Called once a run, before anything is started."""
         ...
 
 
@@ -51,6 +59,10 @@ class OneProducer:
     def check(self, scenario: Scenario) -> None:
         """It sends whatever there is."""
 
-    def processes(self, python: Path, folder: RunFolder) -> Sequence[ProducerProcess]:
+    def processes(self, scenario: Scenario, python: Path, folder: RunFolder) -> Sequence[ProducerProcess]:
         """One."""
         return [ProducerProcess("producer", [str(python), "-m", "jobharness_agent.producer", str(folder.plan)])]
+
+    def nodes(self, folder: RunFolder) -> Nodes:
+        """This machine."""
+        return OneNode(folder)

@@ -32,9 +32,16 @@ class Progress(Protocol):
 
     def show(self, status: Status) -> None: ...
 
+    def say(self, words: str) -> None:
+        """Tell something that happened, once."""
+        ...
+
 
 class Silent:
     """Shows nothing."""
 
     def show(self, status: Status) -> None:
+        """Do nothing."""
+
+    def say(self, words: str) -> None:
         """Do nothing."""

@@ -23,7 +23,6 @@ from jobharness.errors import Aborted, BrokerFailed, EnvironmentFailed, InvalidR
 from jobharness.faults.fault import CanArm
 from jobharness.history import log
 from jobharness.history.event import Kind
-from jobharness.history.follow import Follower
 from jobharness.history.frame import History
 from jobharness.metrics.gate import Crossing, judge_gate
 from jobharness.metrics.measure import measure
@@ -67,8 +66,6 @@ TICK_S = 0.002
 SHOW_EVERY_S = 0.25
 COUNT_EVERY_S = 0.25
 STOP_GRACE_S = 10.0
-PRODUCER_WITHIN_S = 60.0
-HEAD_START_S = 0.05
 
 
 class Run:
@@ -88,7 +85,7 @@ class Run:
         self.producers = producers if producers is not None else OneProducer()
         self._mark = folder.run_id
         self._recorder = Recorder(folder.records, "harness", "harness")
-        self._follower = Follower(folder.records)
+        self._nodes = self.producers.nodes(folder)
         self._board = Board()
         self._sampler = Sampler(self._recorder, parts.scenario.queue.memory_limit)
         self._started_ns = now_ns()
@@ -195,7 +192,7 @@ class Run:
             watch.start(site, places)
         fleet = self._fleet = Fleet(scenario.queue, around, self.folder, self._recorder, self._mark)
         attendants = self._attendants = attendants_of(
-            self.parts, self.folder, around, self._recorder, self.producers, lambda: self._phase == "warm up"
+            self.parts, self.folder, around, self._recorder, self.producers, self._nodes, lambda: self._phase == "warm up"
         )
         scenes = self._scenes(fleet, attendants, upstream, wire, armable, clocks, disk)
         steps = Steps(self.parts.faults, scenes, armable)
@@ -204,10 +201,10 @@ class Run:
         attendants.start()
 
         self._begin("warm up")
-        if not self._until(lambda: self._whole, PRODUCER_WITHIN_S):
+        if not self._until(lambda: self._whole, self._nodes.join_within_s):
             late = attendants.late or attendants.producers[0]
             tail = late.process.log_tail() if late.process is not None else ""
-            raise ProcessFailed(late.name, f"was not ready within {PRODUCER_WITHIN_S:g} s", tail)
+            raise ProcessFailed(late.name, f"was not ready within {self._nodes.join_within_s:g} s", tail)
 
     @property
     def _whole(self) -> bool:
@@ -293,7 +290,7 @@ class Run:
         assert self._conductor is not None and self._attendants is not None
         conductor, attendants = self._conductor, self._attendants
         self._begin("workload")
-        start_ns = deadline_ns(HEAD_START_S)
+        start_ns = deadline_ns(self._nodes.head_start_s)
         go = self.folder.plan.with_name(self.folder.plan.name + ".go")
         whole = go.with_suffix(".new")
         whole.write_text(str(start_ns), encoding="ascii")
@@ -388,7 +385,7 @@ class Run:
                 self._note_held()
         if self._attendants is not None:
             self._attendants.stop()
-        for pid, name in self._follower.failed():
+        for pid, name in self._nodes.failed():
             self._recorder.record(Kind.RECORDER_FAILED, value=pid, text=self._recorder.text(name))
 
     def _until(self, condition: Callable[[], bool], timeout_s: float | None = None) -> bool:
@@ -437,7 +434,9 @@ class Run:
 
     def _read(self) -> None:
         """Take in what was recorded since the last time."""
-        news = self._follower.poll()
+        news = self._nodes.poll()
+        for words in self._nodes.said():
+            self._progress.say(words)
         self._board.see(news)
         for watch in self.parts.watches:
             watch.see(news)
@@ -464,7 +463,7 @@ class Run:
         self._recorder.close()
         # What dates the monotonic moments: both clocks, read together.
         header = {"run": self.folder.run_id, "seed": self.parts.scenario.seed, "epoch_ns": time.time_ns() - now_ns()}
-        gathered = log.gather(self.folder.records, header)
+        gathered = self._nodes.gather(header)
         # Exceptions quote addresses and headers: a secret never reaches the folder's history, and so no report of it.
         self.history = replace(gathered, texts=masked_texts(gathered.texts))
         log.save(self.history, self.folder.path / "history.parquet")

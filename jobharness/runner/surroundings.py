@@ -17,11 +17,22 @@ from jobharness.runner.folder import RunFolder
 from jobharness.runner.parts import Parts
 from jobharness.wire.statements import Statements
 
-__all__ = ["AGENT_PATH", "Surroundings"]
+__all__ = ["AGENT_PATH", "Surroundings", "interpreter"]
 
 _PLACEHOLDER = re.compile(r"\{([a-z_]+\.[a-z_]+)\}")
 
 AGENT_PATH = Path(__file__).resolve().parent.parent / "agent" / "path"
+
+
+def interpreter(project: Path, given: str | None) -> Path:
+    """The app's: this one, or that of `queue.python`. Raises: InvalidRequest."""
+    if given is None:
+        return Path(sys.executable)
+    path = project / given
+    for candidate in (path / "bin" / "python", path):
+        if candidate.is_file() and os.access(candidate, os.X_OK):
+            return candidate
+    raise InvalidRequest(f"queue.python: {path} is neither a virtual environment nor a Python interpreter")
 
 
 class Surroundings:
@@ -33,7 +44,7 @@ class Surroundings:
 
     def __init__(self, parts: Parts, folder: RunFolder, places: Mapping[str, str]) -> None:
         self._parts, self._folder, self._places = parts, folder, places
-        self.python = self._interpreter(parts.scenario.queue.python)
+        self.python = interpreter(parts.project, parts.scenario.queue.python)
         self.cwd = (parts.project / parts.scenario.queue.folder).resolve()
         if not self.cwd.is_dir():
             raise InvalidRequest(f"queue.folder: there is no folder {self.cwd}")
@@ -43,15 +54,6 @@ class Surroundings:
         self._clocks: Clocks | None = None
         self._upstream: Mapping[str, Any] | None = None
         self._filled_env("inspector")
-
-    def _interpreter(self, given: str | None) -> Path:
-        if given is None:
-            return Path(sys.executable)
-        path = self._parts.project / given
-        for candidate in (path / "bin" / "python", path):
-            if candidate.is_file() and os.access(candidate, os.X_OK):
-                return candidate
-        raise InvalidRequest(f"queue.python: {path} is neither a virtual environment nor a Python interpreter")
 
     def reach_broker_by(self, url_for: Callable[[str], str]) -> None:
         """From now on {broker.url} is another for each process, by its name."""
@@ -111,10 +113,10 @@ class Surroundings:
             words = tuple(queue.scheduler_command(self.python, name))
         return self.command(words, "queue.scheduler.command", name)
 
-    def for_process(self, role: str, name: str) -> dict[str, str]:
-        """The whole environment of one process of the app, the agent switched on."""
+    def for_process(self, role: str, name: str, *, direct: bool = False) -> dict[str, str]:
+        """The whole environment of one process of the app, the agent switched on. `direct`: past the proxy, if there is one."""
         library = self._parts.queue.agent_library()
-        env = self._filled_env(name)
+        env = self._filled_env("" if direct else name)
         path = os.pathsep.join(filter(None, [str(AGENT_PATH), env.get("PYTHONPATH", os.environ.get("PYTHONPATH", ""))]))
         return {
             **os.environ,

@@ -16,7 +16,6 @@ import socket
 import socketserver
 import threading
 from dataclasses import replace
-from io import FileIO
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -24,20 +23,17 @@ from typing import Any
 from jobharness.agent import record
 from jobharness.clock import now_ns
 from jobharness.errors import CannotListen, NodeUnreadable
-from jobharness.staging.nodes import NODE_FILE, NodeFile, read_node, write_node
+from jobharness.staging.copies import MOST_BYTES, Copy
+from jobharness.staging.nodes import NodeFile, read_node, write_node
 from jobharness.staging.offsets import Exchange
 
 __all__ = ["Collector"]
 
 MOST_LINE = 1 << 16
-MOST_BYTES = 4 << 20
-MOST_FILE = 64 << 20
-MOST_EXCHANGES = 512
 SILENT_S = 30.0
 """A connection that says nothing for so long is broken: a shipper compares clocks each second."""
 
 _NODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
-_FILE = re.compile(r"[A-Za-z0-9][^/\\\0]{0,250}\.(rec|texts|failed)")
 
 
 class _Refused(Exception):
@@ -156,19 +152,19 @@ class _Handler(socketserver.StreamRequestHandler):
         folder, node = collector.greet(words.get("hello") if words else None)
         write_node(folder, node)
         collector.heard_of(node.name, ended=False)
-        copy = _Copy(folder)
+        copy = Copy(folder)
         self._say({"done": copy.done})
         try:
             while (words := self._hear()) is not None:
                 came_ns = now_ns()
                 if "put" in words:
-                    copy.put(words["put"], int(words["at"]), int(words["bytes"]), self.rfile)
+                    copy.put(words["put"], int(words["at"]), self._bytes(int(words["bytes"])))
                 elif "done" in words:
                     copy.finish(words["done"])
                 elif "clock" in words:
                     self._say({"clock": [int(words["clock"]), came_ns, now_ns()]})
                 elif "exchange" in words:
-                    node = _exchanged(node, Exchange(*map(int, words["exchange"])))
+                    node = node.exchanged(Exchange(*map(int, words["exchange"])))
                     write_node(folder, node)
                 elif "end" in words:
                     write_node(folder, node.as_ended())
@@ -176,6 +172,14 @@ class _Handler(socketserver.StreamRequestHandler):
                     self._say({"ended": True})
         finally:
             copy.close()
+
+    def _bytes(self, count: int) -> bytes:
+        if not 0 <= count <= MOST_BYTES:
+            raise ValueError(f"no piece of a record file has {count} bytes")
+        payload = self.rfile.read(count)
+        if len(payload) != count:
+            raise ConnectionError("cut off within a piece")
+        return payload
 
     def _say(self, words: dict[str, Any]) -> None:
         self.wfile.write(json.dumps(words).encode("ascii") + b"\n")
@@ -189,51 +193,3 @@ class _Handler(socketserver.StreamRequestHandler):
         if not isinstance(words, dict):
             raise ValueError("a line is an object")
         return words
-
-
-def _exchanged(node: NodeFile, exchange: Exchange) -> NodeFile:
-    """With one more exchange; of very many every second of the older ones goes."""
-    node = node.exchanged(exchange)
-    return replace(node, exchanges=node.exchanges[::2]) if len(node.exchanges) > MOST_EXCHANGES else node
-
-
-class _Copy:
-    """The copies of a node's files, in its folder. Raises: ValueError for a name or a place that no file of ours has."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._finished = folder / "finished.names"
-        self._open: dict[str, FileIO] = {}
-
-    @property
-    def done(self) -> list[str]:
-        """The names of the files that are whole here."""
-        return self._finished.read_text(encoding="utf-8").splitlines() if self._finished.exists() else []
-
-    def put(self, name: str, at: int, count: int, source: Any) -> None:
-        if not _FILE.fullmatch(name) or name == NODE_FILE or not 0 <= at <= MOST_FILE or not 0 <= count <= MOST_BYTES:
-            raise ValueError(f"no piece of a record file: {name!r}")
-        payload = source.read(count)
-        if len(payload) != count:
-            raise ConnectionError("cut off within a piece")
-        file = self._open.get(name)
-        if file is None:
-            path = self._folder / name
-            # Unbuffered: whoever reads meanwhile, or after this process was killed, finds no record without the text it names.
-            file = self._open[name] = path.open("r+b" if path.exists() else "w+b", buffering=0)
-        file.seek(at)
-        if file.write(payload) != count:
-            raise OSError(f"no room for {name}")
-
-    def finish(self, name: str) -> None:
-        if not _FILE.fullmatch(name):
-            raise ValueError(f"no record file: {name!r}")
-        if (file := self._open.pop(name, None)) is not None:
-            file.close()
-        with self._finished.open("a", encoding="utf-8") as names:
-            names.write(name + "\n")
-
-    def close(self) -> None:
-        for file in self._open.values():
-            with contextlib.suppress(OSError):
-                file.close()

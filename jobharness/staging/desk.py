@@ -87,6 +87,11 @@ class Desk:
             self._in_hand += 1
         return job
 
+    @property
+    def all_sent(self) -> bool:
+        """Whether every job was taken, and sent."""
+        return self._said
+
     def due_ns(self, job: Mapping[str, Any]) -> int:
         """The moment for which it is meant."""
         assert self.start_ns is not None

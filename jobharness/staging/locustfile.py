@@ -8,16 +8,21 @@ Each Locust worker says PRODUCER_READY when the app is imported, and its users w
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 from typing import Any
 
 import gevent
+import locust
 from locust import events
 from locust.env import Environment
 
+from jobharness import __version__
+from jobharness.agent import record
 from jobharness.runner.folder import ABORT
 from jobharness.staging.desk import Desk
+from jobharness.staging.reception import Awaited, Reception
 from jobharness.staging.share import Share
 from jobharness.staging.user import ScheduledUser
 
@@ -25,6 +30,7 @@ __all__ = ["PlannedUser"]
 
 PLAN = Path(os.environ["JOBHARNESS_PLAN"])
 SHARE = os.environ.get("JOBHARNESS_SHARE", "")
+AWAITED = os.environ.get("JOBHARNESS_AWAITED", "")
 
 
 class PlannedUser(ScheduledUser):
@@ -59,9 +65,10 @@ class StopButton:
         """A listener of `quitting`."""
         self._ending = True
 
-    def press(self, **_: Any) -> None:
+    def press(self, environment: Any, **_: Any) -> None:
         """A listener of `test_stop`."""
-        if not self._ending:
+        # Locust stops, too, when its last worker is missing; that is the run's to judge.
+        if not self._ending and environment.runner.worker_count > 0:
             written = PLAN.with_name(ABORT + ".new")
             written.write_text("Stop in Locust's web interface\n", encoding="utf-8")
             written.rename(PLAN.with_name(ABORT))
@@ -75,4 +82,15 @@ def watch_the_button(environment: Environment, **_: Any) -> None:
         environment.events.test_stop.add_listener(button.press)
 
 
+def receive_nodes(environment: Environment, **_: Any) -> None:
+    """Of a master whose workers join from other machines."""
+    if AWAITED:
+        asked = json.loads(AWAITED)
+        env = {name: os.environ[name] for name in asked["env"]}
+        versions = {"jobharness": __version__, "Locust": locust.__version__, "records": record.SCHEMA}
+        awaited = Awaited(asked["of"], versions, asked["queue"], env, os.environ.get("JOBHARNESS_SHIP_TOKEN", ""))
+        Reception(PLAN, Path(os.environ["JOBHARNESS_HISTORY"]), awaited).attend(environment)
+
+
 events.init.add_listener(watch_the_button)
+events.init.add_listener(receive_nodes)

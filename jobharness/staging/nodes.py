@@ -16,16 +16,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from jobharness.errors import NodeUnreadable
+from jobharness.errors import ClocksUnknown, NodeUnreadable
 from jobharness.history import log
 from jobharness.history.clocks import Node
 from jobharness.history.frame import History
 from jobharness.history.nodes import merge
 from jobharness.staging.offsets import DRIFT_PPM, MOST_APART_S, Exchange, offset_of
 
-__all__ = ["NODE_FILE", "NodeFile", "gather", "read_node", "write_node"]
+__all__ = ["NODE_FILE", "NodeFile", "gather", "gather_around", "node_folders", "read_node", "write_node"]
 
 NODE_FILE = "node.json"
+MOST_EXCHANGES = 512
 
 
 @dataclass(frozen=True)
@@ -46,8 +47,9 @@ class NodeFile:
         return cls(name, socket.gethostname(), master)
 
     def exchanged(self, exchange: Exchange) -> NodeFile:
-        """With one more exchange of times."""
-        return replace(self, exchanges=(*self.exchanges, exchange))
+        """With one more exchange of times; of very many every second of the older ones goes."""
+        exchanges = (*self.exchanges, exchange)
+        return replace(self, exchanges=exchanges[::2] if len(exchanges) > MOST_EXCHANGES else exchanges)
 
     def as_ended(self) -> NodeFile:
         """After its orderly end."""
@@ -92,11 +94,7 @@ def gather(
 
     Raises: NodeUnreadable, ClocksUnknown, HistoryUnreadable; nothing is written. Cost: linear but for the sorts by time.
     """
-    told = (
-        [(read_node(place), place) for place in sorted(path for path in folder.iterdir() if path.is_dir())]
-        if folder.is_dir()
-        else []
-    )
+    told = [(read_node(place), place) for place in node_folders(folder)]
     if not told:
         raise NodeUnreadable(str(folder), f"has no folder of a node (FOLDER/NODE/{NODE_FILE} and the node's *.rec files)")
     _check(folder, [node for node, _ in told])
@@ -106,8 +104,35 @@ def gather(
         (_placed(node, history, drift_ppm, most_apart_s, first=not number), history)
         for number, (node, history) in enumerate(histories)
     ]
-    unseen = sorted({kind for node, _ in told for kind in node.unseen})
-    return merge(placed, {"schema": log.HISTORY_SCHEMA, **({"unseen": unseen} if unseen else {}), **(header or {})})
+    return _merged(placed, [node for node, _ in told], header or {})
+
+
+def gather_around(master: str, records: Path, folder: Path, header: Mapping[str, Any]) -> History:
+    """The History of a run: its own `records`, and those of the nodes whose folders are in `folder`.
+
+    What a node told whose clock is not known counts for nothing, and it has vanished: the run is over, and is judged as far as
+    it can be. Raises: HistoryUnreadable.
+    """
+    own = (Node(master, NodeFile.here(master).host), log.gather(records, {}))
+    nodes, placed = [read_node(place) for place in node_folders(folder)], [own]
+    for node, place in zip(nodes, node_folders(folder), strict=True):
+        history = log.gather(place, {})
+        try:
+            placed.append((_placed(node, history, DRIFT_PPM, MOST_APART_S, first=False), history))
+        except ClocksUnknown as error:
+            nothing = log.gather(folder, {})  # Records are in the nodes' own folders.
+            placed.append((Node(node.name, node.host, vanished=True, problem=error.problem), nothing))
+    return _merged(placed, nodes, header)
+
+
+def node_folders(folder: Path) -> list[Path]:
+    """The folders of the nodes in a folder, by name; none where there is no such folder."""
+    return sorted(path for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
+
+
+def _merged(placed: Sequence[tuple[Node, History]], nodes: Sequence[NodeFile], header: Mapping[str, Any]) -> History:
+    unseen = sorted({kind for node in nodes for kind in node.unseen})
+    return merge(placed, {"schema": log.HISTORY_SCHEMA, **({"unseen": unseen} if unseen else {}), **header})
 
 
 def _check(folder: Path, nodes: Sequence[NodeFile]) -> None:

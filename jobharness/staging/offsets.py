@@ -42,6 +42,11 @@ class Exchange:
         """How long it was on its way, there and back."""
         return (self.received_ns - self.sent_ns) - (self.master_sent_ns - self.master_received_ns)
 
+    @property
+    def offset_ns(self) -> int:
+        """The master's clock less the node's, if both ways took as long: half a round trip wrong at the most."""
+        return (self.master_received_ns - self.sent_ns + self.master_sent_ns - self.received_ns) // 2
+
 
 @dataclass(frozen=True)
 class Offset:

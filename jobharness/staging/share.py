@@ -15,7 +15,7 @@ from typing import Any
 from jobharness.errors import InvalidRequest
 from jobharness.scenario.model import Scenario
 
-__all__ = ["Share", "check_sendable", "plan_header", "plan_rows"]
+__all__ = ["Share", "check_sendable", "plan_header", "plan_rows", "producers_queue"]
 
 
 @dataclass(frozen=True)
@@ -52,6 +52,12 @@ def check_sendable(scenario: Scenario, where: str = "the scenario") -> None:
     if any(job.delivery is not None for job in scenario.workload.job):
         problem = "a job's `delivery` is sent again for seconds, beside the plan, which Locust's users cannot"
         raise InvalidRequest(f"{where}: {problem}; use `jobharness run`")
+
+
+def producers_queue(scenario: Scenario) -> Mapping[str, Any]:
+    """What of a scenario's queue all who send have to agree about, as plain JSON."""
+    told: Mapping[str, Any] = scenario.queue.model_dump(mode="json", include={"adapter", "app", "env", "methods", "settings"})
+    return told
 
 
 def plan_header(path: Path) -> Mapping[str, str]:

@@ -1,7 +1,7 @@
 """Puts what became of jobs into Locust's statistics while they go on. Importing this imports Locust.
 
 The workers' records tell, on the machine that has them: there the master (or a Locust on its own) follows the folder that
-JOBHARNESS_HISTORY names.
+JOBHARNESS_HISTORY names, and what nodes ship there.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import gevent
 from locust.env import Environment
 from locust.runners import WorkerRunner
 
-from jobharness.history.follow import Follower
+from jobharness.staging.following import NodesFollower
 from jobharness.staging.job_times import JOB, JobTimes
 
 __all__ = ["begin_statistics"]
@@ -30,7 +30,7 @@ def begin_statistics(environment: Environment, **_: Any) -> None:
 
 
 def _follow(environment: Environment, folder: Path) -> None:
-    follower, times = Follower(folder), JobTimes()
+    follower, times = NodesFollower(folder), JobTimes()
     while folder.is_dir():
         for timed in times.see(follower.poll()):
             environment.events.request.fire(
