@@ -84,7 +84,7 @@ def put_under_load(wish: LoadWish, json_file: Path | None, reports: Path | None)
         raise InvalidRequest(f"{wish.scenario} is a folder; a load test is of one scenario")
     if wish.master:
         sys.stderr.write(
-            f"{wish.expect_workers} nodes are awaited; on each of them: jobharness load {wish.scenario} --join {wish.bind}\n"
+            f"awaited: {wish.expect_workers}; on each of the others: jobharness load {wish.scenario} --join {wish.bind}\n"
         )
     return run_scenarios([wish.scenario], changes, json_file, reports, execute)
 

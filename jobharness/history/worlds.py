@@ -89,7 +89,7 @@ def _left_open(history: History) -> Mask:
 
     A vanished node that enqueued: the jobs whose enqueue it began and told no outcome of, and those that nobody is known to have
     enqueued. One with workers: the jobs without completion that a worker of its own had, or that no worker was seen to take. Of
-    one of which nothing is known, both.
+    one of which nothing counts, both.
     """
     tally, jobs = history.tally, history.jobs.height
     open_jobs = np.zeros(jobs, np.bool_)
@@ -97,9 +97,9 @@ def _left_open(history: History) -> Mask:
         if not node.vanished:
             continue
         sent, answered, worked = (_told_by(history, number, *kinds) for kinds in (_SENT, _ANSWERED, _WORKED))
-        if not node.events or _any_told(history, number, *_SENT):
+        if node.problem or _any_told(history, number, *_SENT):
             open_jobs |= (sent & ~answered) | ~tally.has(*_SENT)
-        if not node.events or _any_told(history, number, *_WORKED):
+        if node.problem or _any_told(history, number, *_WORKED):
             unseen = ~tally.has(Kind.JOB_RECEIVED, Kind.JOB_RUNNING)
             open_jobs |= (worked | unseen) & (tally.completed_ns == NEVER)
     return open_jobs

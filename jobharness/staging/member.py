@@ -33,7 +33,7 @@ ANSWER_WITHIN_S = 60.0
 AGAIN_S = 1.0
 SILENT_S = 30.0
 """A master that answers nothing for so long is gone: no load goes on that nobody watches."""
-FIRST_EXCHANGES = 8
+FIRST_EXCHANGES = 5
 PIECE = 1 << 18
 
 

@@ -106,7 +106,7 @@ class Reception:
         problem = self._awaited.problem_of(said)
         number = 0 if problem else self._number_for(key)
         if not problem and not number:
-            problem = f"all {self._awaited.of} shares are taken (--expect-workers {self._awaited.of})"
+            problem = f"every share is taken (--expect-workers {self._awaited.of})"
         if problem:
             if key not in self._refused:
                 self._refused.add(key)

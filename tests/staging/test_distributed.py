@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from jobharness import __version__
 from jobharness.history.event import Kind
 from jobharness.history.log import load as load_history
 from jobharness.processes.ports import free_port
@@ -101,7 +102,7 @@ class Field:
     def join(self, number, **env):
         """The node on a machine; `ip netns exec` and the command each become the next, so that its process is the node."""
         words = [sys.executable, "-m", "jobharness.cli.main", "load", "naps.toml", "--join", f"{self.address}:{self.port}"]
-        return self._start(self.machines[number], words, f"node-{number}.txt", PYTHONPATH=str(ROOT), **env)
+        return self._start(self.machines[number], words, f"node-{number}.txt", **{"PYTHONPATH": str(ROOT), **env})
 
     @property
     def folder(self):
@@ -181,3 +182,74 @@ def test_node_that_is_killed_leaves_its_own_jobs_unknown_and_the_others_are_deci
     bounds = {node.name: node.bound_ns for node in history.nodes}
     assert bounds.pop("master") == 0 and all(0 < bound < 50_000_000 for bound in bounds.values())
     assert not (folder / "records").exists()
+
+
+def test_node_of_another_version_is_refused_and_an_abort_stops_the_others(field, tmp_path_factory):
+    field = field(3, "60s")
+    run = field.master("--expect-workers", "1")
+    other = tmp_path_factory.mktemp("other")
+    shutil.copytree(ROOT / "jobharness", other / "jobharness", ignore=shutil.ignore_patterns("__pycache__"))
+    init = other / "jobharness" / "__init__.py"
+    init.write_text(init.read_text(encoding="utf-8").replace('__version__ = "', '__version__ = "9.'), encoding="utf-8")
+    stranger = field.join(1, PYTHONPATH=str(other))
+    assert stranger.wait(SOON_S) == 2
+    (line,) = field.said("node-1.txt").splitlines()
+    assert line == (
+        f"error: the master at {field.address}:{field.port} refused this node: it has jobharness 9.{__version__}, and the master "
+        f"jobharness {__version__}; use one version on all machines"
+    )
+    node = field.join(2)
+    field.await_finished(10)
+    late = field.join(3)
+    assert late.wait(SOON_S) == 2 and "refused this node: every share is taken (--expect-workers 1)" in field.said("node-3.txt")
+    folder = field.folder
+    (folder / "ABORT").write_text("the test\n", encoding="utf-8")
+    assert run.wait(SOON_S) == 3 and node.wait(SOON_S) == 3
+    assert "refused a node on" in field.said("master.txt") and f"it has jobharness 9.{__version__}" in field.said("master.txt")
+    assert "the load test ended before this node had sent its share" in field.said("node-2.txt")
+    history = load_history(folder / "history.parquet")
+    assert [(one.name, one.vanished) for one in history.nodes] == [("master", False), ("locust-1", False)]
+    planned = sum(1 for _ in plan_rows(folder / "plan.jsonl", Share(1, 1)))
+    assert 10 <= len(begun_by(history)["locust-1"]) < planned / 2
+
+
+SLOW_MASTER = """
+import sys
+import gevent
+from locust.rpc import Message, rpc
+from jobharness.clock import now_ns
+from jobharness.staging.messages import BEAT, FAREWELL, HELLO, WELCOME
+
+server = rpc.Server("127.0.0.1", int(sys.argv[1]))
+
+def answer(client, msg):
+    if msg.type == HELLO:
+        server.send_to_client(Message(WELCOME, {"number": 1, "of": 1, "header": {}, "env": {}}, client))
+    elif msg.type == BEAT:
+        gevent.sleep(2.5)  # On its way.
+        came_ns = now_ns()
+        words = {"clock": [msg.data["sent_ns"], came_ns, came_ns], "start_ns": None, "over": False}
+        server.send_to_client(Message(BEAT, words, client))
+    elif msg.type == FAREWELL:
+        print(msg.data["why"], flush=True)
+
+while True:
+    gevent.spawn(answer, *server.recv_from_client())
+"""
+
+
+def test_node_whose_clock_cannot_be_told_well_enough_does_not_join(environment, tmp_path):
+    port = free_port()
+    words = [sys.executable, "-c", SLOW_MASTER, str(port)]
+    with subprocess.Popen(words, cwd=ROOT, stdout=subprocess.PIPE, text=True) as master:
+        try:
+            words = [sys.executable, "-m", "jobharness.cli.main", "load", "naps.toml", "--join", f"127.0.0.1:{port}"]
+            done = subprocess.run(
+                words, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=SOON_S, check=False
+            )
+            said = master.stdout.readline()
+        finally:
+            master.kill()
+    (line,) = done.stderr.splitlines()
+    assert done.returncode == 3 and line.startswith("error: node locust-1: its clock is known to ± 1.2")
+    assert "and 1 s is allowed" in line and said.startswith("its clock is known to ± 1.2")

@@ -29,6 +29,12 @@ def test_a_run_is_marked_when_more_than_one_in_a_hundred_sends_came_50_ms_late(l
     assert (metrics["producer.off_schedule"].value, off_schedule(metrics)) == (share, marked)
 
 
+def test_sends_of_a_producer_that_vanished_are_counted_as_far_as_they_were_seen():
+    told = "0.1 producer enqueue.begin a\n0.2 producer enqueue.begin b\n0.3 producer producer.late - value=60ms"
+    metrics = measure(history(told))
+    assert (metrics["producer.late"].count, metrics["producer.off_schedule"].value) == (2, 0.5)
+
+
 def test_a_producer_that_sent_nothing_is_not_marked():
     assert off_schedule(measure(history("0.000  producer  producer.ready  -"))) == ""
     assert off_schedule({}) == ""

@@ -6,8 +6,11 @@ import pytest
 
 from jobharness.agent import events
 from jobharness.agent.recorder import Recorder
+from jobharness.contracts.contract import Word, judge
+from jobharness.contracts.no_phantoms import NoPhantoms
+from jobharness.contracts.observed import Observed
 from jobharness.errors import ClocksUnknown, NodeUnreadable
-from jobharness.staging.nodes import NODE_FILE, NodeFile, gather, read_node, write_node
+from jobharness.staging.nodes import NODE_FILE, NodeFile, gather, gather_around, read_node, write_node
 from jobharness.staging.offsets import Exchange
 
 MS = 1_000_000
@@ -58,6 +61,21 @@ def test_node_without_an_exchange_is_refused(tmp_path):
     node(tmp_path, "b", events.JOB_FINISHED)
     with pytest.raises(ClocksUnknown, match="node b: it exchanged no times with the master"):
         gather(tmp_path)
+
+
+def test_run_is_judged_without_a_node_whose_clock_was_set_meanwhile(tmp_path):
+    """What it told counts for nothing, and nobody is accused of what it alone could tell."""
+    records, nodes = tmp_path / "records", tmp_path / "nodes"
+    records.mkdir()
+    worker = Recorder(records, "worker", "worker-1", slots=8)
+    worker.record(events.JOB_RUNNING, b"a" * 16)
+    worker.close()
+    set_meanwhile = (HALF_MS_AHEAD, Exchange(300, 9_500_400, 9_500_400, 500))
+    node(nodes, "east", events.ENQUEUE_BEGIN, exchanges=set_meanwhile, ended=True)
+    whole = gather_around("master", records, nodes, {"seed": 5})
+    assert [(one.name, one.vanished, one.events) for one in whole.nodes] == [("master", False, 1), ("east", True, 0)]
+    assert "contradict each other" in Observed().check(whole).sentence
+    assert judge(whole, [NoPhantoms()]).word is Word.UNKNOWN
 
 
 @pytest.mark.parametrize(
