@@ -17,7 +17,7 @@ from jobharness.history.frame import History, Moment
 from jobharness.metrics.breakdown import Breakdown, break_down
 from jobharness.runner.result import Result
 
-__all__ = ["VERDICT_SCHEMA", "VerdictFile", "breakdown_json", "metrics_json", "verdict_json", "write_json"]
+__all__ = ["VERDICT_SCHEMA", "VerdictFile", "breakdown_json", "metrics_json", "verdict_json", "write_breakdown", "write_json"]
 
 MOST_STORIES = 20
 VERDICT_SCHEMA = 1
@@ -181,9 +181,14 @@ def write_json(result: Result) -> None:
         ("run.json", result.about),
         ("verdict.json", verdict_json(result)),
         ("metrics.json", metrics_json(result)),
-        ("breakdown.json", breakdown_json(break_down(result.history))),
     ):
         _write(result.folder / name, content)
+    write_breakdown(result.folder, result.history)
+
+
+def write_breakdown(folder: Path, history: History) -> None:
+    """Write breakdown.json alone, which runs of older versions lack."""
+    _write(folder / "breakdown.json", breakdown_json(break_down(history)))
 
 
 def _write(path: Path, content: Any) -> None:

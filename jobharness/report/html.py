@@ -1,14 +1,12 @@
-"""One run as one HTML page: self-contained, opens from disk, needs no network and hardly a script.
+"""One run as one HTML page: self-contained, opens from disk, needs no network. Jinja2 makes it, Plotly draws it.
 
-The page is made by Jinja2 with autoescaping, from figures that are already aggregated: its size does not grow with the number of
-jobs. A Content-Security-Policy in the page allows its own script by its hash and nothing else, so that even a hole in the
-escaping would run nothing. Why the charts are not Plotly's is told in `report.charts`.
+The page is made with autoescaping, from figures that are already aggregated: its size does not grow with the number of jobs. A
+Content-Security-Policy in the page allows its own scripts by their hashes and nothing else, so that even a hole in the escaping
+would run nothing. What a chart shows stands beside it in words too, for who has no script.
 """
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections.abc import Mapping
 from datetime import datetime
 from functools import cache
@@ -18,23 +16,26 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from jobharness.clock import seconds_between
 from jobharness.contracts.contract import Finding
 from jobharness.metrics.breakdown import break_down
 from jobharness.metrics.schedule import off_schedule
 from jobharness.report import words
 from jobharness.report.account import Account
-from jobharness.report.charts import Tick, time_ticks
 from jobharness.report.difference import comparison_with, find_before, rows_of
 from jobharness.report.distribution import distributions
+from jobharness.report.distribution_plot import distribution_charts
+from jobharness.report.drawing import drawing_of, script_hash
 from jobharness.report.groups import COLUMNS as GROUP_COLUMNS
 from jobharness.report.groups import group_tables
 from jobharness.report.nodes import COLUMNS, node_rows
 from jobharness.report.offenders import Offender, offenders_of
-from jobharness.report.panels import CURSOR, bin_words, cursor_rows, distribution_charts, panels
 from jobharness.report.strikes import Strike, strikes_of
 from jobharness.report.timeline import timeline
+from jobharness.report.timeline_plot import MARGINS_PX, timeline_plot
+from jobharness.report.timeline_table import BINS, LANES, bin_rows, lane_rows
 from jobharness.report.window import Window, window_of
-from jobharness.report.workers import Lane, alive, lanes_of
+from jobharness.report.workers import alive, lanes_of
 from jobharness.runner.masking import without_secrets
 
 __all__ = ["page", "render"]
@@ -56,6 +57,8 @@ def page(account: Account) -> str:
     strikes = strikes_of(account.history)
     mask = account.about["scenario"].get("report", {}).get("mask", ())
     offenders, offending = offenders_of(account.history, account.verdict, strikes, window, account.folder / "plan.jsonl", mask)
+    told, drawn = _timeline(account, window, strikes)
+    charts = distribution_charts(distributions(account.history))
     return render(
         "run.html.j2",
         about=account.about,
@@ -65,8 +68,9 @@ def page(account: Account) -> str:
         figures=_figures(account),
         findings=[_finding(finding, offenders) for finding in account.verdict.findings],
         crossings=account.crossings,
-        timeline=_timeline(account, window, strikes),
-        distributions=distribution_charts(distributions(account.history)),
+        timeline=told,
+        distributions=charts,
+        drawing=drawing_of({"timeline": drawn, **{chart["id"]: chart["figure"] for chart in charts}}),
         offenders=offenders,
         offending=offending,
         comparison=_comparison(account),
@@ -99,7 +103,7 @@ def _environment_of_templates() -> Environment:
     made.globals.update(
         script=Markup(script),
         style=Markup(style),
-        script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+        script_hash=script_hash(script),
         marks=words.MARKS,
     )
     made.filters.update(
@@ -184,61 +188,35 @@ def _finding(finding: Finding, offenders: list[Offender]) -> dict[str, Any]:
     }
 
 
-def _timeline(account: Account, window: Window, strikes: list[Strike]) -> dict[str, Any]:
+def _timeline(account: Account, window: Window, strikes: list[Strike]) -> tuple[dict[str, Any], Any]:
+    """The timeline in words, and as a figure."""
     series = timeline(account.history, window)
     lanes = lanes_of(account.history, window)
     workers = alive(lanes, window)
-    few = len(lanes) <= MOST_LANES
-    return {
-        "panels": panels(series, [] if few else workers, window),
-        "lanes": [_lane(lane, window) for lane in lanes] if few else [],
-        "strikes": [_strike(strike, window, account.about) for strike in strikes[:MOST_STRIKES]],
+    shown = strikes[:MOST_STRIKES]
+    few = lanes if len(lanes) <= MOST_LANES else []
+    said = {
+        "strikes": [_strike(strike, window, account.about) for strike in shown],
         "untold": max(0, len(strikes) - MOST_STRIKES),
-        "flags": _flags(strikes[:MOST_STRIKES], window),
-        "ticks": [
-            Tick(f"{seconds:g} s", place, minor=index % 2 == 1)
-            for index, (seconds, place) in enumerate(time_ticks(window.length_s))
-        ],
-        "bin": bin_words(window),
+        "flags": _flags(shown, window),
+        "bin": words.duration(seconds_between(0, window.bin_ns)),
+        "share": 100 * window.bin_ns / (window.end_ns - window.origin_ns),
         "quiet": words.duration(window.quiet_s) if window.quiet_s else "",
-        "cursor": {
-            "names": CURSOR,
-            "rows": cursor_rows(series, workers),
-            "width": 100 * window.bin_ns / (window.end_ns - window.origin_ns),
-        },
+        "margins": MARGINS_PX,
+        "columns": BINS,
+        "rows": bin_rows(series, workers),
+        "lane_columns": LANES,
+        "lanes": lane_rows(few, window),
     }
-
-
-def _lane(lane: Lane, window: Window) -> dict[str, Any]:
-    return {
-        "name": lane.name,
-        "spans": [
-            {
-                "left": window.share(span.start_ns) * 100,
-                "width": (window.share(span.end_ns) - window.share(span.start_ns)) * 100,
-                "state": "ready" if span.ready else "starting",
-            }
-            for span in lane.spans
-            if span.end_ns > window.origin_ns and span.start_ns < window.end_ns
-        ],
-        "exits": [
-            {"left": window.share(span.end_ns) * 100, "code": span.exit_code}
-            for span in lane.spans
-            if span.exit_code is not None and window.origin_ns <= span.end_ns <= window.end_ns
-        ],
-    }
+    return said, timeline_plot(series, workers, few, shown, window)
 
 
 def _strike(strike: Strike, window: Window, about: Mapping[str, Any]) -> dict[str, Any]:
-    left = window.share(strike.time_ns) * 100
-    healed = strike.end_ns is not None
     return {
         "number": strike.number,
         "fault": strike.fault,
         "at": f"{window.since_s(strike.time_ns):.3f} s",
-        "left": left,
-        "width": (window.share(strike.end_ns) * 100 if strike.end_ns is not None else 100) - left,
-        "healed": words.duration((strike.end_ns - strike.time_ns) / 1e9) if strike.end_ns is not None and healed else "",
+        "healed": words.duration((strike.end_ns - strike.time_ns) / 1e9) if strike.end_ns is not None else "",
         "victims": strike.victims,
         "jobs": strike.jobs,
         "fates": ", ".join(f"{number} {FATES[fate]}" for fate, number in strike.fates.items()),

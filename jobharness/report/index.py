@@ -1,4 +1,8 @@
-"""`reports/index.html`: every run in a folder of reports, by scenario, with what became of it over time."""
+"""`reports/index.html`: every run in a folder of reports, by scenario, with what became of it over time.
+
+Its trends are small lines of SVG and not Plotly's: they stand beside their figures in a list of links that is written anew after
+every run, and need neither axes nor a script of two megabytes.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +14,6 @@ from typing import Any
 
 from jobharness.errors import RunUnreadable
 from jobharness.report.account import read_json
-from jobharness.report.charts import HEIGHT, WIDTH
 from jobharness.report.html import render
 from jobharness.report.words import figure, sentence
 
@@ -20,6 +23,8 @@ MOST_RUNS = 300
 """The newest ones; older folders are left alone and not listed."""
 MOST_IN_TREND = 40
 MOST_COMPARED = 50
+WIDTH, HEIGHT = 1000.0, 100.0
+"""The box that a trend is drawn in; the page stretches it."""
 TRENDS = (
     ("Lost or stuck", ("jobs.lost", "jobs.stuck"), "jobs"),
     ("Latency p95", ("latency.p95",), "s"),

@@ -9,7 +9,7 @@ from pathlib import Path
 from jobharness.report.account import Account, of_folder, of_result
 from jobharness.report.bug import bug_note
 from jobharness.report.crash_page import rebuild_map
-from jobharness.report.data import write_json
+from jobharness.report.data import write_breakdown, write_json
 from jobharness.report.html import page
 from jobharness.report.index import write_index
 from jobharness.runner.result import Result
@@ -39,7 +39,12 @@ def rebuild(folder: Path) -> Path:
 
     Raises: RunUnreadable, HistoryUnreadable.
     """
-    return rebuild_map(folder.resolve()) or _write_page(of_folder(folder.resolve()))
+    folder = folder.resolve()
+    if page_of_map := rebuild_map(folder):
+        return page_of_map
+    account = of_folder(folder)
+    write_breakdown(folder, account.history)
+    return _write_page(account)
 
 
 def _write_page(account: Account) -> Path:

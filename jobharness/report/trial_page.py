@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import json
 import os
 from collections.abc import Iterator
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from markupsafe import Markup
-
 import jobharness
 from jobharness.metrics.judgement import Judgement
+from jobharness.report.drawing import drawing_of
 from jobharness.report.html import render
-from jobharness.report.plots import dot_plot, packed_script, run_plots
 from jobharness.report.record import assumptions
 from jobharness.report.trial import Trial, TrialSide
+from jobharness.report.trial_plots import dot_plot, run_plots
 from jobharness.report.words import count, figure
 
 __all__ = ["trial_page"]
@@ -37,13 +32,12 @@ TONES = {
 
 
 def trial_page(one: Trial) -> str:
-    """The whole page. Raises: ImportError without Plotly."""
+    """The whole page."""
     said, tone = OUTCOMES[one.exit_code]
     dots, plots = dot_plot(one.judgements), run_plots(one)
     for number, plot in enumerate(plots, start=1):
         plot["id"] = f"runs-{number}"
-    figures = {**({"dots": dots} if dots else {}), **{plot["id"]: plot["figure"] for plot in plots}}
-    drawing = (files("jobharness.report") / "templates" / "plots.js").read_text(encoding="utf-8")
+    figures = {**({"dots": dots} if dots is not None else {}), **{plot["id"]: plot["figure"] for plot in plots}}
     return render(
         "trial.html.j2",
         trial=one,
@@ -59,17 +53,9 @@ def trial_page(one: Trial) -> str:
         plots=plots,
         runs=[*_runs(one, "before", one.before), *_runs(one, "after", one.after)],
         assumptions=assumptions(one),
-        figures=_json(figures),
-        plotly=packed_script(),
-        drawing=Markup(drawing),
-        drawing_hash=base64.b64encode(hashlib.sha256(drawing.encode()).digest()).decode(),
+        drawing=drawing_of(figures),
         version=jobharness.__version__,
     )
-
-
-def _json(figures: dict[str, Any]) -> Markup:
-    """Inside a script element nothing is unescaped but `<`, which could end it."""
-    return Markup(json.dumps(figures, separators=(",", ":")).replace("<", "\\u003c"))
 
 
 def _facts(one: Trial) -> list[str]:

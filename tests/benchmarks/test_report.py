@@ -12,6 +12,7 @@ from jobharness.contracts.contract import Finding, Verdict, Word
 from jobharness.history.event import Kind
 from jobharness.history.frame import EVENT_SCHEMA, JOB_SCHEMA, PROCESS_SCHEMA, History
 from jobharness.report.account import Account
+from jobharness.report.drawing import drawing_of
 from jobharness.report.html import page
 from tests.report.hand_made import scenario
 
@@ -19,11 +20,12 @@ JOBS = 1_000_000
 LENGTH_NS = 1000 * 10**9
 
 
-def test_the_page_of_a_million_jobs(benchmark: Any, tmp_path: Path) -> None:
-    """Target: at most 10 s and 6 MB, the table of lives included. Ten thousand of the jobs offend."""
+def test_the_page_of_a_million_jobs(benchmark: Any, tmp_path: Path, figure: Any) -> None:
+    """The table of lives included. Ten thousand of the jobs offend."""
     text = benchmark.pedantic(lambda history: page(account(history, tmp_path)), setup=lambda: ((million_jobs(),), {}), rounds=3)
-    print(f"\npage of {JOBS:,} jobs: {len(text.encode()) / 1e6:.2f} MB")
-    assert len(text.encode()) < 6_000_000
+    size_mb, charts_mb = len(text.encode()) / 1e6, len(drawing_of({}).plotly) / 1e6
+    figure("making the page of a million jobs", benchmark.stats.stats.median, 10, "s", "median of 3, from events in memory")
+    figure("its size", size_mb, 6, "MB", f"of which Plotly's script, packed, {charts_mb:.2f} MB; with the 400 gravest of 10,000 offenders")
 
 
 def million_jobs() -> History:

@@ -131,7 +131,7 @@ def _about(run: str, of: Scenario, source: str) -> Mapping[str, Any]:
 
 def _write_plan(path: Path) -> None:
     jobs = [
-        {"at_ns": 0, "task": "shop.charge", "args": [ATTACK], "kwargs": {"card_token": "4111"}, "options": {}},
+        {"at_ns": 0, "task": "shop.charge", "args": [ATTACK], "kwargs": {"card_token": "4111-1111"}, "options": {}},
         {"at_ns": 1_000_000_000, "task": "shop.receipt", "args": [], "kwargs": {}, "options": {}},
         {"at_ns": 2_000_000_000, "task": "shop.resize", "args": [], "kwargs": {}, "options": {}},
     ]

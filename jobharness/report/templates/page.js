@@ -4,40 +4,44 @@
   const by = (id) => document.getElementById(id);
   document.documentElement.classList.add("js");
 
-  // The reading line of the timeline.
-  const plot = by("plot");
-  if (plot) {
-    const { names, rows, width } = JSON.parse(by("bins").textContent);
-    const reading = by("reading"), readout = by("readout");
-    let bin = -1;
-    const read = (next) => {
-      bin = Math.max(0, Math.min(rows.length - 1, next));
-      reading.hidden = false;
-      reading.style.left = Math.min(100, bin * width) + "%";
-      readout.replaceChildren(...names.map((name, index) => {
-        const part = document.createElement("span"), value = document.createElement("b");
-        value.textContent = rows[bin][index];
-        part.append(name + " ", value);
-        return part;
-      }));
-    };
-    plot.addEventListener("pointermove", (event) => {
-      const box = plot.getBoundingClientRect();
-      read(Math.floor((event.clientX - box.left) / box.width * 100 / width));
-    });
-    plot.addEventListener("keydown", (event) => {
-      const step = { ArrowRight: 1, ArrowLeft: -1, PageDown: 10, PageUp: -10, Home: -rows.length, End: rows.length }[event.key];
-      if (!step || event.target !== plot) return;
-      event.preventDefault();
-      read(bin + step);
-    });
-  }
-
-  // A strike: its flag opens what it hit, and what is open is marked in the charts.
-  const mark = () => {
-    const open = new Set(all("details.strike[open]").map((strike) => strike.dataset.strike));
-    for (const part of all(".flag, .shade")) part.classList.toggle("on", open.has(part.dataset.strike));
+  // The reading line of the timeline: the values are those of the table below the chart.
+  const plot = by("plot"), over = by("over"), reading = by("reading"), readout = by("readout");
+  const names = all("#bins thead th"), rows = all("#bins tbody tr"), share = Number(plot.dataset.share);
+  let bin = -1;
+  const read = (next) => {
+    bin = Math.max(0, Math.min(rows.length - 1, next));
+    reading.hidden = false;
+    reading.style.left = Math.min(100, bin * share) + "%";
+    readout.replaceChildren(...names.map((name, index) => {
+      const part = document.createElement("span"), value = document.createElement("b");
+      value.textContent = rows[bin].cells[index].textContent;
+      part.append(name.textContent + " ", value);
+      return part;
+    }));
   };
+  plot.addEventListener("pointermove", (event) => {
+    const box = over.getBoundingClientRect();
+    read(Math.floor((event.clientX - box.left) / box.width * 100 / share));
+  });
+  plot.addEventListener("keydown", (event) => {
+    const step = { ArrowRight: 1, ArrowLeft: -1, PageDown: 10, PageUp: -10, Home: -rows.length, End: rows.length }[event.key];
+    if (!step || event.target !== plot) return;
+    event.preventDefault();
+    read(bin + step);
+  });
+
+  // A strike: its flag opens what it hit, and what is open is marked in the chart, whose shapes 2i and 2i + 1 are those of strike i.
+  const chart = by("timeline");
+  const mark = () => {
+    const strikes = all("details.strike"), open = new Set(strikes.filter((strike) => strike.open).map((strike) => strike.dataset.strike));
+    for (const flag of all(".flag")) flag.classList.toggle("on", open.has(flag.dataset.strike));
+    if (!chart.layout || !strikes.length) return;
+    Plotly.relayout(chart, Object.fromEntries(strikes.flatMap((strike, index) => [
+      [`shapes[${2 * index}].opacity`, strike.open ? 0.25 : 0],
+      [`shapes[${2 * index + 1}].line.width`, strike.open ? 3 : 1],
+    ])));
+  };
+  document.addEventListener("drawn", mark);
   for (const strike of all("details.strike")) strike.addEventListener("toggle", mark);
   const openStrike = (strike) => {
     strike.open = true;

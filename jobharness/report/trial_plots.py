@@ -1,24 +1,15 @@
-"""The charts of a comparison, by Plotly: its figures as JSON, and its script, packed so that a page stays self-contained.
-
-A colour is named by the style sheet's variable (`var(--blue)`) and looked up by the page when it draws, so that charts follow
-the reader's dark mode. Every mark has a shape of its own: nothing rests on its colour. The script is packed with gzip (2 MB
-instead of 4.8) and unpacked by the browser; the page's Content-Security-Policy allows it by its hash.
-"""
+"""The charts of a comparison: the difference of each metric, and every run."""
 
 from __future__ import annotations
 
-import base64
-import gzip
-import hashlib
-import json
 from collections.abc import Iterable, Sequence
-from functools import cache
 from typing import Any
 
 from jobharness.metrics.judgement import Judgement
+from jobharness.report.drawing import axis, layout
 from jobharness.report.trial import Trial
 
-__all__ = ["PackedScript", "dot_plot", "packed_script", "run_plots"]
+__all__ = ["dot_plot", "run_plots"]
 
 SYMBOLS = {"worse": "x-thin", "better": "diamond", "no difference": "circle", "not enough evidence": "circle-open"}
 COLOURS = {
@@ -32,26 +23,9 @@ MARGINS = {"l": 8, "r": 12, "t": 8, "b": 44}
 MOST_RUN_PLOTS = 4
 
 
-class PackedScript(str):
-    """A script, packed as base64 of gzip. `hash`: what a Content-Security-Policy calls it by."""
-
-    hash: str
-
-
-@cache
-def packed_script() -> PackedScript:
-    """Plotly's own script. Raises: ImportError without the package."""
-    from plotly.offline import get_plotlyjs
-
-    script = get_plotlyjs().encode()
-    packed = PackedScript(base64.b64encode(gzip.compress(script, 9, mtime=0)).decode())
-    packed.hash = base64.b64encode(hashlib.sha256(script).digest()).decode()
-    return packed
-
-
-def dot_plot(judged: Iterable[Judgement]) -> dict[str, Any] | None:
-    """The relative difference of each metric with its interval, the tolerance as a band behind it; None where there is none to
-    show. Shape: a figure as Plotly takes it (`data`, `layout`)."""
+def dot_plot(judged: Iterable[Judgement]) -> Any:
+    """The relative difference of each metric with its interval, the tolerance as a band behind it: a figure of Plotly's; None
+    where there is none to show."""
     import plotly.graph_objects as go
 
     shown = [one for one in judged if one.relative and one.effect is not None and one.low is not None and one.high is not None]
@@ -71,7 +45,7 @@ def dot_plot(judged: Iterable[Judgement]) -> dict[str, Any] | None:
     figure.update_yaxes(tickvals=rows, ticktext=[_meaning(one) for one in shown], range=[len(rows) - 0.5, -0.5])
     figure.add_vline(x=0, line_width=1, line_color="var(--ink)")
     figure.update_xaxes(tickformat="+.0%", title="after to before; band: tolerance")
-    return _plain(figure)
+    return figure
 
 
 def _dots(go: Any, word: str, symbol: str, mine: Sequence[tuple[int, Judgement]]) -> Any:
@@ -109,10 +83,10 @@ def run_plots(trial: Trial) -> list[dict[str, Any]]:
     return [{"name": one.name, "figure": _runs(trial, one)} for one in shown[:MOST_RUN_PLOTS]]
 
 
-def _runs(trial: Trial, one: Judgement) -> dict[str, Any]:
+def _runs(trial: Trial, one: Judgement) -> Any:
     import plotly.graph_objects as go
 
-    figure = go.Figure(layout={**_layout(4), "height": 220, "showlegend": True, "legend": {"orientation": "h", "y": 1.25}})
+    figure = go.Figure(layout=_layout(4, showlegend=True, legend={"orientation": "h", "y": 1.25}))
     sides = (("before", trial.before, "circle-open", "var(--soft)"), ("after", trial.after, "circle", "var(--blue)"))
     values = {word: [run.metric(one.name).value for run in side.runs] for word, side, _, _ in sides}
     if trial.paired:
@@ -133,27 +107,9 @@ def _runs(trial: Trial, one: Judgement) -> dict[str, Any]:
         )
     figure.update_xaxes(title="pair" if trial.paired else "run", nticks=7, tickangle=0)
     figure.update_yaxes(rangemode="tozero", ticksuffix=" s" if one.unit == "s" else "", automargin=True)
-    return _plain(figure)
+    return figure
 
 
-def _layout(rows: int) -> dict[str, Any]:
-    axis = {"gridcolor": "var(--hair)", "zeroline": False, "linecolor": "var(--line)", "automargin": True, "fixedrange": True}
-    return {
-        "template": "none",
-        "autosize": True,
-        "height": max(140, rows * ROW_PX + MARGINS["t"] + MARGINS["b"]),
-        "margin": MARGINS,
-        "paper_bgcolor": "var(--paper)",
-        "plot_bgcolor": "var(--paper)",
-        "font": {"color": "var(--ink)", "size": 13, "family": "system-ui, sans-serif"},
-        "showlegend": False,
-        "hoverlabel": {"bgcolor": "var(--raised)", "font": {"color": "var(--ink)"}, "align": "left"},
-        "xaxis": axis,
-        "yaxis": axis,
-    }
-
-
-def _plain(figure: Any) -> dict[str, Any]:
-    """The figure as JSON. Plotly would check a colour against its own list: `var(--blue)` is put in after that."""
-    plain: dict[str, Any] = json.loads(figure.to_json())
-    return plain
+def _layout(rows: int, **more: Any) -> dict[str, Any]:
+    axes = {"xaxis": axis(automargin=True), "yaxis": axis(automargin=True)}
+    return layout(max(140, rows * ROW_PX + MARGINS["t"] + MARGINS["b"]), MARGINS, **axes, **more)

@@ -16,11 +16,18 @@
     const named = typeof value === "string" && value.match(/^var\((--[\w-]+)\)$/);
     return named ? getComputedStyle(document.documentElement).getPropertyValue(named[1]).trim() : value;
   };
-  const draw = () => Promise.all(Object.entries(figures).map(([id, figure]) => {
-    const { data, layout } = coloured(structuredClone(figure));
-    return Plotly.react(id, data, layout, { displayModeBar: false, responsive: true });
-  }));
-  await draw();
+  const draw = async () => {
+    await Promise.all(Object.entries(figures).map(([id, figure]) => {
+      const { data, layout } = coloured(structuredClone(figure));
+      return Plotly.react(id, data, layout, { displayModeBar: false, responsive: true });
+    }));
+    document.documentElement.dataset.drawn = "yes";
+    document.dispatchEvent(new Event("drawn"));
+  };
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
-  document.documentElement.dataset.drawn = "yes";
+  await draw();
+  // The paper is narrower than most windows, whose width the charts have until they are told another: see `@media print`.
+  const resize = (width) => { for (const id of Object.keys(figures)) Plotly.relayout(id, { width, autosize: !width }); };
+  addEventListener("beforeprint", () => resize(640));
+  addEventListener("afterprint", () => resize(undefined));
 })();
