@@ -42,8 +42,8 @@ def drawing_of(figures: Mapping[str, Any]) -> Drawing:
     script = (files("jobharness.report") / "templates" / "drawing.js").read_text(encoding="utf-8")
     plain = ",".join(f"{json.dumps(name)}:{figure.to_json()}" for name, figure in figures.items())
     return Drawing(
-        # Inside a script element nothing is unescaped but `<`, which could end it.
-        figures=Markup("{" + plain.replace("<", "\\u003c") + "}"),
+        # Plotly escapes `<` in what it writes: no text of a figure ends the element that it stands in.
+        figures=Markup("{" + plain + "}"),
         plotly=plotly,
         script=Markup(script),
         hashes=Markup(f"'{script_hash(script)}' '{plotly_hash}'"),
