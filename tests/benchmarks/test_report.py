@@ -25,7 +25,13 @@ def test_the_page_of_a_million_jobs(benchmark: Any, tmp_path: Path, figure: Any)
     text = benchmark.pedantic(lambda history: page(account(history, tmp_path)), setup=lambda: ((million_jobs(),), {}), rounds=3)
     size_mb, charts_mb = len(text.encode()) / 1e6, len(drawing_of({}).plotly) / 1e6
     figure("making the page of a million jobs", benchmark.stats.stats.median, 10, "s", "median of 3, from events in memory")
-    figure("its size", size_mb, 6, "MB", f"of which Plotly's script, packed, {charts_mb:.2f} MB; with the 400 gravest of 10,000 offenders")
+    figure(
+        "its size",
+        size_mb,
+        6,
+        "MB",
+        f"of which Plotly's script, packed, {charts_mb:.2f} MB; with the 400 gravest of 10,000 offenders",
+    )
 
 
 def million_jobs() -> History:
