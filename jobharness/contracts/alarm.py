@@ -13,7 +13,7 @@ import numpy as np
 import polars as pl
 
 from jobharness.clock import NS_PER_S
-from jobharness.contracts.contract import Finding, Word
+from jobharness.contracts.contract import OFFENDERS, Finding, Word
 from jobharness.contracts.promise import Evidence, Promise, could_not_see, offences
 from jobharness.history.columns import Rows
 from jobharness.history.event import Kind
@@ -22,6 +22,7 @@ from jobharness.history.frame import History
 __all__ = ["AlarmRings", "AlarmsQuiet"]
 
 NEEDS = frozenset((Kind.ALERT_WATCHED,))
+NOT_WATCHED = "Prometheus or Alertmanager did not answer to the end"
 
 
 @dataclass(frozen=True)
@@ -49,29 +50,30 @@ class AlarmRings:
         struck_ns = _first_strike(history, self.fault)
         if struck_ns is None:
             return Finding(self.name, Word.UNKNOWN, f"{self.fault} never struck" if self.fault else "no fault struck")
-        rings = _firing(history, self.alert)
-        rung_ns = history.columns["time_ns"][rings]
+        rings = _about(history, Kind.ALERT_FIRING, self.alert)
         counts = {"rings": len(rings)}
-        before = rings[rung_ns < struck_ns]
-        if len(before):
-            return self._broken("it rang before anything had gone wrong", "a false alarm", before[:1], counts)
         if len(rings):
-            after_s = (int(rung_ns[0]) - struck_ns) / NS_PER_S
-            counts["after_ms"] = round(after_s * 1000)
-            if after_s > self.within_s:
-                said = f"it rang {after_s:.1f} s after the strike, where {self.within_s:g} s are allowed"
-                return self._broken(said, "too late", rings[:1], counts)
-            return Finding(self.name, Word.HOLDS, f"it rang {after_s:.1f} s after the strike", counts)
+            return self._rang(int(rings[0]), int(history.columns["time_ns"][rings[0]]) - struck_ns, counts)
         if reason := _was_not_watched(history):
             return Finding(self.name, Word.UNKNOWN, reason, counts)
         watched_s = (int(history.columns["time_ns"][history.columns.rows(Kind.ALERT_WATCHED)[-1]]) - struck_ns) / NS_PER_S
         if watched_s < self.within_s:
             return Finding(self.name, Word.UNKNOWN, f"it was watched for {watched_s:.1f} s after the strike only", counts)
-        return self._broken(f"it stayed silent for {watched_s:.1f} s after the strike", "silent", rings, counts)
+        return Finding(self.name, Word.BROKEN, f"it stayed silent for {watched_s:.1f} s after the strike", counts)
 
-    def _broken(self, sentence: str, why: str, rows: Rows, counts: Mapping[str, int]) -> Finding:
-        found = offences(why, job=None, row=rows, weight=np.zeros(len(rows)))
-        return Finding(self.name, Word.BROKEN, sentence, counts, found.select("job", "row", "why"))
+    def _rang(self, row: int, after_ns: int, counts: dict[str, int]) -> Finding:
+        """What the first ring, so long after the strike, says."""
+        if after_ns < 0:
+            return self._broken("it rang before anything had gone wrong", "a false alarm", row, counts)
+        after_s, counts = after_ns / NS_PER_S, counts | {"after_ms": after_ns // 1_000_000}
+        if after_s > self.within_s:
+            said = f"it rang {after_s:.1f} s after the strike, where {self.within_s:g} s are allowed"
+            return self._broken(said, "too late", row, counts)
+        return Finding(self.name, Word.HOLDS, f"it rang {after_s:.1f} s after the strike", counts)
+
+    def _broken(self, sentence: str, why: str, row: int, counts: Mapping[str, int]) -> Finding:
+        offender = pl.DataFrame({"job": [None], "row": [row], "why": [why]}, schema=OFFENDERS)
+        return Finding(self.name, Word.BROKEN, sentence, counts, offender)
 
 
 class AlarmsQuiet(Promise):
@@ -80,6 +82,7 @@ class AlarmsQuiet(Promise):
     name = "alarms_quiet"
     promise = "no alarm rings where nothing goes wrong"
     needs = NEEDS
+    nothing = NOT_WATCHED
 
     def evidence(self, history: History) -> Evidence:
         """Nothing: it is about no job."""
@@ -89,19 +92,17 @@ class AlarmsQuiet(Promise):
         """Every alarm that rang, in the order of time."""
         rows = history.columns.rows(Kind.ALERT_FIRING)
         watched = history.columns.rows(Kind.ALERT_WATCHED)
-        rules = int(history.columns["value"][watched[-1]]) if len(watched) else 0
-        names = history.texts.gather(history.columns["text"][rows]) if len(rows) else pl.Series([], dtype=pl.String)
-        found = offences(pl.format("{} rang", "alert"), job=None, row=rows, weight=np.arange(len(rows), 0, -1), alert=names)
-        return Evidence(rules, found, 0, {"rings": len(rows), "rules": rules})
+        names = history.texts.gather(history.columns["text"][rows])
+        found = offences(pl.format("{} rang", "alert"), job=None, row=rows, weight=np.zeros(len(rows)), alert=names)
+        rules = int(history.columns["value"][watched[-1:]].sum())
+        return Evidence(len(watched), found, counts={"rings": len(rows), "rules": rules})
 
     def undecided(self, figures: Mapping[str, int]) -> str:
-        """Without a rule nothing could ring; without the mark at the end nobody watched."""
+        """Without a rule nothing could ring."""
         return "" if figures["rules"] else "no rule was watched to the end"
 
     def conclude(self, evidence: Evidence, history: History) -> Finding:
-        """The finding; silence counts only where the alarms were watched."""
-        if not evidence.offences.height and (reason := _was_not_watched(history)):
-            return Finding(self.name, Word.UNKNOWN, reason, evidence.figures)
+        """The finding; which alarms rang, only the offences tell."""
         finding = super().conclude(evidence, history)
         if finding.word is not Word.BROKEN:
             return finding
@@ -109,8 +110,8 @@ class AlarmsQuiet(Promise):
         return replace(finding, sentence=f"{', '.join(rang)}, though nothing went wrong")
 
     def broken(self, figures: Mapping[str, int]) -> str:
-        """How often; which ones, only the offences tell."""
-        return f"{figures['rings']} alarms rang though nothing went wrong"
+        """Said when it is concluded."""
+        return ""
 
     def kept(self, figures: Mapping[str, int]) -> str:
         """How many could have."""
@@ -119,24 +120,17 @@ class AlarmsQuiet(Promise):
 
 def _first_strike(history: History, fault: str) -> int | None:
     """When the fault, or any, first struck."""
-    columns = history.columns
-    rows = columns.rows(Kind.FAULT_BEGIN)
-    if fault:
-        number = history.number_of(fault)
-        rows = rows[columns["text"][rows] == number] if number is not None else rows[:0]
-    return int(columns["time_ns"][rows[0]]) if len(rows) else None
+    rows = _about(history, Kind.FAULT_BEGIN, fault) if fault else history.columns.rows(Kind.FAULT_BEGIN)
+    return int(history.columns["time_ns"][rows[0]]) if len(rows) else None
 
 
-def _firing(history: History, alert: str) -> Rows:
-    """The rows at which the alert began to ring."""
-    rows, number = history.columns.rows(Kind.ALERT_FIRING), history.number_of(alert)
-    return rows[history.columns["text"][rows] == number] if number is not None else rows[:0]
+def _about(history: History, kind: Kind, text: str) -> Rows:
+    """The rows of that kind and text; a text that no event has is numbered None, which equals no number."""
+    rows = history.columns.rows(kind)
+    about: Rows = rows[history.columns["text"][rows] == history.number_of(text)]
+    return about
 
 
 def _was_not_watched(history: History) -> str:
     """Why silence proves nothing; "" where it does."""
-    if reason := could_not_see(history):
-        return reason
-    if not len(history.columns.rows(Kind.ALERT_WATCHED)):
-        return "Prometheus or Alertmanager did not answer to the end"
-    return ""
+    return could_not_see(history) or ("" if len(history.columns.rows(Kind.ALERT_WATCHED)) else NOT_WATCHED)

@@ -15,7 +15,7 @@ import polars as pl
 
 from jobharness.clock import NS_PER_S
 from jobharness.contracts.evidence import ms
-from jobharness.contracts.promise import Evidence, Promise, could_not_see, offences
+from jobharness.contracts.promise import Evidence, Promise, offences
 from jobharness.history.columns import NEVER, Int64s, Rows
 from jobharness.history.event import Kind
 from jobharness.history.frame import History
@@ -59,12 +59,8 @@ class HealthHonest(Promise):
             lasted=ms(lasted_ns[long]),
         )
         away_ns = sum(end_ns - begin_ns for begin_ns, end_ns in idle)
-        counts = {"asked": len(rows), "lies": len(long), "stretches": len(idle), "away_ms": round(away_ns / 1e6)}
-        return Evidence(len(rows), found, 0, counts, {"longest_ms": int(ms(lasted_ns).max(initial=0))})
-
-    def excuse(self, history: History, unseen: int) -> str:
-        """None: a lie was heard."""
-        return could_not_see(history)
+        counts = {"asked": len(rows), "lies": len(long), "stretches": len(idle), "away_ms": away_ns // 1_000_000}
+        return Evidence(len(rows), found, counts=counts, most={"longest_ms": int(ms(lasted_ns).max(initial=0))})
 
     def undecided(self, figures: Mapping[str, int]) -> str:
         """Whoever never had to lie was not tested."""

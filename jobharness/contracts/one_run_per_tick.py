@@ -58,8 +58,7 @@ class OneRunPerTick(RunPromise):
         if stop_ns is not None:
             ticks = ticks.filter(pl.col("time_ns") <= stop_ns)
         again = pl.concat([self._named_again(ticks), self._too_soon(ticks)])
-        entries = [history.number_of(entry) for entry, _ in self.expected]
-        missed = self._missed(ticks.filter(~pl.col("entry").is_in([entry for entry in entries if entry is not None])))
+        missed = self._missed(ticks.filter(~_of(history, [entry for entry, _ in self.expected])))
         missed = pl.concat([missed, *(self._absent(ticks, history, entry, every_s) for entry, every_s in self.expected)])
         idle = ticks.filter(pl.col("ran") == 0)
         never = offences(
@@ -111,12 +110,11 @@ class OneRunPerTick(RunPromise):
     def _absent(self, ticks: pl.DataFrame, history: History, entry: str, every_s: float) -> pl.DataFrame:
         """The times within the workload in which an expected entry did not come due, though more than one and a half of
         its periods passed."""
-        number, every_ns = history.number_of(entry), round(every_s * NS_PER_S)
+        every_ns, moments = round(every_s * NS_PER_S), ticks.filter(_of(history, [entry]))["time_ns"]
         start_ns, end_ns = history.phase_ns("workload"), history.phase_ns("heal")
-        moments = ticks.filter(pl.col("entry") == number)["time_ns"] if number is not None else ticks["time_ns"].head(0)
         start_ns = start_ns if start_ns is not None else int(moments.min() or 0)  # type: ignore[arg-type]  # polars: any value
         end_ns = end_ns if end_ns is not None else history.end_ns
-        within = moments.filter((moments > start_ns) & (moments < end_ns)).to_numpy()
+        within = moments.filter(moments.is_between(start_ns, end_ns)).to_numpy()
         gap = np.diff(np.concatenate([[start_ns], within, [end_ns]]))
         wide = gap[2 * gap > 3 * every_ns]
         return offences(
@@ -134,9 +132,13 @@ class OneRunPerTick(RunPromise):
             "missed": "came after others had been missed",
             "never_ran": "never ran their job",
         }
-        said = "; ".join(f"{figures[name]} of {figures['ticks']} ticks {words}" for name, words in parts.items() if figures[name])
-        return said
+        return "; ".join(f"{figures[name]} of {figures['ticks']} ticks {words}" for name, words in parts.items() if figures[name])
 
     def kept(self, figures: Mapping[str, int]) -> str:
         """How many there were."""
         return f"each of {figures['ticks']} ticks ran its job once"
+
+
+def _of(history: History, entries: list[str]) -> pl.Expr:
+    """Whether a tick is of one of these entries."""
+    return pl.col("entry").is_in(history.texts.is_in(entries).arg_true().to_list())

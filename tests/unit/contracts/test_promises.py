@@ -722,7 +722,7 @@ CASES = {
 def test_the_whole_finding_is_as_expected(name):
     contract, seen, word, sentence, counts, offenders = CASES[name]
     finding = contract.check(seen())
-    assert (finding.word, finding.sentence, dict(finding.counts)) == (word, sentence, counts)
+    assert (finding.contract, finding.word, finding.sentence, dict(finding.counts)) == (contract.name, word, sentence, counts)
     assert list(finding.offenders.iter_rows()) == offenders
 
 

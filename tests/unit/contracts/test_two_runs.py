@@ -354,7 +354,7 @@ BROKEN: dict[str, Any] = {
 @pytest.mark.parametrize("name", CONTRACTS)
 def test_a_promise_that_is_kept_says_what_was_judged(name):
     finding = CONTRACTS[name].check(history(GOOD))
-    assert finding.word is Word.HOLDS
+    assert (finding.contract, finding.word) == (CONTRACTS[name].name, Word.HOLDS)
     assert (finding.sentence, dict(finding.counts)) == KEPT[name]
     assert not finding.offenders.height
 
@@ -364,6 +364,7 @@ def test_a_promise_that_is_broken_names_its_offenders_the_worst_first(name):
     finding = CONTRACTS[name].check(history(BAD))
     offenders = list(finding.offenders.iter_rows())
     assert (str(finding.word), finding.sentence, dict(finding.counts), offenders) == BROKEN[name]
+    assert finding.contract == CONTRACTS[name].name
 
 
 class _Crashing:
