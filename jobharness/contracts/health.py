@@ -16,7 +16,7 @@ import polars as pl
 from jobharness.clock import NS_PER_S
 from jobharness.contracts.evidence import ms
 from jobharness.contracts.promise import Evidence, Promise, offences
-from jobharness.history.columns import NEVER, Int64s, Rows
+from jobharness.history.columns import Int64s, Rows
 from jobharness.history.event import Kind
 from jobharness.history.frame import History
 
@@ -79,7 +79,7 @@ def _lies(rows: Rows, asked_ns: Int64s, status: Int64s, begin_ns: int, end_ns: i
     """`(row of the first, ns)` of each run of 200s within a stretch."""
     within = np.flatnonzero((asked_ns >= begin_ns) & (asked_ns < end_ns))
     ok = status[within] == OK
-    runs = np.split(np.arange(len(within)), np.flatnonzero(np.diff(ok.astype(np.int8))) + 1)
+    runs = np.split(np.arange(len(within)), np.flatnonzero(np.diff(ok)) + 1)
     for run in runs:
         if len(run) and ok[run[0]]:
             first, last = within[run[0]], within[run[-1]]
@@ -92,14 +92,14 @@ def _idle(history: History) -> Iterator[tuple[int, int]]:
     if begin_ns is None:
         return
     end_ns = history.phase_ns("stop") or history.end_ns
-    moments, deltas = (np.concatenate(parts) for parts in zip(*_changes(history), strict=True))
-    order = np.argsort(moments, kind="stable")
+    moments, deltas = _changes(history, begin_ns)
+    order = np.argsort(moments)
     moments, states = moments[order], np.cumsum(deltas[order], axis=0)
     # What is over at the moment at which it began was nothing: only the last state of each moment lasts.
     lasts = np.append(moments[1:] != moments[:-1], True)
     moments, (ready, waiting, busy) = moments[lasts], states[lasts].T
-    idle = (ready <= 0) | ((waiting > 0) & (busy <= 0))
-    edges = [*np.flatnonzero(np.diff(idle.astype(np.int8), prepend=0)).tolist(), len(idle)]
+    idle = (ready == 0) | ((waiting > 0) & (busy == 0))
+    edges = [*np.flatnonzero(np.diff(idle, prepend=False)).tolist(), len(idle)]
     for here, after in pairwise(edges):
         if idle[here]:
             first = max(int(moments[here]), begin_ns)
@@ -108,19 +108,20 @@ def _idle(history: History) -> Iterator[tuple[int, int]]:
                 yield first, last
 
 
-def _changes(history: History) -> Iterator[tuple[Int64s, Int64s]]:
+def _changes(history: History, begin_ns: int) -> tuple[Int64s, Int64s]:
     """Moments (n,) and what changes at them (n, 3): workers ready, jobs waiting, executions under way."""
-    columns, tally, executions = history.columns, history.tally, history.executions
-    for moment_ns, delta in _readiness(history):
-        yield np.array([moment_ns], np.int64), np.array([[delta, 0, 0]], np.int64)
-    begun = tally.count(Kind.ENQUEUE_ACKNOWLEDGED) > 0
-    sent_ns, taken_ns = tally.first_ns(Kind.ENQUEUE_ACKNOWLEDGED)[begun], tally.first_ns(Kind.JOB_RUNNING)[begun]
-    for moments_ns, sign in ((sent_ns, 1), (taken_ns[taken_ns != NEVER], -1)):
-        yield moments_ns, np.outer(np.full(len(moments_ns), sign), (0, 1, 0))
-    for moments_ns, sign in ((executions.begin_ns, 1), (executions.alive_ns, -1)):
-        yield moments_ns, np.outer(np.full(len(moments_ns), sign), (0, 0, 1))
-    # A moment at which nothing changes, so that there is always one.
-    yield np.array([int(columns["time_ns"][0])], np.int64), np.zeros((1, 3), np.int64)
+    tally, executions = history.tally, history.executions
+    sent = tally.has(Kind.ENQUEUE_ACKNOWLEDGED)
+    parts: list[tuple[Int64s | list[int], tuple[int, int, int]]] = [
+        ([begin_ns], (0, 0, 0)),  # Nothing changes, so that there is always a moment.
+        *(([moment_ns], (delta, 0, 0)) for moment_ns, delta in _readiness(history)),
+        (tally.first_ns(Kind.ENQUEUE_ACKNOWLEDGED)[sent], (0, 1, 0)),
+        (tally.first_ns(Kind.JOB_RUNNING)[sent], (0, -1, 0)),
+        (executions.begin_ns, (0, 0, 1)),
+        (executions.alive_ns, (0, 0, -1)),
+    ]
+    moments = [moments for moments, _ in parts]
+    return np.concatenate(moments), np.repeat([delta for _, delta in parts], [len(some) for some in moments], axis=0)
 
 
 def _readiness(history: History) -> Iterator[tuple[int, int]]:

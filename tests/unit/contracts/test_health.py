@@ -56,6 +56,12 @@ def test_a_lie_of_just_the_time_allowed_is_none():
     assert _whole(finding)[0::2] == (Word.HOLDS, _counts(2, 0, 1, 5000, 1000))
 
 
+def test_a_lie_may_begin_with_the_stretch_and_is_over_with_it():
+    lines = "0.0 worker-1 worker.ready -\n1.0 harness worker.exited - text=worker-1\n4.0 worker-1 worker.ready -\n"
+    finding = HealthHonest(0.5).check(_run(lines + _answers(200, 1.0, 2.0, 4.0)))
+    assert _whole(finding)[2:] == (_counts(3, 1, 1, 3000, 1000), [(None, 3, LIE.format(1000))])
+
+
 def test_another_answer_ends_a_lie_and_the_longest_is_told_first():
     finding = HealthHonest(0.5).check(_run(_answers(200, 1.0, 2.0, 4.0, 6.0, 7.0) + "\n" + _answers(503, 3.0)))
     assert list(finding.offenders["why"]) == [LIE.format(3000), LIE.format(1000)]
