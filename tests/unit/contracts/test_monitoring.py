@@ -5,7 +5,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from jobharness.contracts.alarm import AlarmRings, AlarmsQuiet
-from jobharness.contracts.contract import Word
+from jobharness.contracts.contract import OFFENDERS, Word
 from jobharness.contracts.health import HealthHonest
 from jobharness.contracts.reported import Reported
 from jobharness.history.event import Kind
@@ -23,7 +23,13 @@ def _ring(at, alert="WorkerDown"):
 
 
 ALARMS = {
-    "in time": (STRIKE + _ring(2.5) + WATCHED, Word.HOLDS, "it rang 1.5 s after the strike", {"rings": 1, "after_ms": 1500}, []),
+    "in time": (
+        STRIKE + _ring(2.5004) + WATCHED,
+        Word.HOLDS,
+        "it rang 1.5 s after the strike",
+        {"rings": 1, "after_ms": 1500},
+        [],
+    ),
     "just in time": (STRIKE + _ring(4.0), Word.HOLDS, "it rang 3.0 s after the strike", {"rings": 1, "after_ms": 3000}, []),
     "at once": (STRIKE + _ring(1.0), Word.HOLDS, "it rang 0.0 s after the strike", {"rings": 1, "after_ms": 0}, []),
     "too late": (
@@ -82,7 +88,7 @@ def test_an_alarm(name):
     lines, *expected = ALARMS[name]
     finding = DOWN.check(history(lines))
     assert _whole(finding) == tuple(expected)
-    assert finding.contract == "alarm WorkerDown"
+    assert (finding.contract, finding.offenders.schema) == ("alarm WorkerDown", OFFENDERS)
 
 
 def test_an_alarm_for_one_fault_is_measured_from_that_fault():
