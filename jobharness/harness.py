@@ -69,21 +69,24 @@ class Harness:
         Raises: InvalidRequest before anything is started; EnvironmentFailed when something could not be started, and
         KeyboardInterrupt, both after the report of what was seen until then was written (its folder is in the exception's notes).
         """
-        parts = self._parts(scenario, changes)
-        control = None
-        if parts.scenario.control:
-            control = self._execute(assemble(parts.scenario.without_faults(), self.project, parts.source), None)
-            if control.aborted:
-                return control
-        return self._execute(parts, control)
+        return self._execute_controlled(self._parts(scenario, changes), None)
 
     def load(self, scenario: Scenario | Path | str, producers: Producers, **changes: Any) -> Result:
-        """The same with others than the plan's own producer to send the jobs, and no control run. Raises: as `run`."""
+        """The same with others than the plan's own producer to send the jobs. Raises: as `run`."""
         parts = self._parts(scenario, changes)
         producers.check(parts.scenario)
-        return self._execute(parts, None, producers)
+        return self._execute_controlled(parts, producers)
 
-    def _execute(self, parts: Parts, control: Result | None, producers: Producers | None = None) -> Result:
+    def _execute_controlled(self, parts: Parts, producers: Producers | None) -> Result:
+        """Run it, after a control run without faults if the scenario asks for one."""
+        control = None
+        if parts.scenario.control:
+            control = self._execute(assemble(parts.scenario.without_faults(), self.project, parts.source), None, producers)
+            if control.aborted:
+                return control
+        return self._execute(parts, control, producers)
+
+    def _execute(self, parts: Parts, control: Result | None, producers: Producers | None) -> Result:
         """Run it once and write its report; `control` is the same without faults, if that was asked for."""
         source = parts.source
         folder = new_folder(self.reports, source.stem if source is not None else parts.scenario.title)

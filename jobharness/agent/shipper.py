@@ -55,7 +55,10 @@ def ensure(environ):
     _held.append(living)
     if not _is_free(os.path.join(folder, RUNNING)):
         return
-    environ = dict(environ, JOBHARNESS_SHIPPED=folder, JOBHARNESS_HISTORY="")
+    # The agent is found by its folder on the path, which a process that has it by other means may lack.
+    path = os.path.join(os.path.dirname(os.path.abspath(__file__)), "path")
+    path = os.pathsep.join(filter(None, [path, environ.get("PYTHONPATH", "")]))
+    environ = dict(environ, JOBHARNESS_SHIPPED=folder, JOBHARNESS_HISTORY="", PYTHONPATH=path)
     # It leaves at once, and a child of its own goes on: no app has a child that it does not know.
     subprocess.call(
         [sys.executable, "-m", "jobharness_agent.shipper", "--aside"],

@@ -47,6 +47,10 @@ Fail = Annotated[
     typer.Option("--fail", metavar="METRIC:SHARE", help="A gate beside the scenario's, such as 'latency.p95:10%'."),
 ]
 Markdown = Annotated[Path | None, typer.Option("--markdown", metavar="FILE", help="Write the change record as Markdown.")]
+Allows = Annotated[
+    Path | None,
+    typer.Option("--scenario", metavar="FILE", help="Whose environment and hosts allow an address outside this machine."),
+]
 JsonFile = Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write everything as JSON.")]
 
 
@@ -284,6 +288,7 @@ def collect(
         str, typer.Option("--host", help="The address to listen on; nodes elsewhere reach only one of the network.")
     ] = "127.0.0.1",
     port: Annotated[int, typer.Option("--port", min=0, max=65535, help="0: a free one, which is printed.")] = 0,
+    scenario: Allows = None,
 ) -> None:
     """Take the records that the agent ships from other nodes, until Ctrl-C; then use `jobharness merge`.
 
@@ -291,13 +296,14 @@ def collect(
     """
     from jobharness.cli.merge import collect_records
 
-    ended(lambda: collect_records(folder, host, port))
+    ended(lambda: collect_records(folder, host, port, scenario))
 
 
 @app.command()
 def observe(
     folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="That of `jobharness collect`, or another.")],
     results: Annotated[str, typer.Option("--results", metavar="URL", help="Celery's result backend: redis://host:port/db.")],
+    scenario: Allows = None,
 ) -> None:
     """Observe completions from outside, where no agent may run, until Ctrl-C; then use `jobharness merge`.
 
@@ -305,7 +311,7 @@ def observe(
     """
     from jobharness.cli.merge import observe_results
 
-    ended(lambda: observe_results(folder, results))
+    ended(lambda: observe_results(folder, results, scenario))
 
 
 @app.command()

@@ -7,6 +7,7 @@ import signal
 import sys
 import threading
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console, Group, RenderableType
 from rich.text import Text
@@ -19,6 +20,7 @@ from jobharness.contracts.no_phantoms import NoPhantoms
 from jobharness.errors import InvalidRequest
 from jobharness.history import log
 from jobharness.report.terminal import findings_table, nodes_table, show, shown_path
+from jobharness.runner.guard import Guard
 from jobharness.runner.result import EXIT_BROKEN, EXIT_NO_VERDICT, EXIT_PASSED
 from jobharness.staging.collector import Collector
 from jobharness.staging.nodes import NodeFile, gather, write_node
@@ -29,11 +31,12 @@ MASTER = "collector"
 USUAL: tuple[Contract, ...] = (AtLeastOnce(), AtMostOnce(), NoPhantoms(), Lease())
 
 
-def collect_records(folder: Path, host: str, port: int) -> int:
+def collect_records(folder: Path, host: str, port: int, scenario: Path | None) -> int:
     """Listen until Ctrl-C or SIGTERM, and say who came. This machine's clock is the one that the others' times are moved to.
 
-    Raises: CannotListen.
+    Raises: InvalidRequest, CannotListen.
     """
+    _guard(scenario).check_url("--host", host)
     token = os.environ.get("JOBHARNESS_SHIP_TOKEN", "")
     with Collector(folder, host, port, token) as collector:
         # A master of which nothing need be told: its clock is the collector's.
@@ -47,8 +50,9 @@ def collect_records(folder: Path, host: str, port: int) -> int:
     return EXIT_PASSED
 
 
-def observe_results(folder: Path, url: str) -> int:
+def observe_results(folder: Path, url: str, scenario: Path | None) -> int:
     """Look at the results until Ctrl-C or SIGTERM. Raises: InvalidRequest, BrokerFailed."""
+    _guard(scenario).check_url("--results", url)
     from jobharness.queues.celery_results import CeleryResults
     from jobharness.staging.outside import Outside
 
@@ -60,6 +64,17 @@ def observe_results(folder: Path, url: str) -> int:
     results.close()
     sys.stdout.write(f"jobharness merge {shown_path(folder)}\n")
     return EXIT_PASSED
+
+
+def _guard(scenario: Path | None) -> Guard:
+    """That of a scenario; without one, nothing outside this machine is allowed, nor what looks like production."""
+    from jobharness.scenario.load import load_scenario
+    from jobharness.scenario.model import Scenario
+
+    if scenario is None:
+        nothing: dict[str, Any] = {}  # What a scenario allows has defaults, and they allow nothing.
+        return Guard(Scenario.model_construct(**nothing), "no --scenario is given that allows it")
+    return Guard(load_scenario(scenario), str(scenario))
 
 
 def _wait_until_stopped() -> None:

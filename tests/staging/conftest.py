@@ -56,9 +56,9 @@ recovery = "20s"
 class Load:
     """One `jobharness load`, started in a project of its own."""
 
-    def __init__(self, project, *options):
+    def __init__(self, project, *options, control=False):
         (project / "naps.py").write_bytes(NAPS.read_bytes())
-        (project / "naps.toml").write_text(SCENARIO, encoding="utf-8")
+        (project / "naps.toml").write_text(("control = true\n" if control else "") + SCENARIO, encoding="utf-8")
         self.project = project
         command = [sys.executable, "-m", "jobharness.cli.main", "load", "naps.toml", *options]
         with (project / "output.txt").open("w", encoding="utf-8") as log:
@@ -99,8 +99,8 @@ def load(tmp_path):
     """Starts `jobharness load` with these options; afterwards nothing of it may be left."""
     started = []
 
-    def start(*options):
-        started.append(Load(tmp_path, *options))
+    def start(*options, **further):
+        started.append(Load(tmp_path, *options, **further))
         return started[-1]
 
     yield start

@@ -90,6 +90,18 @@ def test_locust_worker_that_is_killed_loses_its_share_alone(load):
     assert 0 < len(begun) < len(lost) and Counter(begun) <= Counter(lost)
 
 
+def test_control_load_goes_first_without_faults(load):
+    run = load("--run-time", "2s", control=True)
+    assert run.process.wait(120) == 0, run.output
+    told = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(run.project.glob("reports/*/verdict.json"))]
+    assert len(told) == 2, run.output
+    words = [{found["contract"]: found["word"] for found in one["findings"]} for one in told]
+    assert "control" not in words[0] and "recovery" not in words[0]
+    assert words[1]["control"] == words[1]["recovery"] == "holds"
+    for folder in run.project.glob("reports/*/locust.json"):
+        assert statistics(folder.parent)["JOB", "nap enqueue"] == (80, 0)
+
+
 def test_stop_in_the_web_interface_ends_the_run(load):
     port = free_port()
     run = load("--web-port", str(port))

@@ -1,5 +1,7 @@
 """`jobharness merge`: a verdict over all nodes, and one clear line for what cannot be merged."""
 
+from pathlib import Path
+
 import pytest
 from typer.testing import CliRunner
 
@@ -11,6 +13,7 @@ from jobharness.staging.nodes import NodeFile, write_node
 from jobharness.staging.offsets import Exchange
 
 MS = 1_000_000
+CHECKOUT = Path(__file__).parents[3] / "scenarios" / "staging" / "checkout.toml"
 
 
 @pytest.fixture
@@ -88,3 +91,34 @@ def test_results_that_cannot_be_observed_are_refused_and_nothing_is_written(tmp_
 def test_what_cannot_be_merged_is_said_in_a_line(merge, words, said):
     done = merge(*words)
     assert done.exit_code == 2 and said in done.output.replace("\n", " ")
+
+
+STAGING = 'environment = "staging"\nhosts = ["192.0.2.1"]\n'
+
+
+@pytest.mark.parametrize(
+    ("words", "seen"),
+    [
+        (
+            ["observe", "load", "--results", "redis://192.0.2.1/1"],
+            "no --scenario is given that allows it: --results: 192.0.2.1 is not on",
+        ),
+        (["observe", "load", "--results", "redis://127.0.0.1/prod"], "--results: prod looks like production"),
+        (
+            ["observe", "load", "--results", "sqlite://192.0.2.1/1", "--scenario", "shop.toml"],
+            "results of Celery are read from Redis",
+        ),
+        (
+            ["observe", "load", "--results", "redis://198.51.100.7/1", "--scenario", "shop.toml"],
+            "shop.toml: --results: 198.51.100.7 is not on",
+        ),
+        (["collect", "load", "--host", "192.0.2.1"], "--host: 192.0.2.1 is not on this machine"),
+    ],
+)
+def test_addresses_of_nodes_and_results_are_under_the_guard_rails(tmp_path, monkeypatch, words, seen):
+    monkeypatch.chdir(tmp_path)
+    text = CHECKOUT.read_text(encoding="utf-8")
+    (tmp_path / "shop.toml").write_text(STAGING + text, encoding="utf-8")
+    done = CliRunner().invoke(app, words)
+    assert done.exit_code == 2 and seen in " ".join(done.output.split()), done.output
+    assert not (tmp_path / "load").exists()
