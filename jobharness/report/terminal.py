@@ -120,7 +120,17 @@ def findings_table(verdict: Verdict) -> Table:
     for finding in verdict.findings:
         word = str(finding.word)
         grid.add_row(Text(word, STYLES[word]), Text(finding.contract), Text(finding.sentence.strip()))
+        for why in _of_no_job(finding):
+            grid.add_row("", "", Text(why, "dim"))
     return grid
+
+
+def _of_no_job(finding: Finding) -> list[str]:
+    """What the worst offences say that are no job's, such as a worker's, and that therefore have no life to be shown."""
+    if finding.word is not Word.BROKEN:
+        return []
+    told = finding.offenders.filter(finding.offenders["job"].is_null())["why"].head(MOST_STORIES)
+    return [why for why in told if why not in finding.sentence]
 
 
 def _grid() -> Table:

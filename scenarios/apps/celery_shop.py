@@ -20,6 +20,7 @@ app.conf.broker_connection_retry_on_startup = True
 
 DATABASE = os.environ.get("SHOP_DATABASE", "shop.sqlite3")
 MAIL_URL = os.environ.get("SHOP_MAIL_URL", "http://127.0.0.1:8025")
+MAIL_PATIENCE_S = float(os.environ.get("SHOP_MAIL_PATIENCE_S", "10"))
 CARD_NETWORK_S = float(os.environ.get("SHOP_CARD_NETWORK_S", "0.05"))
 
 
@@ -46,7 +47,7 @@ def hand_over(job_id, order_id, email):
         data=json.dumps({"to": email, "order": order_id}).encode(),
         headers={"Content-Type": "application/json", "X-Job-Id": job_id, "Idempotency-Key": order_id},
     )
-    with urllib.request.urlopen(request, timeout=10) as answer:
+    with urllib.request.urlopen(request, timeout=MAIL_PATIENCE_S) as answer:
         answer.read()
 
 
@@ -91,3 +92,15 @@ if os.environ.get("SHOP_VERSION", "1") == "1":
         """Version 1 counts visits; version 2 has given it up."""
         time.sleep(CARD_NETWORK_S / 2)
         return len(page)
+
+    @app.task
+    def take_from_stock(name):
+        """Version 1 has one warehouse."""
+        time.sleep(CARD_NETWORK_S / 2)
+
+else:
+
+    @app.task
+    def take_from_stock(name, warehouse):
+        """Version 2 has several, and asks for one, which the jobs that version 1 sent do not name."""
+        time.sleep(CARD_NETWORK_S / 2)

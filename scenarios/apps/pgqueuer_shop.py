@@ -23,7 +23,11 @@ RETRYING = getattr(pgqueuer, "DatabaseRetryEntrypointExecutor", None)
 async def main():
     """The worker's manager: `pgq run scenarios.apps.pgqueuer_shop:main`."""
     async with asyncpg.create_pool(DATABASE_URL, min_size=2) as pool:
-        await pool.execute("CREATE TABLE IF NOT EXISTS charges (order_id text, amount int, charged_at timestamptz)")
+        # Of two workers that make the table at once, one would fail in spite of "if not exists".
+        await pool.execute(
+            "SELECT pg_advisory_xact_lock(1);"
+            "CREATE TABLE IF NOT EXISTS charges (order_id text, amount int, charged_at timestamptz)"
+        )
         manager = PgQueuer(AsyncpgPoolDriver(pool))
         register(manager, pool)
         yield manager

@@ -132,3 +132,16 @@ def test_calls_of_a_host_by_its_own_name_come_to_the_upstream_with_their_jobs(ru
     hit = [row["job"] for row in rows(result.history, Kind.FAULT_HIT) if row["job"] is not None]
     assert refused and set(refused) <= set(hit)
     assert len(seen) == len(result.history.lives) + len(refused)
+
+
+def test_jobs_of_the_old_code_die_on_workers_of_the_new(run):
+    result = run("arguments_changed_by_deploy")
+    dead = rows(result.history, Kind.JOB_DEAD)
+    assert dead
+    assert all("missing 1 required positional argument: 'warehouse'" in result.history.text(row["text"]) for row in dead)
+    begin = rows(result.history, Kind.FAULT_BEGIN)[0]["time_ns"]
+    new = {row["process"] for row in rows(result.history, Kind.WORKER_READY) if row["time_ns"] > begin}
+    assert {row["process"] for row in dead} <= new
+    # What the old code ran, before and beside it, is done.
+    done = {row["process"] for row in rows(result.history, Kind.JOB_FINISHED)}
+    assert done - new

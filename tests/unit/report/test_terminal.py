@@ -3,10 +3,12 @@
 from dataclasses import replace
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from jobharness.contracts.at_least_once import AtLeastOnce
-from jobharness.contracts.contract import judge
+from jobharness.contracts.contract import Verdict, judge
+from jobharness.contracts.finding import OFFENDERS, Finding, Word
 from jobharness.contracts.observed import Observed
 from jobharness.metrics.before_after import compare
 from jobharness.metrics.gate import Crossing
@@ -161,3 +163,13 @@ def test_runs_of_other_work_are_not_called_better_or_worse(pair):
     text = as_text(before_after_table(compare(before.side(), replace(after, variables={**after.variables, "seed": 2}).side())))
     assert ["jobs.lost", "2", "0"] in [line.split() for line in text.splitlines()]
     assert "they cannot be compared" in text
+
+
+def test_offence_of_no_job_is_told_beneath_its_contract():
+    told = pl.DataFrame(
+        {"job": [None], "row": [3], "why": ["worker-1: 2000 descriptors per 1,000 jobs, more than 100"]}, schema=OFFENDERS
+    )
+    broken = Finding("resources", Word.BROKEN, "1 of 1 figures is beyond its bound", {}, told)
+    lines = text_of(replace(result(FINISHED), verdict=Verdict((broken,)))).splitlines()
+    beneath = lines[next(number for number, line in enumerate(lines) if line.startswith("broken  resources")) + 1]
+    assert beneath.strip() == "worker-1: 2000 descriptors per 1,000 jobs, more than 100"
