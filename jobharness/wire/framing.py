@@ -14,6 +14,7 @@ FRAMINGS = {
     "amqp": "jobharness.wire.amqp:Amqp",
     "postgres": "jobharness.wire.postgres:Postgres",
     "nats": "jobharness.wire.nats:Nats",
+    "http": "jobharness.wire.http:Http",
 }
 
 
