@@ -223,8 +223,16 @@ def assemble(scenario: Scenario, project: Path, source: Path | None = None) -> P
         watches=_watches(scenario, project),
         clock=_clock(scenario, faults, where),
         database=lambda url: _database(scenario, url),
+        peers=_peers(scenario),
         disk_bytes=_disk_bytes(scenario, faults, where),
     )
+
+
+def _peers(scenario: Scenario) -> dict[str, Broker]:
+    """The servers to be started for the app's own data. Raises: ExtraMissing."""
+    if any(peer.kind == "http" for peer in scenario.peer) and importlib.util.find_spec("h11") is None:
+        raise ExtraMissing("h11", "upstream", "a [[peer]] of the kind 'http'")
+    return {peer.name: broker_kind(peer.kind)(BrokerSpec(kind=peer.kind)) for peer in scenario.peer if peer.kind == "postgres"}
 
 
 def _database(scenario: Scenario, url: str) -> Broker:

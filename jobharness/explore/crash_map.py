@@ -18,6 +18,8 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from jobharness.contracts.exactly_once_effect import ExactlyOnceEffect
+from jobharness.contracts.finding import Word as Verdict
 from jobharness.errors import EnvironmentFailed, InvalidRequest, UnknownName
 from jobharness.explore.chart import CrashMap, Tried, allowed_by
 from jobharness.explore.learning import Learned, Lesson, combined, learn
@@ -27,6 +29,7 @@ from jobharness.explore.preparation import Assemble, Preparation, Wishes
 from jobharness.explore.recovery import Recovery, bound_of
 from jobharness.explore.stage import Setting
 from jobharness.explore.trial import Patience, attempt
+from jobharness.history.frame import History
 from jobharness.processes.guardian import Guardian
 from jobharness.queues.queue import App
 from jobharness.runner.about import about
@@ -252,12 +255,21 @@ class Explorer:
         path = self.trials / str(number)
         own = replace(setting, parts=self._parts_of_control) if one.point.kind == CONTROL else setting
         try:
-            outcome = outcome_of(attempt(own, path, one.point, patience, one.second), self.within_s, self.lease)
+            outcome = self.judge(attempt(own, path, one.point, patience, one.second))
         except EnvironmentFailed as error:
             outcome = Outcome(Word.UNKNOWN, where=str(error).splitlines()[0])
         self.firsts.setdefault(str(outcome.word), time.monotonic() - self._began)
         self._keep(number, one, patience, outcome)
         return number, outcome
+
+    def judge(self, history: History) -> Outcome:
+        """What a trial came to: its job's outcome, and what of the app's data and effects was wrong."""
+        outcome = outcome_of(history, self.within_s, self.lease)
+        ledger = next((one for one in self.parts.contracts if isinstance(one, ExactlyOnceEffect)), None)
+        found = ledger.check(history) if ledger is not None else None
+        if found is None or found.word is not Verdict.BROKEN:
+            return outcome
+        return replace(outcome, wrong={**outcome.wrong, found.contract: found.sentence})
 
     def _parts_of_control(self) -> Parts:
         """Where nothing goes wrong, a second worker stands by, unless the scenario says that there is only one."""

@@ -72,7 +72,7 @@ def learn(setting: Setting, path: Path, idle_s: float, within_s: float, ignore: 
         settled_ns = now_ns()
         quiet_ns = deadline_ns(QUIET_S)
         stage.until(lambda: now_ns() > quiet_ns, QUIET_S + 5)
-        owners = stage.owners(stage.wire.peers(WORKER)) if stage.wire is not None else {}
+        owners = {number: who for peer in stage.wires for number, who in stage.owners(peer).items()}
         children = main is not None and stage.seen.runner not in (0, main.pid)
         where = "" if settled or not ended else stage.holds_job() or "counted by the broker, and not listed"
         stage.phase("over")

@@ -11,16 +11,18 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from jobharness.brokers.broker import Broker, HasRooms, LivesInFolder
+from jobharness.brokers.broker import LivesInFolder
 from jobharness.explore.outcome import Lease
+from jobharness.explore.rooms import Rooms, places_of
 from jobharness.explore.stage import Setting, Start
 from jobharness.processes.process import Process
 from jobharness.processes.site import Site
 from jobharness.processes.zygote import Zygote
-from jobharness.queues.queue import App, CanBeWarm, NumbersJobs, ShortensLeases, TellsRecovery
+from jobharness.queues.queue import App, CanBeWarm, ShortensLeases, TellsRecovery
 from jobharness.runner.folder import RunFolder
 from jobharness.runner.inspection import inspect_app
 from jobharness.runner.parts import Parts
+from jobharness.runner.peers import start_peers
 from jobharness.runner.setup import set_up
 from jobharness.runner.surroundings import Surroundings
 from jobharness.scenario.model import Scenario
@@ -36,7 +38,6 @@ WIRE = (
     "jobharness.wire.listener",
     *(name.partition(":")[0] for name in FRAMINGS.values()),
 )
-FIRST_NUMBER = 70_001  # A job called 1 would be taken for every other 1 that passes.
 
 Assemble = Callable[[Scenario], Parts]
 """Chooses and makes the kinds that a scenario names."""
@@ -70,11 +71,9 @@ class Preparation:
         if self._wishes.lease_s is not None:
             self._shorten(stack, self._wishes.lease_s)
         start, start_wire = self._warm(stack)
-        room, is_set_up = self._share_server(stack)
+        rooms = Rooms.shared(self.parts, self.folder, stack)
         jobs = jobs_of(self.parts)
-        return Setting(
-            lambda: self._assemble(self.scenario), self.app, self.folder.run_id, jobs, start, start_wire, room, is_set_up
-        )
+        return Setting(lambda: self._assemble(self.scenario), self.app, self.folder.run_id, jobs, start, start_wire, rooms)
 
     def lengthen(self, stack: ExitStack, setting: Setting, lease_s: float) -> Setting:
         """A lease that is shorter than the job would be taken from its living owner."""
@@ -96,7 +95,7 @@ class Preparation:
         before_s = queue.recovers_within_s(kind, self.app)
         self.scenario = self.scenario.with_(queue__settings=_laid_over(self._settings, changes))
         # The inspection refuses a setting that did not take, so a lease that was not shortened is no silent "lost".
-        self.parts = replace(self._assemble(self.scenario), broker=self.parts.broker)
+        self.parts = replace(self._assemble(self.scenario), broker=self.parts.broker, peers=self.parts.peers)
         self.app = self._inspect(stack, self.parts)
         self.lease = Lease(lease_s, queue.recovers_within_s(kind, self.app), before_s, dict(changes))
 
@@ -104,43 +103,22 @@ class Preparation:
         folder, mark = self.folder, self.folder.run_id
         if isinstance(parts.broker, LivesInFolder):
             parts.broker.live_in(folder.data)
-        around = Surroundings(parts, folder, _places_of(parts, folder))
+        around = Surroundings(parts, folder, places_of(parts, folder))
         if getattr(parts.queue, "inspected_with_broker", False):
             site = Site(folder.data, folder.logs, folder.records, mark, around.without_agent())
             if not parts.broker.version:
                 stack.callback(parts.broker.stop)
                 parts.broker.start(site)
+                start_peers(parts, site, stack)
                 set_up(parts, around, site)
         return inspect_app(parts, around, folder, mark)
-
-    def _share_server(self, stack: ExitStack) -> tuple[Callable[[str], Broker] | None, bool]:
-        """One server for all stages, each in a room of its own: where that takes less time than a server each.
-
-        Where the library makes tables of its own, it makes them once, and every room is a copy.
-        """
-        parts, folder, mark = self.parts, self.folder, self.folder.run_id
-        server = parts.broker
-        if not isinstance(server, HasRooms):
-            return None, False
-        around = Surroundings(parts, folder, _places_of(parts, folder))
-        site = Site(folder.data, folder.logs, folder.records, mark, around.without_agent())
-        stack.callback(server.stop)
-        if not server.version:
-            server.start(site)
-        if not getattr(server, "copies_rooms", False):
-            return server.room, False
-        furnished = replace(parts, broker=server.room("furnished"))
-        set_up(furnished, Surroundings(furnished, folder, _places_of(furnished, folder)), site)
-        if isinstance(parts.queue, NumbersJobs):
-            parts.queue.number_from(furnished.broker, FIRST_NUMBER)
-        return lambda name: server.room(name, like="furnished"), True
 
     def _warm(self, stack: ExitStack) -> tuple[Start, Start]:
         """What starts the app's processes, and the proxy: forks of warm processes, where that may be."""
         if not self._wishes.zygote or not hasattr(os, "fork"):
             return Process, Process
         parts, folder, mark = self.parts, self.folder, self.folder.run_id
-        around = Surroundings(parts, folder, _places_of(parts, folder))
+        around = Surroundings(parts, folder, places_of(parts, folder))
 
         def zygote(name: str, python: Path, env: Mapping[str, str], modules: Sequence[str], module: str) -> Start:
             made = Zygote(python, env, around.cwd, folder.logs / f"{name}.log", mark, modules, module)
@@ -167,9 +145,3 @@ def _laid_over(settings: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[
         **settings,
         **{name: {**settings.get(name, {}), **value} if isinstance(value, Mapping) else value for name, value in changes.items()},
     }
-
-
-def _places_of(parts: Parts, folder: RunFolder) -> dict[str, str]:
-    """What placeholders stand for while the app is only asked."""
-    nowhere = {"upstream.url": "http://127.0.0.1:9", "service.url": "http://127.0.0.1:9", "service.port": "9"}
-    return {"broker.url": parts.broker.url, "run.folder": str(folder.data), **nowhere}

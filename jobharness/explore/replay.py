@@ -13,7 +13,7 @@ from typing import Any
 from jobharness.errors import RunUnreadable
 from jobharness.explore.chart import point_of
 from jobharness.explore.crash_map import Explorer
-from jobharness.explore.outcome import Outcome, Word, outcome_of
+from jobharness.explore.outcome import Outcome, Word
 from jobharness.explore.points import Point
 from jobharness.explore.trial import Patience, attempt
 from jobharness.processes.guardian import Guardian
@@ -86,7 +86,7 @@ class Replayer:
             setting = explorer.prepare(stack)
             for number in range(1, tries + 1):
                 history = attempt(setting, explorer.trials / str(number), kept.point, kept.patience, kept.second)
-                outcomes.append(outcome_of(history, explorer.within_s, explorer.lease))
+                outcomes.append(explorer.judge(history))
                 if _as_wrong(outcomes[-1], kept.outcome, allowed):
                     break
         changed = tuple(_changes(before, explorer.account()))

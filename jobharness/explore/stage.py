@@ -14,14 +14,15 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import psutil
 
 from jobharness.agent.recorder import Recorder
-from jobharness.brokers.broker import Broker, LivesInFolder, MessageQueues
+from jobharness.brokers.broker import LivesInFolder, MessageQueues
 from jobharness.clock import deadline_ns, now_ns
 from jobharness.errors import BrokerFailed, EnvironmentFailed, ProcessFailed
+from jobharness.explore.lines import Lines
+from jobharness.explore.rooms import Rooms
 from jobharness.history import log
 from jobharness.history.event import Kind
 from jobharness.history.follow import Follower, News
@@ -35,11 +36,11 @@ from jobharness.runner.folder import RunFolder
 from jobharness.runner.invariants import Invariants
 from jobharness.runner.masking import mask_log, masked_texts
 from jobharness.runner.parts import Parts
+from jobharness.runner.peers import peer_places
 from jobharness.runner.setup import set_up
 from jobharness.runner.surroundings import Surroundings
 from jobharness.upstream.server import Upstream
 from jobharness.wire.control import Wire
-from jobharness.wire.plan import WirePlan
 from jobharness.wire.statements import Statements
 from jobharness.workload.plan import write_plan
 
@@ -61,9 +62,7 @@ class Setting:
     """What the stages of one map have in common.
 
     `parts`: makes the parts of the scenario with a broker of its own, at each call; `app`: as it said of itself; `mark`: of the
-    map's run; `jobs`: the job and the nudge, in the producer's form; `room`: makes a place in a server that all stages
-    share, by name, where the kind can have several; None: each stage starts its own; `is_set_up`: a room has what setting
-    up makes.
+    map's run; `jobs`: the job and the nudge, in the producer's form; `rooms`: in the servers that all stages share.
     """
 
     parts: Callable[[], Parts]
@@ -72,8 +71,7 @@ class Setting:
     jobs: Sequence[Mapping[str, Any]]
     start: Start = Process
     start_wire: Start = Process
-    room: Callable[[str], Broker] | None = None
-    is_set_up: bool = False
+    rooms: Rooms = field(default_factory=Rooms)
 
 
 @dataclass
@@ -113,16 +111,17 @@ class Stage:
     def __init__(self, setting: Setting, folder: RunFolder) -> None:
         self.setting, self.folder = setting, folder
         self.parts = setting.parts()
-        if setting.room is not None:
-            self.parts = replace(self.parts, broker=setting.room(folder.path.name))
+        if setting.rooms.broker is not None:
+            self.parts = replace(self.parts, broker=setting.rooms.broker(folder.path.name))
         self.recorder = Recorder(folder.records, "harness", "harness")
         self.board, self.seen = Board(), Seen()
         self._follower = Follower(folder.records)
         self._stack = ExitStack()
         self._plan = folder.plan
         self._orphans: list[psutil.Process] = []
-        self.wire: Wire | None = None
-        self.lines: dict[str, Wire | Statements] = {}  # By peer, "" is the broker.
+        self.peers = {name: room(folder.path.name) for name, room in setting.rooms.peers.items()}
+        self.lines: Mapping[str, Wire | Statements] = {}  # By peer, "" is the broker.
+        self.wires: Mapping[str, Wire] = {}  # Those of them that are proxies.
         self._invariants: Invariants | None = None
         self.history: History | None = None
 
@@ -146,6 +145,7 @@ class Stage:
         if isinstance(broker, LivesInFolder):
             broker.live_in(folder.data)
         places = {"broker.url": broker.url, "run.folder": str(folder.data), "service.url": "", "service.port": "0"}
+        places |= {**peer_places(parts), **{f"peer.{name}": server.url for name, server in self.peers.items()}}
         upstream = None
         if scenario.upstream is not None:
             from jobharness.runner.run import manners_of
@@ -155,41 +155,24 @@ class Stage:
         around = Surroundings(parts, folder, places)
         site = Site(folder.data, folder.logs, folder.records, mark, around.without_agent())
         self._invariants = Invariants(parts, around, folder, mark)
-        if self.setting.room is None:
+        if self.setting.rooms.broker is None:
             stack.callback(broker.stop)
             broker.start(site)
-        if not self.setting.is_set_up:
+        if not self.setting.rooms.are_set_up:
             set_up(parts, around, site)
-        self._stand_between(stack, around, site)
+        lines = Lines(parts, self.peers, around, site, self.setting.start_wire, stack)
+        lines.lay()
         if upstream is not None:
             stack.callback(upstream.stop)
             upstream.start(site)
-            around.reach_upstream_by(upstream.ways)
+            lines.lay_upstream(upstream)
+        self.lines, self.wires = lines.to, lines.wires
         self.fleet = Fleet(scenario.queue, around, folder, self.recorder, mark, self.setting.start)
         stack.callback(self._stop_workers)
         self.fleet.start()
         self._producer = self._start_producer(around, stack)
         if not self.until(lambda: self.fleet.whole and self.board.producer_ready, READY_WITHIN_S):
             raise ProcessFailed("producer", f"was not ready within {READY_WITHIN_S:g} s", self._producer.log_tail())
-
-    def _stand_between(self, stack: ExitStack, around: Surroundings, site: Site) -> None:
-        """Put the proxy between the worker and the broker, or let the agent watch the statements to a file; those to the app's
-        own databases, too."""
-        broker = self.parts.broker
-        for peer in self.parts.scenario.peer:
-            database = around.cwd / around.fill(peer.database, f"peer {peer.name!r}.database")
-            self._watch(peer.name, Statements(database, self.folder.data / f"steps-{peer.name}", peer.name), around)
-        if isinstance(broker, LivesInFolder):
-            self._watch("", Statements(Path(urlsplit(broker.url).path[1:]), self.folder.data / "steps"), around)
-            return
-        self.lines[""] = self.wire = wire = WirePlan.before(broker.url, gated=True).make(broker.url)
-        stack.callback(wire.stop)
-        wire.start(site, self.setting.start_wire)
-        around.reach_broker_by(lambda name: wire.url_for(name) if name.startswith("worker-") else broker.url)
-
-    def _watch(self, peer: str, statements: Statements, around: Surroundings) -> None:
-        self.lines[peer] = statements
-        around.watch_statements(statements)
 
     def _start_producer(self, around: Surroundings, stack: ExitStack) -> Process:
         """The second job is due when one is done, which `nudge` says whether it is or not."""
@@ -224,8 +207,8 @@ class Stage:
 
     def send(self) -> None:
         """Let the producer send the job."""
-        if self.wire is not None:
-            self.wire.await_job()
+        if "" in self.wires:
+            self.wires[""].await_job()
         go = self._plan.with_name(self._plan.name + ".go")
         whole = go.with_suffix(".new")
         whole.write_text(str(now_ns()), encoding="ascii")
@@ -248,8 +231,8 @@ class Stage:
 
     def turn(self) -> None:
         """Look once."""
-        if self.wire is not None:
-            self.wire.check()
+        for wire in self.wires.values():
+            wire.check()
         self._read()
         for worker in self.fleet.tend():
             self.board.forget(worker.name)
@@ -324,8 +307,11 @@ class Stage:
                 where = self.recorder.text("delivered to the worker, not acknowledged")
                 self.recorder.record(Kind.JOB_HELD, key, text=where)
 
-    def owners(self, ports: Mapping[int, int]) -> dict[int, str]:
-        """Whose each connection is, "main" or "child", by number. `ports`: of its own end, by number."""
+    def owners(self, peer: str) -> dict[int, str]:
+        """Whose each connection of the worker to a peer is, "main" or "child", by number; nothing where there is no proxy."""
+        return self._owners(self.wires[peer].peers(WORKER)) if peer in self.wires else {}
+
+    def _owners(self, ports: Mapping[int, int]) -> dict[int, str]:
         worker = self.fleet.workers[0]
         if worker.process is None:
             return {}

@@ -24,16 +24,18 @@ __all__ = ["Aim", "IdleTalk", "Step", "common", "owned", "parted", "steps_of"]
 
 OPENS = frozenset(("MULTI", "BEGIN", "START", "SAVEPOINT"))
 CLOSES = frozenset(("EXEC", "DISCARD", "COMMIT", "END", "ROLLBACK"))
+SESSIONS = frozenset(("Startup", "Password", "SSLRequest", "GSSENCRequest", "Terminate", "Cancel", "Sync", "Flush"))
+"""Of PostgreSQL: what opens, closes or paces a session. Nothing is there to be struck."""
 REPLIES = frozenset(("basic.deliver", "basic.get-ok", "MSG", "HMSG"))
 """Messages by which a broker hands over a job without having been asked for it by one command."""
 
 
 READS = frozenset(
     (
-        "AUTH", "CLIENT", "COMMAND", "ECHO", "EXISTS", "EXPLAIN", "GET", "GETRANGE", "HELLO", "HEXISTS", "HGET", "HGETALL",
-        "HKEYS", "HLEN", "HMGET", "HVALS", "INFO", "LINDEX", "LLEN", "LPOS", "LRANGE", "MGET", "PING", "PRAGMA", "SCARD",
-        "SCRIPT", "SISMEMBER", "SMEMBERS", "STRLEN", "TIME", "TTL", "TYPE", "WATCH", "XINFO", "XLEN", "XPENDING", "XRANGE",
-        "ZCARD", "ZCOUNT", "ZRANGE", "ZRANGEBYSCORE", "ZRANK", "ZREVRANGE", "ZSCORE",
+        "AUTH", "CLIENT", "COMMAND", "ECHO", "EXISTS", "EXPLAIN", "GET", "GETRANGE", "HEAD", "HELLO", "HEXISTS", "HGET",
+        "HGETALL", "HKEYS", "HLEN", "HMGET", "HVALS", "INFO", "LINDEX", "LLEN", "LPOS", "LRANGE", "MGET", "OPTIONS", "PING",
+        "PRAGMA", "SCARD", "SCRIPT", "SISMEMBER", "SMEMBERS", "STRLEN", "TIME", "TTL", "TYPE", "WATCH", "XINFO", "XLEN",
+        "XPENDING", "XRANGE", "ZCARD", "ZCOUNT", "ZRANGE", "ZRANGEBYSCORE", "ZRANK", "ZREVRANGE", "ZSCORE",
     )
 )  # fmt: skip
 """Commands that change nothing. A SELECT of PostgreSQL may call a function that does, so only that of SQLite is one."""
@@ -165,7 +167,7 @@ class _Busy:
     def _is_idle(self, one: Passing) -> bool:
         if _fits(one, self._keep):
             return False
-        if _fits(one, self._ignore):
+        if _fits(one, self._ignore) or one.command in SESSIONS:
             return True
         return one.alike in self._idle.counts and not self.names_job(one)
 
@@ -240,14 +242,20 @@ def _step(group: Sequence[Passing], busy: _Busy, began_ns: int) -> Step:
 
 
 def _reads(one: Passing) -> bool:
-    """Whether a command changes nothing. SQLite has no functions of the app's that would be called by a SELECT."""
+    """Whether a command changes nothing. A SELECT of PostgreSQL may call a function that does not; one of SQLite has none."""
     if one.command == "SCRIPT":
         return "EXISTS" in one.alike
-    return one.command in READS or (one.command == "SELECT" and bool(parted(one.alike)[0]))
+    return one.command in READS or (one.command == "SELECT" and one.by_agent and bool(parted(one.alike)[0]))
 
 
 def _label(group: Sequence[Passing]) -> str:
-    return ", ".join(dict.fromkeys(one.command for one in group))
+    return ", ".join(dict.fromkeys(_name(one) for one in group))
+
+
+def _name(one: Passing) -> str:
+    """Of a request over HTTP, its path too."""
+    request = one.words.partition(" -> ")[2].rpartition(" (")[0]
+    return request if request.startswith(f"{one.command} /") else one.command
 
 
 def _taking(one: Passing, busy: _Busy, began_ns: int) -> Step:

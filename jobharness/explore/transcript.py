@@ -20,6 +20,7 @@ PER_PROCESS = 1_000_000
 class Passing:
     """One message that passed. `number`: of a command, its place in the connection; of a reply, the command's that it answers (0:
     none). `piece`: messages of one write have the same. `alike`: its signature. `names_job`: whether it is about a job.
+    `by_agent`: whether it is a statement that the agent saw, and no message.
     """
 
     time_ns: int
@@ -33,6 +34,7 @@ class Passing:
     words: str
     names_job: bool
     size_bytes: int
+    by_agent: bool = False
 
 
 def passings(history: History) -> list[Passing]:
@@ -66,6 +68,7 @@ def passings(history: History) -> list[Passing]:
                 words=history.text(row["text"]),
                 names_job=row["job"] is not None,
                 size_bytes=abs(row["value"]),
+                by_agent=roles[row["process"]] != "wire",
             )
         )
     return found

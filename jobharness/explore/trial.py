@@ -15,7 +15,7 @@ from pathlib import Path
 from jobharness.clock import deadline_ns, now_ns, seconds_between
 from jobharness.errors import EnvironmentFailed, ProcessFailed
 from jobharness.explore.points import CONTROL, Act, Point
-from jobharness.explore.stage import WORKER, Setting, Stage, stage_in
+from jobharness.explore.stage import Setting, Stage, stage_in
 from jobharness.explore.transcript import told
 from jobharness.history.event import Kind
 from jobharness.history.frame import History
@@ -121,7 +121,7 @@ def _strike(stage: Stage, label: str, point: Point) -> None:
         record, text = stage.recorder.record, stage.recorder.text(label)
         record(Kind.FAULT_BEGIN, value=1, text=text)
         # Whose connections die is asked while they are all there.
-        owners = stage.owners(stage.wire.peers(WORKER)) if stage.wire is not None and point.victim != "tree" else {}
+        owners = stage.owners(point.act.peer) if point.victim != "tree" else {}
         victims = stage.kill(point.victim)
         key = stage.seen.keys[0]
         record(Kind.FAULT_HIT, key, value=victims[0], text=text)
@@ -133,7 +133,7 @@ def _strike(stage: Stage, label: str, point: Point) -> None:
 
 def _let_go(stage: Stage, label: str, point: Point, owners: Mapping[int, str]) -> None:
     line = stage.lines[point.act.peer]
-    if point.victim == "tree" or not owners or line is not stage.wire:
+    if point.victim == "tree" or not owners:
         line.release(label, point.victim == "child")
         return
     line.release(label, True, [number for number, owner in owners.items() if owner == point.victim])

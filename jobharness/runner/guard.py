@@ -30,7 +30,7 @@ _SKIPPED = frozenset(
     )
 )  # fmt: skip
 """Words for people, and what allows: nothing is reached by these."""
-_PLACEHOLDER = re.compile(r"\{(broker|upstream|service|run|prometheus|sentry)\.[a-z_]+\}")
+_PLACEHOLDER = re.compile(r"\{(broker|upstream|peer|service|run|prometheus|sentry)\.[a-z0-9_-]+\}")
 _NAMES_A_HOST = re.compile(r"(^|[_.])(hosts?|hostname|hostaddr|servers?|addr|address|endpoint|brokers?)$", re.IGNORECASE)
 _INHERITED_HOSTS = ("PGHOST", "PGHOSTADDR")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -59,5 +59,7 @@ class Parts:
     """How the workers' clocks can be moved, where a fault does; or None."""
     database: Callable[[str], Broker] = field(default=_no_database)
     """Makes what the app keeps its own data in, by its address, not started. Raises: InvalidRequest for one that is neither."""
+    peers: Mapping[str, Broker] = field(default_factory=dict)
+    """The servers of the app's own data, by the names of their peers, not started."""
     disk_bytes: int = 0
     """The size of the file system under the broker's data, where a fault needs one of its own; or 0."""

@@ -45,6 +45,7 @@ from jobharness.runner.invariants import Invariants
 from jobharness.runner.masking import mask_log, masked_texts
 from jobharness.runner.outsiders import Outsiders
 from jobharness.runner.parts import Parts
+from jobharness.runner.peers import peer_places, start_peers
 from jobharness.runner.producers import OneProducer, Producers
 from jobharness.runner.progress import Progress, Status
 from jobharness.runner.sampler import Sampler
@@ -174,6 +175,7 @@ class Run:
         self.provider = self.parts.broker.provider
         if disk is not None and not disk.used_bytes:
             raise InvalidRequest(f"the fault 'disk' finds no data of the broker on its disk: {self.provider} keeps it elsewhere")
+        start_peers(self.parts, site, stack)
         set_up(self.parts, around, site)
         if with_broker:
             self.app = inspect_app(self.parts, around, self.folder, self._mark)
@@ -184,7 +186,7 @@ class Run:
         if upstream is not None:
             stack.callback(upstream.stop)
             upstream.start(site)
-            around.reach_upstream_by(upstream.ways)
+            around.reach_upstream_by(lambda name: upstream.ways)
         if service is not None:
             stack.callback(service.stop)
             service.start(around, site)
@@ -237,7 +239,7 @@ class Run:
         self._wire = wire = plan.make(self.parts.broker.url)
         stack.callback(wire.stop)
         wire.start(site)
-        around.reach_broker_by(wire.url_for)
+        around.reach_by("broker.url", wire.url_for)
         return wire, wire
 
     def _scenes(
@@ -276,7 +278,7 @@ class Run:
         """What the placeholders of a scenario stand for in this run."""
         if isinstance(self.parts.broker, LivesInFolder):
             self.parts.broker.live_in(self._broker_data)
-        places = {"broker.url": self.parts.broker.url, "run.folder": str(self.folder.data)}
+        places = {"broker.url": self.parts.broker.url, "run.folder": str(self.folder.data), **peer_places(self.parts)}
         if upstream is not None:
             places["upstream.url"] = upstream.url
         if service is not None:
@@ -483,4 +485,5 @@ class Run:
 def manners_of(spec: UpstreamSpec) -> Manners:
     """How the upstream of a scenario behaves."""
     quotas = tuple(QuotaRule(kind=q.kind, limit=q.limit, window_s=q.window, key=q.key) for q in spec.quota)
-    return Manners(latency_s=spec.latency, quotas=quotas, retry_after=spec.retry_after, limit_headers=spec.limit_headers)
+    own = {"limit_headers": spec.limit_headers, "idempotent": spec.idempotent}
+    return Manners(latency_s=spec.latency, quotas=quotas, retry_after=spec.retry_after, **own)

@@ -19,7 +19,7 @@ from jobharness.wire.statements import Statements
 
 __all__ = ["AGENT_PATH", "Surroundings", "interpreter"]
 
-_PLACEHOLDER = re.compile(r"\{([a-z_]+\.[a-z_]+)\}")
+_PLACEHOLDER = re.compile(r"\{([a-z_]+\.[a-z][a-z0-9_-]*)\}")
 
 AGENT_PATH = Path(__file__).resolve().parent.parent / "agent" / "path"
 
@@ -49,23 +49,24 @@ class Surroundings:
         if not self.cwd.is_dir():
             raise InvalidRequest(f"queue.folder: there is no folder {self.cwd}")
         self._mishaps = any("mishaps" in getattr(armed.fault, "needs", ()) for armed in parts.faults)
-        self._broker_url: Callable[[str], str] | None = None
+        self._ways: dict[str, Callable[[str], str]] = {}
         self._statements: list[Statements] = []
         self._clocks: Clocks | None = None
-        self._upstream: Mapping[str, Any] | None = None
+        self._upstream: Callable[[str], Mapping[str, Any]] | None = None
         self._filled_env("inspector")
 
-    def reach_broker_by(self, url_for: Callable[[str], str]) -> None:
-        """From now on {broker.url} is another for each process, by its name."""
-        self._broker_url = url_for
+    def reach_by(self, place: str, url_for: Callable[[str], str]) -> None:
+        """From now on what a placeholder such as "broker.url" stands for is another for each process, by its name."""
+        self._ways[place] = url_for
 
     def move_clocks_by(self, clocks: Clocks) -> None:
         """From now on workers are started with clocks that can be moved."""
         self._clocks = clocks
 
-    def reach_upstream_by(self, ways: Mapping[str, Any]) -> None:
-        """From now on the agent leads calls to the upstream (see `agent.redirect`), and says which job each is for."""
-        self._upstream = ways
+    def reach_upstream_by(self, ways_for: Callable[[str], Mapping[str, Any]]) -> None:
+        """From now on the agent leads calls to the upstream (see `agent.redirect`), and says which job each is for. `ways_for`:
+        how a process finds it, by its name."""
+        self._upstream = ways_for
 
     def watch_statements(self, statements: Statements) -> None:
         """From now on the agent strikes at what is armed at these SQL statements, too."""
@@ -83,8 +84,8 @@ class Surroundings:
 
         def value_of(match: re.Match[str]) -> str:
             name = match.group(1)
-            if name == "broker.url" and self._broker_url is not None and process:
-                return self._broker_url(process)
+            if name in self._ways and process:
+                return self._ways[name](process)
             if name not in self._places:
                 guess = nearest(name, self._places)
                 hint = f"; did you mean {{{guess}}}?" if guess else ""
@@ -134,7 +135,7 @@ class Surroundings:
             "JOBHARNESS_TASKS": json.dumps([task for job in self._parts.scenario.workload.job for task in job.tasks]),
             "JOBHARNESS_METHODS": json.dumps(self._parts.scenario.queue.methods),
             "JOBHARNESS_MISHAPS": str(self._folder.mishaps) if self._mishaps else "",
-            "JOBHARNESS_UPSTREAM": json.dumps(self._upstream) if self._upstream is not None else "",
+            "JOBHARNESS_UPSTREAM": json.dumps(self._upstream(name)) if self._upstream is not None else "",
             "JOBHARNESS_POOL": self._parts.scenario.queue.pool or "",
             "JOBHARNESS_STEPS": json.dumps([one.told for one in self._statements]) if self._statements else "",
             "JOBHARNESS_SETTINGS": json.dumps(self._parts.scenario.queue.settings),

@@ -70,7 +70,7 @@ class QueueSpec(Part):
     ask: dict[str, str] = {}
     """Adapter "python": SQL for the broker: waiting, running, delayed, dead (each one number), held (job id, where)."""
     env: dict[str, str] = {}
-    """Environment variables for workers, producer and service; {broker.url}, {upstream.url} and {run.folder} are
+    """Environment variables for workers, producer and service; {broker.url}, {upstream.url}, {peer.NAME} and {run.folder} are
     filled in."""
     memory_limit: Size | None = None
     """The memory that a worker's container has in production, such as "512MB"; `contract.resources.memory_share` and the alarm
@@ -139,6 +139,8 @@ class UpstreamSpec(Part):
     """How a 429 says when to come back."""
     limit_headers: bool = True
     """Whether a 429 carries X-RateLimit-Limit, -Remaining and -Reset."""
+    idempotent: bool = False
+    """Whether a request whose Idempotency-Key was seen before is answered again without taking effect again."""
 
 
 class ServiceSpec(Part):
@@ -301,14 +303,32 @@ class ReportSpec(Part):
 
 
 class PeerSpec(Part):
-    """Whom the app's jobs speak to beside the broker: in a crash map, their messages to it are steps, too."""
+    """Whom the app's jobs speak to beside the broker: in a crash map, their messages to it are steps, too. An [upstream] is one
+    without being declared."""
 
     name: str = Field(pattern=r"^[a-z][a-z0-9_-]*$")
-    """What it is called."""
-    kind: Literal["sqlite"] = "sqlite"
-    """What it is: a SQLite file, whose statements the agent sees."""
-    database: str
-    """The file, as the app is told it, such as "{run.folder}/shop.sqlite3"."""
+    """What it is called; the app is told the address of one that has any by {peer.NAME} in `queue.env`."""
+    kind: Literal["sqlite", "postgres", "http"] = "sqlite"
+    """What it is: a SQLite file, whose statements the agent sees; a PostgreSQL server that is started for the run, with a
+    database of its own for each trial of a map; an HTTP API that runs already."""
+    database: str | None = None
+    """Of "sqlite": the file, as the app is told it, such as "{run.folder}/shop.sqlite3"."""
+    url: str | None = None
+    """Of "http": its address on this machine, such as "http://127.0.0.1:8000". What it keeps, it keeps from trial to trial."""
+
+    @model_validator(mode="after")
+    def _what_its_kind_needs(self) -> PeerSpec:
+        wanted = {"sqlite": "database", "http": "url"}.get(self.kind)
+        for key in ("database", "url"):
+            if (getattr(self, key) is not None) != (key == wanted):
+                raise ValueError(f"a peer of kind {self.kind!r} {'needs' if key == wanted else 'has no'} `{key}`")
+        if self.url is not None and not self.url.startswith("http://"):
+            raise ValueError(
+                "the `url` of a peer begins with http://, since what is encrypted cannot be read; use its plain port"
+            )
+        if self.name == "upstream":
+            raise ValueError("the [upstream] alone is called so; give it another name")
+        return self
 
 
 class CrashmapSpec(Part):
@@ -412,6 +432,20 @@ class Scenario(Part):
             raise ValueError(
                 'a [[process]] outside the run is struck only where `allow_processes` allows it, such as ["*celery*"]'
             )
+        return self
+
+    @model_validator(mode="after")
+    def _peers_are_found(self) -> Scenario:
+        names = [peer.name for peer in self.peer]
+        for peer in self.peer:
+            if names.count(peer.name) > 1:
+                raise ValueError(f"two peers are called {peer.name!r}")
+            place = f"{{peer.{peer.name}}}"
+            if peer.kind != "sqlite" and not any(place in value for value in self.queue.env.values()):
+                raise ValueError(
+                    f"the app cannot find the peer {peer.name!r}: give it the address by the variable that it reads, such as "
+                    f'queue.env = {{ DATABASE_URL = "{place}" }}'
+                )
         return self
 
     @model_validator(mode="after")

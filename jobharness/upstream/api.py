@@ -54,7 +54,8 @@ class _Exchange:
         self.headers, self._scope, self._send, self._recorder = headers, scope, send, recorder
         self.key, job_text = _job_of(headers, recorder)
         self._effect = recorder.text(headers.get(b"idempotency-key", b"").decode("latin-1")) or job_text
-        self._route = recorder.text(f"{scope['method']} {scope['path']}")
+        self.route = f"{scope['method']} {scope['path']}"
+        self._route = recorder.text(self.route)
 
     def note(self, kind: Kind, value: int = 0) -> None:
         self._recorder.record(kind, self.key, value, task=self._route, text=self._effect)
@@ -84,6 +85,7 @@ class Api:
         self._manners, self._recorder = manners, recorder
         self._wrongs: dict[str, tuple[Misbehaviour, Random]] = {}
         self._quotas: dict[tuple[int, bytes], Quota] = {}
+        self._applied: set[tuple[str, bytes]] = set()  # By route and Idempotency-Key.
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request."""
@@ -120,7 +122,7 @@ class Api:
         elif wrong.answer == "reset":
             exchange.reset()
         elif wrong.answer == "reply-lost":
-            exchange.note(Kind.EFFECT_APPLIED)
+            self._apply(exchange)
             exchange.reset()
         else:
             wait_ns = round((wrong.retry_after_s or 0.0) * NS_PER_S)
@@ -146,11 +148,20 @@ class Api:
                 asked.append(quota)
             if self._manners.latency_s:
                 await asyncio.sleep(self._manners.latency_s)
-            exchange.note(Kind.EFFECT_APPLIED)
+            self._apply(exchange)
             await exchange.answer(200)
         finally:
             for quota in asked:
                 quota.done()
+
+    def _apply(self, exchange: _Exchange) -> None:
+        """Take effect, unless the request is one that has."""
+        key = exchange.headers.get(b"idempotency-key", b"")
+        if self._manners.idempotent and key:
+            if (exchange.route, key) in self._applied:
+                return
+            self._applied.add((exchange.route, key))
+        exchange.note(Kind.EFFECT_APPLIED)
 
     async def _obey(self, scope: Scope, send: Send, body: bytes) -> None:
         """A word from the harness; it is not in the ledger."""

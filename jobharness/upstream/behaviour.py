@@ -22,7 +22,8 @@ class QuotaRule(BaseModel):
 
 
 class Manners(BaseModel):
-    """What the API does as long as nothing goes wrong. `retry_after`: how a 429 says when to come back."""
+    """What the API does as long as nothing goes wrong. `retry_after`: how a 429 says when to come back; `idempotent`: a request
+    whose Idempotency-Key was seen takes no effect again."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -30,6 +31,7 @@ class Manners(BaseModel):
     quotas: tuple[QuotaRule, ...] = ()
     retry_after: Literal["seconds", "date", "none"] = "seconds"
     limit_headers: bool = True
+    idempotent: bool = False
 
 
 class Misbehaviour(BaseModel):

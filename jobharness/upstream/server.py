@@ -64,6 +64,11 @@ class Upstream:
         return {"plain": self._port, "tls": self._tls_port, "ca": ca, "origins": self._origins}
 
     @property
+    def chain(self) -> Path | None:
+        """Key and certificate that it shows to who calls it by https; None where nobody does. Known after `start`."""
+        return self._certificate.chain if self._certificate is not None else None
+
+    @property
     def pid(self) -> int:
         """Its process id; 0 when it does not run."""
         return self._process.pid if self._process is not None else 0

@@ -6,6 +6,7 @@ import json
 import socket
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
@@ -22,16 +23,19 @@ class Wire:
     """A proxy in front of the broker at `url`. Not for two threads at once.
 
     Args: `url` with its port; `framing`: a name of `framing.FRAMINGS`, or None to pass bytes on unread; `gated`: only
-    whole messages pass, which step faults need.
+    whole messages pass, which step faults need; `peer`, `first`, `chain`: see `proxy.Proxy`.
     """
 
-    def __init__(self, url: str, framing: str | None, gated: bool) -> None:
-        self._url, self.framing = url, framing
+    def __init__(
+        self, url: str, framing: str | None, gated: bool, peer: str = "", first: int = 0, chain: Path | None = None
+    ) -> None:
+        self._url, self.framing, self._name = url, framing, f"wire-{peer}" if peer else "wire"
         parts = urlsplit(url)
         self._config = {"host": parts.hostname, "port": parts.port, "framing": framing, "gated": gated}
+        self._config |= {"peer": peer, "first": first, "chain": str(chain or "")}
         self._process: Process | None = None
         self._control: socket.socket | None = None
-        self._ports: dict[str, int] = {}
+        self._ports: dict[tuple[str, bool], int] = {}
         self._unread = b""
 
     def start(self, site: Site, start: Callable[..., Process] = Process) -> None:
@@ -41,16 +45,16 @@ class Wire:
         config = json.dumps({**self._config, "records": str(site.records)})
         command = [sys.executable, "-m", "jobharness.wire.proxy", str(theirs.fileno()), config]
         with theirs:
-            log = site.logs / "wire.log"
+            log = site.logs / f"{self._name}.log"
             keep = [theirs.fileno()]
-            self._process = start("wire", command, env=site.env, folder=site.data, log=log, mark=site.mark, keep=keep)
+            self._process = start(self._name, command, env=site.env, folder=site.data, log=log, mark=site.mark, keep=keep)
         self._control = ours
 
-    def listen(self, name: str) -> int:
-        """The port through which a process of the app, by its name, reaches the broker."""
-        if name not in self._ports:
-            self._ports[name] = int(self.ask("listen", name=name)["port"])
-        return self._ports[name]
+    def listen(self, name: str, secure: bool = False) -> int:
+        """The port through which a process of the app, by its name, reaches the broker; `secure`: by TLS, which ends there."""
+        if (name, secure) not in self._ports:
+            self._ports[name, secure] = int(self.ask("listen", name=name, secure=secure)["port"])
+        return self._ports[name, secure]
 
     def url_for(self, name: str) -> str:
         """The broker's address as a process of the app is to use it."""
@@ -61,11 +65,11 @@ class Wire:
     @property
     def names(self) -> list[str]:
         """Whose traffic passes through it."""
-        return list(self._ports)
+        return list(dict.fromkeys(name for name, _ in self._ports))
 
     def ports(self, name: str) -> list[int]:
         """Where the broker sees the connections of a process of the app come from; none for a name that it does not know."""
-        return list(self.ask("ports", name=name)["ports"]) if name in self._ports else []
+        return list(self.ask("ports", name=name)["ports"]) if name in self.names else []
 
     def arm(
         self,
@@ -97,7 +101,10 @@ class Wire:
         self._ask_if_there("release", label=label, forward=forward, dead=list(dead) if dead is not None else None)
 
     def peers(self, name: str) -> dict[int, int]:
-        """The port of the app's end of each connection of a process, by the connection's number."""
+        """The port of the app's end of each connection of a process, by the connection's number; none for a name that it does not
+        know."""
+        if name not in self.names:
+            return {}
         ports: dict[str, int] = self.ask("peers", name=name)["ports"]
         return {int(number): port for number, port in ports.items()}
 
@@ -131,7 +138,7 @@ class Wire:
     def check(self) -> None:
         """Raises: ProcessFailed if the proxy has ended by itself."""
         if self._process is not None and self._process.exit_code is not None:
-            raise ProcessFailed("wire", f"ended with code {self._process.exit_code}", self._process.log_tail())
+            raise ProcessFailed(self._name, f"ended with code {self._process.exit_code}", self._process.log_tail())
 
     def _ask_if_there(self, verb: str, **details: Any) -> dict[str, Any]:
         """For what undoes: a proxy that is gone has nothing to undo."""
@@ -150,7 +157,7 @@ class Wire:
                     raise ConnectionResetError("it is gone")
                 self._unread += piece
         except OSError as error:
-            raise ProcessFailed("wire", f"did not answer to {verb!r} ({error})", self._process.log_tail()) from error
+            raise ProcessFailed(self._name, f"did not answer to {verb!r} ({error})", self._process.log_tail()) from error
         line, _, self._unread = self._unread.partition(b"\n")
         answer: dict[str, Any] = json.loads(line)
         if not answer["ok"]:

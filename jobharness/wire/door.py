@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import ssl
 from collections.abc import Callable
 
 __all__ = ["Door"]
 
 
 class Door:
-    """One port on loopback. `accept` makes the protocol of each connection."""
+    """One port on loopback. `accept` makes the protocol of each connection; `tls`: what a secure one is opened with."""
 
-    def __init__(self, accept: Callable[[], asyncio.Protocol]) -> None:
-        self._accept = accept
+    def __init__(self, accept: Callable[[], asyncio.Protocol], tls: ssl.SSLContext | None = None) -> None:
+        self._accept, self._tls = accept, tls
         self._server: asyncio.Server | None = None
         self._keeper: socket.socket | None = None  # Bound and not listening: nobody else gets the port while it is shut.
         self._shut_by: set[str] = set()
@@ -24,7 +25,7 @@ class Door:
         if self._keeper is not None:
             self._keeper.close()
             self._keeper = None
-        self._server = await asyncio.get_running_loop().create_server(self._accept, "127.0.0.1", self.port)
+        self._server = await asyncio.get_running_loop().create_server(self._accept, "127.0.0.1", self.port, ssl=self._tls)
         self.port = self._server.sockets[0].getsockname()[1]
 
     def shut(self, label: str) -> None:

@@ -57,7 +57,8 @@ class Jobs:
                 continue
             self._count += 1
             job = Job(key, self._count, dashed)
-            for spelt in {dashed.encode(), dashed.replace("-", "").encode()} if not name else {dashed.encode()}:
+            # The agent names a job by its key, in the header of a request.
+            for spelt in {dashed.encode(), key.hex().encode(), *({dashed.replace("-", "").encode()} if not name else ())}:
                 book = self._names if TOKENS.fullmatch(spelt) else self._short if len(spelt) < SHORT else self._odd
                 book[spelt] = job
 

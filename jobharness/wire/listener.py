@@ -51,10 +51,10 @@ class Laid:
 
 
 class Listener:
-    """All connections of one process of the app, by the name it has in the scenario."""
+    """All connections of one process of the app, by the name it has in the scenario. `peer`: to whom, "" is the broker."""
 
-    def __init__(self, name: str, recorder: Recorder, jobs: Jobs) -> None:
-        self.name, self.recorder, self.jobs = name, recorder, jobs
+    def __init__(self, name: str, recorder: Recorder, jobs: Jobs, peer: str = "") -> None:
+        self.name, self.recorder, self.jobs, self._peer = name, recorder, jobs, peer
         self.links: set[Link] = set()
         self.steps: list[Step] = []
         self.laid: dict[str, Laid] = {}
@@ -77,7 +77,8 @@ class Listener:
 
     def unframed(self, link: Link, why: str) -> None:
         """A connection does not speak the protocol; from here its bytes are passed on unread."""
-        words = f"connection {link.number} of {self.name} is passed on unframed: {why}"
+        to = f" to {self._peer}" if self._peer else ""
+        words = f"connection {link.number} of {self.name}{to} is passed on unframed: {why}"
         self.recorder.record(Kind.BROKER_UNFRAMED, text=self._text(words))
 
     # Disturbances.
@@ -222,7 +223,8 @@ class Listener:
     def _words(self, link: Link, message: Message) -> str:
         described = self._described(link, message)
         arrow = "<-" if message.is_reply else "->"
-        return f"{self.name} connection {link.number} {arrow} {described} ({len(message.raw)} bytes)"
+        place = f"{self.name} {self._peer}" if self._peer else self.name
+        return f"{place} connection {link.number} {arrow} {described} ({len(message.raw)} bytes)"
 
     def _evidence(self, kind: Kind, label: str, jobs: list[Job], words: str, value: int = 0) -> None:
         for key in [job.key for job in jobs] or [NO_JOB]:
@@ -231,7 +233,7 @@ class Listener:
     def _transcribe(self, link: Link, message: Message) -> None:
         size = -len(message.raw) if message.is_reply else len(message.raw)
         words = self._text(self._words(link, message))
-        alike = signature(message, self._described(link, message))
+        alike = (f"@{self._peer} " if self._peer else "") + signature(message, self._described(link, message))
         place = self._text(f"{message.of if message.is_reply else message.number} {link.pieces} {alike}")
         for key in [job.key for job in self._jobs(link, message)] or [NO_JOB]:
             self.recorder.record(Kind.BROKER_MESSAGE, key, size, link.number, self._text(message.command), words, place)

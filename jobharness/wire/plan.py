@@ -25,6 +25,7 @@ PROTOCOLS = {
     "postgres": ("postgres", 5432),
     "nats": ("nats", 4222),
 }
+HTTP = ("http", 80)
 ENCRYPTED = ("rediss", "valkeys", "amqps", "tls")
 ENCRYPTING = ("sslmode=require", "sslmode=verify-ca", "sslmode=verify-full", "ssl=true", "ssl=1")
 
@@ -57,14 +58,14 @@ class WirePlan:
             )
         return cls(PROTOCOLS[scheme][0], gated)
 
-    def make(self, url: str) -> Wire:
-        """The proxy, not yet started."""
+    def make(self, url: str, peer: str = "", first: int = 0, chain: Path | None = None) -> Wire:
+        """The proxy, not yet started. `peer`, `first`, `chain`: see `wire.proxy`."""
         parts = urlsplit(url)
         if parts.port is None:
-            port = PROTOCOLS[parts.scheme.partition("+")[0]][1]
+            port = PROTOCOLS.get(parts.scheme.partition("+")[0], HTTP)[1]
             user = parts.netloc.rpartition("@")
             parts = parts._replace(netloc=f"{user[0]}{user[1]}{parts.hostname}:{port}")
-        return Wire(urlunsplit(parts), self.framing, self.gated)
+        return Wire(urlunsplit(parts), self.framing, self.gated, peer, first, chain)
 
     def statements(self, url: str, folder: Path) -> Statements:
         """What is armed at the statements to the database at `url`; `folder` is for its files."""

@@ -5,7 +5,7 @@ FD is one end of a socket pair; the harness has the other. It sends one JSON obj
 
 | do | with | what |
 | --- | --- | --- |
-| listen | name | accept connections of a process of the app; answers `port` |
+| listen | name, secure | accept connections of a process of the app, by TLS or plain; answers `port` |
 | ports | name | answers `ports`: where the broker sees its connections come from |
 | arm | label, match, act, times, by_s, reset | a step fault, see `steps` |
 | disarm | label | it strikes no more; what it holds goes on |
@@ -24,6 +24,7 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
+import ssl
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
@@ -48,24 +49,39 @@ __all__ = ["Proxy"]
 
 class Proxy:
     """All listeners, and what the harness asks of them. Args: the broker's address; `framing`: its name or None;
-    `gated`: see `link`."""
+    `gated`: see `link`; `peer`: what it is called, where it is no broker; `first`: the number before that of the first
+    connection; `chain`: key and certificate for who comes by TLS, which ends here."""
 
-    def __init__(self, host: str, port: int, framing: str | None, gated: bool, records: str) -> None:
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        framing: str | None,
+        gated: bool,
+        records: str,
+        peer: str = "",
+        first: int = 0,
+        chain: str = "",
+    ) -> None:
         self._host, self._port, self._gated, self._records = host, port, gated, records
         self._framing: type[Framing] | None = framing_named(framing) if framing is not None else None
         self._jobs = Jobs(_enqueued(Path(records)))
         self._listeners: dict[str, Listener] = {}
         self._doors: dict[str, Door] = {}
         self._steps: dict[str, Step] = {}
-        self._accepted = 0
+        self._peer, self._accepted, self._chain = peer, first, chain
         self._watching: asyncio.Task[None] | None = None
         self._connecting: set[asyncio.Task[None]] = set()
 
-    async def listen(self, name: str) -> dict[str, Any]:
+    async def listen(self, name: str, secure: bool = False) -> dict[str, Any]:
         """Open a port for a process of the app."""
-        listener = Listener(name, Recorder(self._records, "wire", name), self._jobs)
+        listener = self._listeners.get(name) or Listener(name, Recorder(self._records, "wire", name), self._jobs, self._peer)
         self._listeners[name] = listener
-        self._doors[name] = door = Door(lambda: self._accept(listener))
+        tls = None
+        if secure:
+            tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            tls.load_cert_chain(self._chain)
+        self._doors[f"{name} by TLS" if secure else name] = door = Door(lambda: self._accept(listener), tls)
         await door.open()
         return {"port": door.port}
 

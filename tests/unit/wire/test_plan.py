@@ -57,7 +57,7 @@ def test_broker_that_no_proxy_can_stand_before_is_refused(url, problem):
 
 def test_each_process_has_an_address_of_its_own_with_the_same_user_and_database():
     wire = WirePlan("amqp", gated=False).make("amqp://me:secret@127.0.0.1/jobs")
-    wire._ports["worker-1"] = 4711
+    wire._ports["worker-1", False] = 4711
     assert wire.url_for("worker-1") == "amqp://me:secret@127.0.0.1:4711/jobs"
 
 
