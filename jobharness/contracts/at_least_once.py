@@ -16,7 +16,7 @@ import numpy.typing as npt
 import polars as pl
 
 from jobharness.contracts.promise import Evidence, Promise, blind_spot, offences
-from jobharness.history.columns import NEVER, Tally
+from jobharness.history.columns import NEVER
 from jobharness.history.event import Dead, Kind
 from jobharness.history.frame import History
 
@@ -34,7 +34,7 @@ class AtLeastOnce(Promise):
     def evidence(self, history: History) -> Evidence:
         """The lost and the stuck jobs, those that were enqueued first before the others."""
         tally = history.tally
-        acknowledged = (tally.count(Kind.ENQUEUE_ACKNOWLEDGED) > 0) & ~_waiting(tally) & ~_too_late(history)
+        acknowledged = (tally.count(Kind.ENQUEUE_ACKNOWLEDGED) > 0) & ~_waiting(history) & ~_too_late(history)
         uncompleted = tally.completed_ns == NEVER
         missing = np.flatnonzero(acknowledged & uncompleted)
         held = tally.count(Kind.JOB_HELD)[missing] > 0
@@ -67,10 +67,12 @@ class AtLeastOnce(Promise):
         return f"all {figures['acknowledged']} acknowledged jobs were completed{dead}"
 
 
-def _waiting(tally: Tally) -> npt.NDArray[np.bool_]:
+def _waiting(history: History) -> npt.NDArray[np.bool_]:
     """The jobs that wait for others of their chain or chord."""
-    step = tally.first_value(Kind.ENQUEUE_LINKED)
-    waiting: npt.NDArray[np.bool_] = (step > 0) & (step != NEVER)
+    columns, waiting = history.columns, np.zeros(history.jobs.height, np.bool_)
+    # The latest first: of several writes to one place the last stays.
+    linked = columns.rows_of_jobs(Kind.ENQUEUE_LINKED)[::-1]
+    waiting[columns["job"][linked]] = columns["value"][linked] > 0
     return waiting
 
 

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from jobharness.contracts.evidence import Mask, composite, in_order, is_first, stable_order
+from jobharness.contracts.evidence import Mask, composite, in_order, is_first, lagged, stable_order
 from jobharness.contracts.promise import Evidence, RunPromise, offences
 from jobharness.contracts.rate_limit import WHOSE, Per, keys_of
 from jobharness.history.clocks import Clocks
@@ -62,11 +62,11 @@ class ConcurrencyLimit(RunPromise):
         """The executions that began beyond the limit, those with the most others under way first."""
         observed = in_order(observed, "begin_ns", "row")
         key, begin_ns, alive_ns = (observed[name].to_numpy() for name in ("key", "begin_ns", "alive_ns"))
-        order = stable_order(key) if self.per != "run" else np.arange(len(key))
-        key, begin_ns, alive_ns = key[order], begin_ns[order], alive_ns[order]
+        order = stable_order(key) if self.per != "run" else np.arange(len(key), dtype=np.uint32)
         which, at_once = np.empty(0, np.int64), np.empty(0, np.int64)
-        if _crowded(key, begin_ns, alive_ns, self.limit):
-            begin, alive = composite(np.cumsum(is_first(key)) - 1, begin_ns, alive_ns)
+        if _crowded(key, begin_ns, alive_ns, order, self.limit):
+            rank = np.cumsum(is_first(key[order])) - 1
+            begin, alive = composite(rank, begin_ns[order], alive_ns[order])
             which, at_once = _beyond(begin, alive, self.limit)
         if history.clocks.wide:
             which, at_once = _may_be_beyond(observed[order], history.clocks, self.limit)
@@ -89,10 +89,11 @@ class ConcurrencyLimit(RunPromise):
         return f"none of {figures['executions']} executions was one too many"
 
 
-def _crowded(key: npt.NDArray[np.uint32], begin_ns: Int64s, alive_ns: Int64s, limit: int) -> bool:
+def _crowded(key: npt.NDArray[np.uint32], begin_ns: Int64s, alive_ns: Int64s, order: npt.NDArray[np.uint32], limit: int) -> bool:
     """Whether there can be too many at all. If each execution is over before the one `limit` places on begins, never."""
-    late = max(len(key) - limit, 0)
-    return bool(((alive_ns[:late] > begin_ns[limit:]) & (key[:late] == key[limit:])).any())
+    return any(
+        bool(((alive_ns[one] > begin_ns[later]) & (key[one] == key[later])).any()) for _, later, one in lagged(order, limit)
+    )
 
 
 def _beyond(begin: Int64s, alive: Int64s, limit: int) -> tuple[Int64s, Int64s]:

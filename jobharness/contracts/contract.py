@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Protocol
 
 from jobharness.contracts.agreement import agreed
@@ -18,6 +20,9 @@ from jobharness.history.event import Kind
 from jobharness.history.frame import History
 
 __all__ = ["OFFENDERS", "Contract", "Finding", "Verdict", "Word", "judge", "no_offenders"]
+
+THREADS = 2
+"""More would need more memory: each contract makes tables of its own."""
 
 EXCUSE = "but the contract does not hold without faults either"
 
@@ -90,7 +95,9 @@ def judge(history: History, contracts: Iterable[Contract]) -> Verdict:
 
     Of a history that was merged from several nodes only what all its worlds agree on is decided, see `contracts.agreement`.
     """
-    findings = [_check(history, contract) for contract in contracts]
+    # Most of it is arithmetic over large arrays, which leaves Python's lock alone.
+    with ThreadPoolExecutor(THREADS) as pool:
+        findings = list(pool.map(partial(_check, history), contracts))
     if len(history.columns.rows(Kind.RUN_ABORTED)):
         findings = [_excused(finding, "seen until the run was aborted") for finding in findings]
     return Verdict(tuple(sorted(findings, key=lambda finding: finding.word)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -12,6 +13,7 @@ import polars as pl
 
 from jobharness.clock import NS_PER_S
 from jobharness.history.columns import NEVER, Int64s
+from jobharness.history.slices import slices
 
 __all__ = [
     "Mask",
@@ -20,6 +22,7 @@ __all__ = [
     "composite",
     "in_order",
     "is_first",
+    "lagged",
     "ms",
     "place_in_run",
     "running_total",
@@ -142,10 +145,18 @@ def close_pairs(key: npt.NDArray[Any], begin_ns: Int64s, until_ns: Int64s) -> tu
     return one, one + 1 + place_in_run(is_first(one)) if len(one) else one
 
 
-def stable_order(keys: npt.NDArray[np.uint32]) -> Int64s:
-    """The order that sorts `keys` and leaves equal ones as they stand. Linear: a radix sort of sixteen bits at a time."""
-    order = np.argsort(keys.astype(np.uint16), kind="stable")  # The low half; the cast drops the high one.
-    if keys.max(initial=0) < 2**16:
-        return order
-    high = (keys >> 16).astype(np.uint16)
-    return order[np.argsort(high[order], kind="stable")]
+def stable_order(keys: npt.NDArray[np.uint32]) -> npt.NDArray[np.uint32]:
+    """The order that sorts `keys` and leaves equal ones as they stand: each key and its place are sorted as one number."""
+    numbered = keys.astype(np.uint64)
+    numbered <<= np.uint64(32)
+    numbered |= np.arange(len(keys), dtype=np.uint32)
+    numbered.sort()
+    return numbered.astype(np.uint32)  # The place; the cast drops the key.
+
+
+def lagged(order: npt.NDArray[np.uint32], lag: int) -> Iterator[tuple[slice, npt.NDArray[np.uint32], npt.NDArray[np.uint32]]]:
+    """`places, later, earlier`: what stands at `places` of an order, from `lag` on, and what stands `lag` before each of it; a
+    slice at a time, since ten million need not be copied into that order for it."""
+    for some in slices(max(0, len(order) - lag)):
+        places = slice(some.start + lag, some.stop + lag)
+        yield places, order[places], order[some]

@@ -12,11 +12,12 @@ from collections.abc import Mapping
 import numpy as np
 import polars as pl
 
-from jobharness.contracts.evidence import close_pairs, composite, in_order, ms, stable_order
+from jobharness.contracts.evidence import close_pairs, composite, in_order, lagged, ms, stable_order
 from jobharness.contracts.promise import Evidence, RunPromise, offences
 from jobharness.history.columns import NEVER, Int64s
 from jobharness.history.event import Kind
 from jobharness.history.frame import History
+from jobharness.history.slices import taken
 
 __all__ = ["FifoPerKey"]
 
@@ -33,23 +34,20 @@ class FifoPerKey(RunPromise):
     def observe(self, history: History) -> pl.DataFrame:
         """`key, begun_ns, acknowledged_ns, running_ns, job` of the jobs with a key that were enqueued, for at once, and
         run."""
-        tally = history.tally
-        key = tally.label("group")
-        begun, running = tally.first_ns(Kind.ENQUEUE_BEGIN), tally.first_ns(Kind.JOB_RUNNING)
-        table = pl.DataFrame(
-            {
-                "key": key,
-                "begun_ns": begun,
-                "acknowledged_ns": tally.first_ns(Kind.ENQUEUE_ACKNOWLEDGED),
-                "running_ns": running,
-                "job": np.arange(len(key), dtype=np.uint32),
-            }
-        )
+        tally, key = history.tally, history.tally.label("group")
+        keyed = (key > 0) & tally.has(Kind.JOB_RUNNING) & tally.has(Kind.ENQUEUE_BEGIN) & ~tally.has(Kind.ENQUEUE_NOT_BEFORE)
+        jobs = np.flatnonzero(keyed).astype(np.uint32)
+        table = {
+            "key": taken(key, jobs),
+            "begun_ns": taken(tally.first_ns(Kind.ENQUEUE_BEGIN), jobs),
+            "acknowledged_ns": taken(tally.first_ns(Kind.ENQUEUE_ACKNOWLEDGED), jobs),
+            "running_ns": taken(tally.first_ns(Kind.JOB_RUNNING), jobs),
+            "job": jobs,
+        }
         if history.clocks.wide:
-            sent_by, run_by = tally.first_process(Kind.ENQUEUE_BEGIN), tally.first_process(Kind.JOB_RUNNING)
-            table = table.with_columns(sent_by=sent_by, run_by=run_by)
-        keyed = (key > 0) & (running != NEVER) & (begun != NEVER) & ~tally.has(Kind.ENQUEUE_NOT_BEFORE)
-        return table if keyed.all() else table.filter(keyed)
+            table["sent_by"] = taken(tally.first_process(Kind.ENQUEUE_BEGIN), jobs)
+            table["run_by"] = taken(tally.first_process(Kind.JOB_RUNNING), jobs)
+        return pl.DataFrame(table)
 
     def weigh(self, observed: pl.DataFrame, history: History) -> Evidence:
         """The jobs that began too soon, by how much."""
@@ -100,10 +98,14 @@ def _suspects(observed: pl.DataFrame) -> pl.DataFrame:
     """The jobs of the keys in which, ordered by their enqueue, begins do not ascend: in the others nothing can be
     out of order."""
     observed = in_order(observed, "begun_ns", "job")
-    order = stable_order(observed["key"].to_numpy())
-    key, begins = observed["key"].to_numpy()[order], observed["running_ns"].to_numpy()[order]
-    falls = (begins[1:] < begins[:-1]) & (key[1:] == key[:-1])
-    return observed[order[np.isin(key, key[1:][falls])]]
+    key, running_ns = observed["key"].to_numpy(), observed["running_ns"].to_numpy()
+    order = stable_order(key)
+    suspects = [
+        key[after][(running_ns[after] < running_ns[before]) & (key[after] == key[before])]
+        for _, after, before in lagged(order, 1)
+    ]
+    found = np.unique(np.concatenate([key[:0], *suspects]))
+    return observed[order[np.isin(key[order], found)]] if len(found) else observed.clear()
 
 
 def _latest_before(jobs: pl.DataFrame) -> Int64s:

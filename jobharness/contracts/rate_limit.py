@@ -14,11 +14,12 @@ import numpy.typing as npt
 import polars as pl
 
 from jobharness.clock import NS_PER_S
-from jobharness.contracts.evidence import composite, in_order, is_first, stable_order
+from jobharness.contracts.evidence import composite, in_order, is_first, lagged, stable_order
 from jobharness.contracts.promise import Evidence, RunPromise, offences
 from jobharness.history.columns import Int64s
 from jobharness.history.event import Kind
 from jobharness.history.frame import History
+from jobharness.history.slices import taken
 
 __all__ = ["Per", "RateLimit", "UpstreamRateLimit", "keys_of"]
 
@@ -31,7 +32,7 @@ def keys_of(history: History, per: Per, job: npt.NDArray[np.uint32]) -> npt.NDAr
     it has none)."""
     if per == "run":
         return np.zeros(len(job), np.uint32)
-    return history.tally.label("task" if per == "task" else "group")[job]
+    return taken(history.tally.label("task" if per == "task" else "group"), job)
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ class RateLimit(RunPromise):
         columns = history.columns
         rows, job = columns.rows_of_jobs(self.kind), columns.jobs(self.kind)
         key = keys_of(history, self.per, job)
-        table = pl.DataFrame({"time_ns": columns["time_ns"][rows], "job": job, "row": rows, "key": key})
+        table = pl.DataFrame({"time_ns": taken(columns["time_ns"], rows), "job": job, "row": rows, "key": key})
         if history.clocks.wide:
             table = table.with_columns(node=history.clocks.node[columns["process"][rows]])
         return table if self.per != "key" or key.all() else table.filter(pl.col("key") > 0)
@@ -67,18 +68,15 @@ class RateLimit(RunPromise):
         """The starts beyond the limit, those in the fullest window first."""
         observed = in_order(observed, "time_ns", "row")
         times, key = observed["time_ns"].to_numpy(), observed["key"].to_numpy()
-        # One key: all stand in order, and ten million need not be copied.
-        order: Int64s | slice = stable_order(key) if self.per != "run" else slice(None)
-        times, key = times[order], key[order]
+        order = stable_order(key) if self.per != "run" else np.arange(len(key), dtype=np.uint32)
         window_ns = self._windows_ns(observed, order, history)
-        late = len(times) - self.limit
+        close = np.zeros(len(key), np.bool_)
         # So many places back, a start of the same key must be outside of the window that ends with this one.
-        close = times[self.limit :] - times[: max(late, 0)] < window_ns[self.limit :]
-        if self.per != "run":
-            close &= key[self.limit :] == key[: max(late, 0)]
-        which = np.flatnonzero(close) + self.limit
-        place = which if isinstance(order, slice) else order[which]
-        in_window = _in_window(key, times, which, window_ns)
+        for places, start, back in lagged(order, self.limit):
+            close[places] = (times[start] - times[back] < window_ns[places]) & (key[start] == key[back])
+        which = np.flatnonzero(close)
+        place = order[which]
+        in_window = _in_window(key, times, order, which, window_ns)
         found = offences(
             pl.format("{} within {} s, where {} are allowed", "number", pl.lit(f"{self.window_s:g}"), pl.lit(self.limit)),
             job=observed["job"].to_numpy()[place],
@@ -89,13 +87,13 @@ class RateLimit(RunPromise):
         counts = {"counted": observed.height, "over": len(which)}
         return Evidence(observed.height, found, 0, counts, {"fullest": int(in_window.max(initial=0))})
 
-    def _windows_ns(self, observed: pl.DataFrame, order: Int64s | slice, history: History) -> Int64s:
+    def _windows_ns(self, observed: pl.DataFrame, order: npt.NDArray[np.uint32], history: History) -> Int64s:
         """The window of each start; where several nodes tell of a key, by as much longer as they may truly have been closer."""
         window_ns = np.int64(round(self.window_s * NS_PER_S))
         if not history.clocks.wide:
             return np.broadcast_to(window_ns, observed.height)
-        mixed = observed.select(pl.col("node").n_unique().over("key") > 1).to_series().to_numpy()[order]
-        return np.asarray(window_ns + np.where(mixed, history.clocks.most_apart_ns, 0))
+        mixed = observed.select(pl.col("node").n_unique().over("key") > 1).to_series().to_numpy()
+        return np.asarray(window_ns + np.where(mixed[order], history.clocks.most_apart_ns, 0))
 
     def broken(self, figures: Mapping[str, int]) -> str:
         """The fullest window."""
@@ -107,11 +105,14 @@ class RateLimit(RunPromise):
         return f"none of {figures['counted']} {self.noun} came too soon"
 
 
-def _in_window(key: npt.NDArray[np.uint32], times_ns: Int64s, which: Int64s, window_ns: Int64s) -> Int64s:
-    """How many starts of the same key, itself among them, lie in the window that ends with each of the starts `which`."""
+def _in_window(
+    key: npt.NDArray[np.uint32], times_ns: Int64s, order: npt.NDArray[np.uint32], which: Int64s, window_ns: Int64s
+) -> Int64s:
+    """How many starts of the same key, itself among them, lie in the window that ends with each of the places `which` of an
+    order by key and time."""
     if not len(which):
         return which
-    rank = np.cumsum(is_first(key)) - 1
+    rank, times_ns = np.cumsum(is_first(key[order])) - 1, times_ns[order]
     at, since = composite(rank, times_ns, times_ns - window_ns)
     return np.asarray(which - np.searchsorted(at, since[which], side="right") + 1)
 

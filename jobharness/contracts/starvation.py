@@ -13,6 +13,7 @@ from jobharness.contracts.promise import Evidence, Promise, offences
 from jobharness.history.columns import NEVER
 from jobharness.history.event import Kind
 from jobharness.history.frame import History
+from jobharness.history.slices import slices
 
 __all__ = ["Starvation"]
 
@@ -61,7 +62,9 @@ class Starvation(Promise):
 def _longest_by_task(history: History, waits: Waits) -> dict[str, int]:
     """`longest_ms[TASK]` of each task of which a job began."""
     longest_ns = np.full(history.texts.len(), -1, np.int64)
-    np.maximum.at(longest_ns, history.tally.label("task"), np.where(waits.came, waits.took_ns.clip(min=0), -1))
+    task = history.tally.label("task")
+    for some in slices(len(task)):
+        np.maximum.at(longest_ns, task[some], np.where(waits.came[some], waits.took_ns[some].clip(min=0), -1))
     return {
         f"longest_ms[{history.text(int(task)) or '-'}]": int(longest_ns[task]) // 1_000_000
         for task in np.flatnonzero(longest_ns >= 0)

@@ -1,21 +1,23 @@
 """The events as plain arrays, and what they add up to for each job: counts and moments, made when asked for.
 
-Jobs are dense numbers, so a count is one `bincount` and a first moment one scatter: linear, and no hashing. Ten
+Jobs are dense numbers, so a count is one `bincount` and a first event one scatter: linear, and no hashing. Ten
 million jobs are a normal size.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, TypeVar
+from collections.abc import Callable, Hashable
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
 from jobharness.history.event import Dead, Kind
+from jobharness.history.once import Once
+from jobharness.history.slices import place, slices, taken
 
-__all__ = ["NEVER", "NO_JOB", "Columns", "Tally"]
+__all__ = ["NEVER", "NO_JOB", "NO_ROW", "Columns", "Tally"]
 
 NEVER = np.iinfo(np.int64).max
 """The moment of what never happened: later than everything."""
@@ -25,18 +27,21 @@ NO_JOB = np.iinfo(np.uint32).max
 
 Int64s = npt.NDArray[np.int64]
 Rows = npt.NDArray[np.uint32]
-Counts = npt.NDArray[np.uint8 | np.uint32]
 Made = TypeVar("Made")
+Counts = npt.NDArray[np.uint8 | np.uint32]
 
 
-KEPT_BYTES = 350 * 2**20
+NO_ROW = np.iinfo(np.uint32).max
+"""The row of what never happened."""
+
+KEPT_BYTES = 250 * 2**20
 """How much of the moments that were made a `Tally` keeps; what was not used for longest is made again when it is asked for.
 Counts and labels are kept: they are small, and a label costs more to make than a moment."""
 
-FEWEST_KEPT = 4
+FEWEST_KEPT = 3
 
-SLICE = 2**16
-"""How many events are sorted by kind at a time: so many stay in a processor's cache."""
+FEW = 0.25
+"""What is made of a kind with fewer events than this share of the jobs is made again each time: that is cheap."""
 
 
 class Columns:
@@ -45,69 +50,78 @@ class Columns:
 
     def __init__(self, events: pl.DataFrame) -> None:
         self._events = events
-        self._arrays: dict[str, npt.NDArray[Any]] = {}
-        self._rows: dict[int, Rows] | None = None
-        self._rows_of_jobs: dict[int, Rows] = {}
-        self._jobs: dict[int, npt.NDArray[np.uint32]] = {}
+        self._once = Once()
 
     def __getitem__(self, name: str) -> npt.NDArray[Any]:
         """The column as an array, `NO_JOB` for a null job. Not to be written to."""
-        if name not in self._arrays:
-            column = self._events[name]
-            if column.null_count():
-                column = column.fill_null(NO_JOB)
-            self._arrays[name] = column.to_numpy()
-        return self._arrays[name]
+        return self._once(name, lambda: self._array(self._events[name]))
+
+    def _array(self, column: pl.Series) -> npt.NDArray[Any]:
+        return _without_null(column) if column.null_count() else column.to_numpy()
 
     def rows(self, kind: Kind) -> Rows:
         """Where the events of one kind are."""
-        if self._rows is None:
-            self._rows = _rows_by_kind(self["kind"])
-        return self._rows.get(int(kind), np.empty(0, np.uint32))
+        by_kind: dict[int, Rows] = self._once("rows by kind", lambda: _rows_by_kind(self["kind"]))
+        return by_kind.get(int(kind), np.empty(0, np.uint32))
 
     def rows_of_jobs(self, kind: Kind) -> Rows:
         """Where the events of one kind are, without those that are about no job."""
-        if int(kind) not in self._rows_of_jobs:
-            rows = self.rows(kind)
-            if self._events["job"].null_count():
-                about_jobs = self["job"][rows] != NO_JOB
-                rows = rows if about_jobs.all() else rows[about_jobs]
-            self._rows_of_jobs[int(kind)] = rows
-        return self._rows_of_jobs[int(kind)]
+        return self._once(("rows of jobs", kind), lambda: self._about_jobs(kind))
+
+    def _about_jobs(self, kind: Kind) -> Rows:
+        rows = self.rows(kind)
+        if int(kind) not in self._once("kinds about none", self._kinds_about_none):
+            return rows
+        about_jobs: npt.NDArray[np.bool_] = self["job"][rows] != NO_JOB
+        return rows[about_jobs]
+
+    def _kinds_about_none(self) -> frozenset[int]:
+        """The kinds of the events that are about no job."""
+        about_none = self._events["job"].is_null().arg_true().to_numpy()
+        return frozenset(self["kind"][about_none].tolist())
 
     def jobs(self, kind: Kind) -> npt.NDArray[np.uint32]:
-        """Which job each of `rows_of_jobs` is about."""
-        if int(kind) not in self._jobs:
-            self._jobs[int(kind)] = self["job"][self.rows_of_jobs(kind)]
-        return self._jobs[int(kind)]
+        """Which job each of `rows_of_jobs` is about. Made anew each time."""
+        return taken(self["job"], self.rows_of_jobs(kind))
 
     def rows_of_any(self, *kinds: Kind, jobs: npt.NDArray[np.bool_]) -> Rows:
         """Where the events of several kinds are that are about one of `jobs`, (n_jobs,)."""
-        of_each = [self.rows_of_jobs(kind)[jobs[self.jobs(kind)]] for kind in kinds]
+        of_each = [self.rows_of_jobs(kind)[taken(jobs, self.jobs(kind))] for kind in kinds]
         return np.sort(np.concatenate(of_each), kind="stable")
+
+
+def _without_null(jobs: pl.Series) -> npt.NDArray[np.uint32]:
+    out = np.empty(len(jobs), np.uint32)
+    for some in slices(len(jobs)):
+        out[some] = jobs[some].fill_null(NO_JOB).to_numpy()
+    return out
 
 
 def _rows_by_kind(kinds: npt.NDArray[np.uint8]) -> dict[int, Rows]:
     """The positions of each kind that occurs, ascending. Cost: one pass."""
-    slices = [(start, kinds[start : start + SLICE]) for start in range(0, len(kinds), SLICE)]
     totals = np.zeros(256, np.int64)
-    for _, some in slices:
-        totals += np.bincount(some, minlength=256)
+    for some in slices(len(kinds)):
+        totals += np.bincount(kinds[some], minlength=256)
     found = {kind: np.empty(total, np.uint32) for kind, total in enumerate(totals.tolist()) if total}
     filled = dict.fromkeys(found, 0)
-    for start, some in slices:
-        order, taken = np.argsort(some, kind="stable").astype(np.uint32), 0
-        for kind, count in enumerate(np.bincount(some).tolist()):
+    for some in slices(len(kinds)):
+        order, sorted_ = np.argsort(kinds[some], kind="stable").astype(np.uint32), 0
+        for kind, count in enumerate(np.bincount(kinds[some]).tolist()):
             if count:
-                place = filled[kind]
-                np.add(order[taken : taken + count], np.uint32(start), out=found[kind][place : place + count])
-                filled[kind], taken = place + count, taken + count
+                full = filled[kind]
+                np.add(order[sorted_ : sorted_ + count], np.uint32(some.start), out=found[kind][full : full + count])
+                filled[kind], sorted_ = full + count, sorted_ + count
     return found
 
 
-def _bytes_of(array: npt.NDArray[Any]) -> int:
-    """The memory of an array; one value that stands for all takes none."""
-    return array.nbytes if any(array.strides) else 0
+def _drop_oldest(made: dict[Hashable, Any]) -> None:
+    """Drops the moments that were not used for longest, where they take too much memory."""
+    moments = [name for name, array in made.items() if array.itemsize == 8]
+    kept = sum(made[name].nbytes for name in moments)
+    for oldest in moments[: max(0, len(moments) - FEWEST_KEPT)]:
+        if kept <= KEPT_BYTES:
+            break
+        kept -= made.pop(oldest).nbytes
 
 
 class Tally:
@@ -116,12 +130,12 @@ class Tally:
 
     def __init__(self, columns: Columns, n_jobs: int, *, runs_unseen: bool = False) -> None:
         self._columns, self._n_jobs, self._runs_unseen = columns, n_jobs, runs_unseen
-        self._made: dict[tuple[str, Any], Any] = {}  # In the order of use.
+        self._once = Once(_drop_oldest)
 
     def count(self, *kinds: Kind) -> Counts:
         """How many events of these kinds, together."""
         if len(kinds) == 1:
-            return self._once(("count", kinds), lambda: self._counted(self._columns.jobs(kinds[0])))
+            return self._often(kinds[0], ("count", kinds), lambda: self._counted(self._columns.jobs(kinds[0])))
         counts = [self.count(kind) for kind in kinds if len(self._columns.rows_of_jobs(kind))]
         if not counts:
             return self.count(kinds[0])
@@ -144,20 +158,19 @@ class Tally:
 
     def first_ns(self, kind: Kind) -> Int64s:
         """When the first event of this kind came; `NEVER` where none did."""
-        return self._once(("first", kind), lambda: self._scatter(*self._of(kind), "time_ns"))
+        return self._moments("first", kind, "time_ns")
 
     def last_ns(self, kind: Kind) -> Int64s:
         """When the last event of this kind came; `NEVER` where none did."""
-        jobs, rows = self._columns.jobs(kind), self._columns.rows_of_jobs(kind)
-        return self._once(("last", kind), lambda: self._scatter(jobs, rows, "time_ns"))
+        return self._moments("last", kind, "time_ns")
 
     def first_value(self, kind: Kind) -> Int64s:
         """The value of the first event of this kind; `NEVER` where there is none."""
-        return self._once(("value", kind), lambda: self._scatter(*self._of(kind), "value"))
+        return self._moments("first", kind, "value")
 
     def first_process(self, kind: Kind) -> Int64s:
         """The process that told the first event of this kind; 0 where there is none."""
-        found = self._once(("process", kind), lambda: self._scatter(*self._of(kind), "process"))
+        found = self._moments("first", kind, "process")
         return np.where(found == NEVER, 0, found)
 
     @property
@@ -187,37 +200,38 @@ class Tally:
         """The job's `task` or `group` (row of texts), as the first event that has one says it; 0 where none does."""
         return self._once(("label", name), lambda: self._label(name))
 
-    def _once(self, key: tuple[str, Any], make: Callable[[], Made]) -> Made:
-        made: Made | None = self._made.pop(key, None)
-        self._made[key] = made = make() if made is None else made  # The latest used stands last.
-        moments = [name for name, array in self._made.items() if array.itemsize == 8]
-        kept = sum(_bytes_of(self._made[name]) for name in moments)
-        for oldest in moments[: max(0, len(moments) - FEWEST_KEPT)]:
-            if kept <= KEPT_BYTES:
-                break
-            kept -= _bytes_of(self._made.pop(oldest))
-        return made
-
-    def _of(self, kind: Kind) -> tuple[npt.NDArray[np.uint32], Rows]:
-        """The jobs and rows of a kind, the latest first: of several writes to one place the last stays."""
-        return self._columns.jobs(kind)[::-1], self._columns.rows_of_jobs(kind)[::-1]
-
     def _counted(self, jobs: npt.NDArray[np.uint32]) -> Counts:
         if not len(jobs):
             return np.broadcast_to(np.uint8(0), self._n_jobs)
         few = np.zeros(self._n_jobs, np.uint8)
-        np.add.at(few, jobs, np.uint8(1))
+        for some in slices(len(jobs)):
+            few[jobs[some]] = 1
+        if few.sum(dtype=np.int64) == len(jobs):  # No job has two.
+            return few
+        few[:] = 0
+        for some in slices(len(jobs)):
+            np.add.at(few, jobs[some], np.uint8(1))
         # Where a byte ran over, the sum falls short. One may be added to what is returned.
         if few.sum(dtype=np.int64) == len(jobs) and few.max() < np.iinfo(np.uint8).max:
             return few
         return np.bincount(jobs, minlength=self._n_jobs).astype(np.uint32)
 
-    def _scatter(self, jobs: npt.NDArray[np.uint32], rows: Rows, column: str) -> Int64s:
+    def _moments(self, which: Literal["first", "last"], kind: Kind, column: str) -> Int64s:
+        rows = self._columns.rows_of_jobs(kind)
         if not len(rows):
             return np.broadcast_to(np.int64(NEVER), self._n_jobs)
-        # Of several writes to one place the last stays (numpy: "Assigning values to indexed arrays").
+        return self._often(kind, (which, kind, column), lambda: self._scattered(which, kind, column))
+
+    def _often(self, kind: Kind, name: Hashable, make: Callable[[], Made]) -> Made:
+        """What `make` makes of the events of this kind: kept, but where they are few."""
+        few = len(self._columns.rows_of_jobs(kind)) < self._n_jobs * FEW
+        return make() if few else self._once(name, make)
+
+    def _scattered(self, which: Literal["first", "last"], kind: Kind, column: str) -> Int64s:
+        # Of several writes to one place the last stays.
+        order = slice(None, None, -1 if which == "first" else 1)
         out = np.full(self._n_jobs, NEVER, np.int64)
-        out[jobs] = self._columns[column][rows]
+        place(out, self._columns.jobs(kind)[order], self._columns[column], self._columns.rows_of_jobs(kind)[order])
         return out
 
     def _dead_rows(self, reasons: tuple[Dead, ...]) -> Rows:
@@ -246,10 +260,13 @@ class Tally:
         labels = self._columns[name]
         out = np.zeros(self._n_jobs, np.uint32)
         for kind in (Kind.ENQUEUE_BEGIN, Kind.ENQUEUE_INTENDED, Kind.JOB_RECEIVED, Kind.JOB_RUNNING):
-            jobs, rows = self._of(kind)
-            found = labels[rows]
-            wanted = (found > 0) & (out[jobs] == 0)
-            out[jobs[wanted]] = found[wanted]
+            # The latest first: of several writes to one place the last stays.
+            jobs, rows = self._columns.jobs(kind)[::-1], self._columns.rows_of_jobs(kind)[::-1]
+            unnamed = out == 0
+            for some in slices(len(rows)):
+                found, mine = labels[rows[some]], jobs[some]
+                wanted = (found > 0) & unnamed[mine]
+                out[mine[wanted]] = found[wanted]
             if out.all():
                 break
         return out

@@ -14,8 +14,9 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from jobharness.history.columns import NEVER, Columns, Int64s, Rows, Tally
+from jobharness.history.columns import NEVER, NO_ROW, Columns, Int64s, Rows, Tally
 from jobharness.history.event import EXECUTION_ENDS, Kind
+from jobharness.history.slices import place, slices, taken
 
 __all__ = ["Executions", "executions_of"]
 
@@ -52,14 +53,17 @@ def executions_of(columns: Columns, tally: Tally, workers: npt.NDArray[np.uint32
     Cost: linear for jobs that ran once, a sort of the events of the others.
     """
     row, job = columns.rows_of_jobs(Kind.JOB_RUNNING), columns.jobs(Kind.JOB_RUNNING)
-    process = columns["process"][row]
+    process = taken(columns["process"], row)
     end_row = _only_ends(columns, tally, workers, row, job, process)
     several = _several(tally)
-    again = np.flatnonzero(several[job])
+    again = np.flatnonzero(taken(several, job))
     if len(again):
         end_row[again] = _next_ends(columns, several, workers, row[again])
-    begin_ns, alive_ns, end_kind = columns["time_ns"][row], columns["time_ns"][end_row], columns["kind"][end_row]
-    cut = np.flatnonzero(end_row < 0)
+    cut = np.flatnonzero(end_row == NO_ROW)
+    end_row[cut] = row[cut]
+    begin_ns, alive_ns, end_kind = (
+        taken(columns[name], at) for name, at in (("time_ns", row), ("time_ns", end_row), ("kind", end_row))
+    )
     if len(cut):
         end_kind[cut] = 0
         alive_ns[cut] = _struck_ns(columns, job[cut], pids[process[cut]], begin_ns[cut])
@@ -78,39 +82,51 @@ def _only_ends(
     row: Rows,
     job: npt.NDArray[np.uint32],
     process: npt.NDArray[np.uint32],
-) -> Int64s:
-    """The row of the one end of each execution's job, where it fits the execution; -1 elsewhere."""
-    end_of_job = np.full(len(tally.count(Kind.JOB_RUNNING)), -1, np.int64)
+) -> Rows:
+    """The row of the one end of each execution's job, where it fits the execution; `NO_ROW` elsewhere."""
+    end_of_job = np.full(len(tally.count(Kind.JOB_RUNNING)), NO_ROW, np.uint32)
     for kind in EXECUTION_ENDS:
-        end_of_job[columns.jobs(kind)] = columns.rows_of_jobs(kind)
-    end = end_of_job[job]
-    ender = columns["process"][end]
-    fits = ender == process
-    others = np.flatnonzero(~fits)  # Few: an end is mostly recorded where the begin was.
-    timed_out = columns["kind"][end[others]] == int(Kind.JOB_TIMED_OUT)
-    fits[others] = timed_out & (workers[ender[others]] == workers[process[others]])
-    end[~fits | (end <= row)] = -1
+        rows = columns.rows_of_jobs(kind)
+        place(end_of_job, columns.jobs(kind), rows, np.arange(len(rows), dtype=np.uint32))
+    end = taken(end_of_job, job)
+    for some in slices(len(end)):
+        end[some][~_fits(columns, workers, end[some], row[some], process[some])] = NO_ROW
     return end
 
 
-def _next_ends(columns: Columns, several: npt.NDArray[np.bool_], workers: npt.NDArray[np.uint32], begins: Rows) -> Int64s:
-    """The row of the end of each begin (ascending), of jobs with several begins or ends; -1 where it was cut off."""
+def _fits(
+    columns: Columns, workers: npt.NDArray[np.uint32], end: Rows, row: Rows, process: npt.NDArray[np.uint32]
+) -> npt.NDArray[np.bool_]:
+    """Whether each `end` can be that of the execution that begins at `row`: it comes later, and is told by the same process or by
+    the main one that ended it."""
+    fits = (end != NO_ROW) & (end > row)
+    end = np.where(fits, end, 0)
+    ender = columns["process"][end]
+    others = np.flatnonzero(ender != process)  # Few: an end is mostly recorded where the begin was.
+    timed_out = columns["kind"][end[others]] == int(Kind.JOB_TIMED_OUT)
+    fits[others] &= timed_out & (workers[ender[others]] == workers[process[others]])
+    return np.asarray(fits)
+
+
+def _next_ends(columns: Columns, several: npt.NDArray[np.bool_], workers: npt.NDArray[np.uint32], begins: Rows) -> Rows:
+    """The row of the end of each begin (ascending), of jobs with several begins or ends; `NO_ROW` where it was cut
+    off."""
     marks = columns.rows_of_any(Kind.JOB_RUNNING, *EXECUTION_ENDS, jobs=several)
     ends = _followers(columns, marks, columns["process"][marks])
     loud = np.isin(columns["kind"][marks], (int(Kind.JOB_RUNNING), int(Kind.JOB_TIMED_OUT)))
     spoken = _followers(columns, marks[loud], workers[columns["process"][marks[loud]]])
     own = ends[np.searchsorted(marks, begins)]
-    return np.where(own >= 0, own, spoken[np.searchsorted(marks[loud], begins)])
+    return np.where(own != NO_ROW, own, spoken[np.searchsorted(marks[loud], begins)])
 
 
-def _followers(columns: Columns, marks: Rows, owners: npt.NDArray[np.uint32]) -> Int64s:
-    """For each mark (ascending rows): the next mark of the same job and owner if that is an end, else -1."""
+def _followers(columns: Columns, marks: Rows, owners: npt.NDArray[np.uint32]) -> Rows:
+    """For each mark (ascending rows): the next mark of the same job and owner if that is an end, else `NO_ROW`."""
     jobs = columns["job"][marks]
     order = np.lexsort((marks, owners, jobs))
     here, after = order[:-1], order[1:]
     is_end = columns["kind"][marks[after]] != int(Kind.JOB_RUNNING)
     paired = (jobs[here] == jobs[after]) & (owners[here] == owners[after]) & is_end
-    out = np.full(len(marks), -1, np.int64)
+    out = np.full(len(marks), NO_ROW, np.uint32)
     out[here[paired]] = marks[after[paired]]
     return out
 

@@ -23,6 +23,7 @@ from jobharness.history.columns import Columns, Tally
 from jobharness.history.event import Kind
 from jobharness.history.executions import Executions, executions_of
 from jobharness.history.lives import lives_of
+from jobharness.history.once import Once
 
 __all__ = ["EVENT_SCHEMA", "JOB_SCHEMA", "PROCESS_SCHEMA", "History", "Moment"]
 
@@ -73,7 +74,7 @@ class Moment:
 
 @dataclass(frozen=True, eq=False)
 class History:
-    """What happened in one run. Immutable; contracts and metrics are functions of it.
+    """What happened in one run. Immutable; contracts and metrics are functions of it, in any number of threads.
 
     `events`: one row per event, columns and types of `EVENT_SCHEMA`, ascending in time; the row number is the
     event's identity. `jobs`: columns of `JOB_SCHEMA`, row = `events.job`. `processes`: columns of `PROCESS_SCHEMA`,
@@ -86,6 +87,7 @@ class History:
     processes: pl.DataFrame
     texts: pl.Series
     header: Mapping[str, Any] = field(default_factory=dict)
+    _once: Once = field(default_factory=Once, init=False, repr=False)
 
     def __len__(self) -> int:
         return self.events.height
@@ -99,21 +101,21 @@ class History:
         """All events, with their row numbers in column `row` (u32)."""
         return self.events.lazy().with_row_index("row")
 
-    @cached_property
+    @property
     def columns(self) -> Columns:
         """The columns of `events` as arrays, and the rows of each kind."""
-        return Columns(self.events)
+        return self._once("columns", lambda: Columns(self.events))
 
-    @cached_property
+    @property
     def tally(self) -> Tally:
         """Counts and moments per job, each made when it is asked for, once."""
-        return Tally(self.columns, self.jobs.height, runs_unseen=Kind.JOB_RUNNING in self.unseen)
+        return self._once("tally", lambda: Tally(self.columns, self.jobs.height, runs_unseen=Kind.JOB_RUNNING in self.unseen))
 
-    @cached_property
+    @property
     def executions(self) -> Executions:
         """One entry per execution, see `jobharness.history.executions`; made once."""
-        pids = self.processes["pid"].to_numpy()
-        return executions_of(self.columns, self.tally, self.workers, pids)
+        pids = self.processes["pid"]
+        return self._once("executions", lambda: executions_of(self.columns, self.tally, self.workers, pids.to_numpy()))
 
     @cached_property
     def workers(self) -> npt.NDArray[np.uint32]:

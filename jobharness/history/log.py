@@ -27,6 +27,7 @@ __all__ = ["HISTORY_SCHEMA", "RecordFile", "about_of", "gather", "load", "read_r
 HISTORY_SCHEMA = 1
 RECORD_DTYPE = np.dtype([(name, kind) for name, kind in record.FIELDS])
 KINDS = np.array(list(Kind), dtype=np.uint16)
+EVENTS_AT_ONCE = 2**22
 
 
 @dataclass(frozen=True)
@@ -233,13 +234,13 @@ def load(path: Path) -> History:
     """
     about = about_of(path)
     try:
-        # Column by column: each comes in many chunks, and is in memory twice while they are joined.
-        events = pl.DataFrame([_column(path, name, kind) for name, kind in EVENT_SCHEMA.items()])
         named = pl.scan_parquet(path).filter(pl.col("key_hi").is_not_null()).select("job", *JOB_SCHEMA)
         jobs = named.collect(engine="streaming")
         jobs = (jobs if jobs["job"].is_sorted() else jobs.sort("job")).select(list(JOB_SCHEMA))
         if jobs["id"].null_count() == jobs.height:
             jobs = jobs.with_columns(id=pl.lit(None, pl.String))  # One value that stands for all.
+        height = pl.scan_parquet(path).select(pl.len()).collect().item()
+        events = pl.DataFrame([_column(path, name, kind, height) for name, kind in EVENT_SCHEMA.items()])
     except (pl.exceptions.PolarsError, OSError) as error:
         raise _unreadable(path, error) from error
     return History(
@@ -251,8 +252,16 @@ def load(path: Path) -> History:
     )
 
 
-def _column(path: Path, name: str, kind: Any) -> pl.Series:
-    return pl.read_parquet(path, columns=[name]).to_series().cast(kind).rechunk()
+def _column(path: Path, name: str, kind: Any, height: int) -> pl.Series:
+    """One column, read into its place part by part: as a whole it would be there twice while its chunks are joined, and polars
+    keeps for itself what it frees then."""
+    values = np.empty(height, pl.Series(dtype=kind).to_numpy().dtype)
+    for start in range(0, height, EVENTS_AT_ONCE):
+        part = pl.scan_parquet(path).select(pl.col(name).cast(kind)).slice(start, EVENTS_AT_ONCE).collect().to_series()
+        if part.null_count():
+            return pl.read_parquet(path, columns=[name]).to_series().cast(kind).rechunk()
+        values[start : start + len(part)] = part.to_numpy()
+    return pl.Series(name, values)
 
 
 def about_of(path: Path) -> Mapping[str, Any]:

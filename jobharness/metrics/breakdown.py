@@ -19,16 +19,14 @@ from jobharness.history.columns import NEVER, Int64s, Rows
 from jobharness.history.event import Kind
 from jobharness.history.executions import Executions
 from jobharness.history.frame import History
-from jobharness.metrics.latency import DURATIONS, durations_ns
+from jobharness.history.slices import taken
+from jobharness.metrics.latency import DURATIONS, THREADS, durations_ns
 from jobharness.metrics.metric import Metric
 from jobharness.metrics.percentile import percentiles
 
 __all__ = ["Breakdown", "Groups", "break_down"]
 
 Mask = npt.NDArray[np.bool_]
-THREADS = 2
-"""More would need more memory: each works on a copy of its group's values."""
-
 Groups = dict[str, dict[str, Metric]]
 """Name of a group of jobs -> its metrics by name."""
 
@@ -93,9 +91,9 @@ def _phases(history: History) -> Iterator[tuple[str, list[tuple[int, int]]]]:
 
 def _figures(history: History, groups: list[Rows]) -> list[dict[str, Metric]]:
     """The figures of each group of jobs."""
-    found = [{one.name: one for one in _counts(history, jobs)} for jobs in groups]
     # Gathering and partitioning leave Python's lock alone.
     with ThreadPoolExecutor(THREADS) as pool:
+        found = list(pool.map(partial(_counts, history), groups))
         for duration in DURATIONS:
             took_ns, known = durations_ns(history, duration)
             values = (partial(_taken, took_ns, known, jobs) for jobs in groups)
@@ -114,16 +112,20 @@ def _percentiles(name: str, values: Callable[[], Int64s]) -> dict[str, Metric]:
 
 
 def _taken(took_ns: Int64s, known: Mask, jobs: Rows) -> Int64s:
-    return took_ns[jobs[known[jobs]]]
+    return taken(took_ns, jobs[taken(known, jobs)])
 
 
 def _run_times(took_ns: Int64s, executions: Executions, n_jobs: int, jobs: Rows) -> Int64s:
     mine = np.zeros(n_jobs, np.bool_)
     mine[jobs] = True
-    return took_ns[mine[executions.job] & (executions.end_kind > 0)]
+    return took_ns[taken(mine, executions.job) & (executions.end_kind > 0)]
 
 
-def _counts(history: History, jobs: Rows) -> Iterator[Metric]:
+def _counts(history: History, jobs: Rows) -> dict[str, Metric]:
+    return {one.name: one for one in _counted(history, jobs)}
+
+
+def _counted(history: History, jobs: Rows) -> Iterator[Metric]:
     tally = history.tally
     acknowledged, finished = tally.has(Kind.ENQUEUE_ACKNOWLEDGED)[jobs], tally.has(Kind.JOB_FINISHED)[jobs]
     running, completed = tally.count(Kind.JOB_RUNNING)[jobs], tally.completed_ns[jobs] != NEVER

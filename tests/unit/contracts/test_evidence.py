@@ -10,11 +10,13 @@ from jobharness.contracts.evidence import (
     composite,
     in_order,
     is_first,
+    lagged,
     ms,
     place_in_run,
     running_total,
     stable_order,
 )
+from jobharness.history import slices
 from jobharness.history.columns import NEVER
 
 
@@ -122,3 +124,15 @@ def test_an_until_before_the_begin_is_close_to_nothing_and_takes_nothing_from_th
 def test_equal_keys_stay_as_they_stand(keys):
     order = stable_order(np.array(keys, np.uint32)).tolist()
     assert order == sorted(range(len(keys)), key=keys.__getitem__)
+
+
+@pytest.mark.parametrize("lag", [0, 1, 2, 4, 11, 12, 13])
+def test_each_place_is_set_beside_the_one_so_many_before_it(lag, monkeypatch):
+    monkeypatch.setattr(slices, "SLICE", 5)
+    order = np.array([7, 3, 9, 0, 1, 2, 11, 10, 4, 5, 6, 8], np.uint32)
+    told = [
+        (place, int(one), int(other))
+        for places, later, earlier in lagged(order, lag)
+        for place, one, other in zip(range(len(order))[places], later, earlier, strict=True)
+    ]
+    assert told == [(place, order[place], order[place - lag]) for place in range(lag, len(order))]

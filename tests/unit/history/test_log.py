@@ -63,6 +63,14 @@ def test_history_saved_and_loaded_is_the_same(folder, tmp_path):
     assert not list(tmp_path.glob("*.partial"))
 
 
+def test_history_that_is_loaded_in_several_parts_is_the_same(folder, tmp_path, monkeypatch):
+    monkeypatch.setattr(log, "EVENTS_AT_ONCE", 2)
+    history = log.gather(folder, {})
+    assert len(history) > 4
+    log.save(history, tmp_path / "h.parquet")
+    assert_frame_equal(log.load(tmp_path / "h.parquet").events, history.events)
+
+
 def test_empty_folder_is_an_empty_history_that_can_be_saved(tmp_path):
     history = log.gather(tmp_path, {})
     assert len(history) == 0 and history.lives.height == 0
