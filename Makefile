@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 
-.PHONY: demo test check bench contracts-proof mutants sample clean docs gate-study load maps outcomes setup
+.PHONY: demo test check bench contracts-proof mutants sample clean docs gate-study leases load maps outcomes setup
 
 demo: $(VENV)/.demo
 	$(BIN)/pytest --jobharness scenarios/*.toml
@@ -48,6 +48,10 @@ outcomes: $(VENV)/.dev
 # The crash map of every pair, or of those of PAIRS="celery on redis": docs/maps.md. Takes about a minute a pair.
 maps: $(VENV)/.dev
 	$(BIN)/python docs/maps.py $(if $(PAIRS),"$(PAIRS)")
+
+# The lease proof of every pair, or of those of PAIRS="celery on redis": docs/leases.md. Takes about a minute a pair.
+leases: $(VENV)/.dev
+	$(BIN)/python docs/leases.py $(if $(PAIRS),"$(PAIRS)")
 
 # A thousand violations planted for each contract, and every contract against its oracle on a thousand histories: docs/contracts.md.
 # Takes half an hour.

@@ -17,10 +17,13 @@ from jobharness.errors import EnvironmentFailed, InvalidRequest
 from jobharness.explore.advice import Advised, advised, changed_by
 from jobharness.explore.chart import CrashMap
 from jobharness.explore.crash_map import Explorer
+from jobharness.explore.lease_proof import LeaseProof
+from jobharness.explore.prover import Prover
 from jobharness.explore.replay import Kept, Replayed, Replayer
 from jobharness.queues.queue import Advises
 from jobharness.report.crash_page import publish_map
 from jobharness.report.digest import digest
+from jobharness.report.lease_page import publish_proof
 from jobharness.report.publish import publish
 from jobharness.runner.abort import Abort
 from jobharness.runner.about import about
@@ -125,6 +128,41 @@ class Harness:
             raise
         publish_map(chart)
         return chart
+
+    def prove_lease(
+        self,
+        scenario: Scenario | Path | str,
+        task: str | None = None,
+        times: Path | None = None,
+        tell: Callable[[str], None] | None = None,
+        **changes: Any,
+    ) -> LeaseProof:
+        """Make the lease proof of a scenario, and write its report. `task`: of the only kind of job that is tried; `times`: a
+        run's folder, from whose history run times are taken.
+
+        Blocks for a minute or so. Raises: InvalidRequest before a worker is started; RunUnreadable for what is no run;
+        EnvironmentFailed when there can be no proof; KeyboardInterrupt.
+        """
+        parts = self._parts(scenario, changes)
+        name = f"{parts.source.stem if parts.source is not None else parts.scenario.title} lease proof"
+        spec = parts.scenario.lease
+        if times is None and spec is not None and spec.times is not None:
+            times = self.project / spec.times
+
+        def assembled(scenario: Scenario) -> Parts:
+            return assemble(scenario, self.project, parts.source)
+
+        prover = Prover(parts.scenario, task, times, assembled, lambda: new_folder(self.reports, name), tell or _silent)
+        try:
+            proof = prover.prove()
+        except InvalidRequest:
+            shutil.rmtree(prover.folder.path)
+            raise
+        except EnvironmentFailed as error:
+            error.add_note(f"What was seen until then, with the log of every process: {_as_typed(prover.folder.path)}")
+            raise
+        publish_proof(proof)
+        return proof
 
     def advise(
         self, scenario: Scenario | Path | str, task: str | None = None, tell: Callable[[str], None] | None = None, **changes: Any

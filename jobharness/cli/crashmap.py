@@ -17,13 +17,13 @@ from jobharness.harness import Harness
 from jobharness.report.crash_table import advice_report, crash_report, replay_report
 from jobharness.report.terminal import show
 
-__all__ = ["advise", "draw_map", "repeat_trial"]
+__all__ = ["CODES", "advise", "draw_map", "hand_out", "line", "repeat_trial"]
 
 CODES = {"holds": 0, "broken": 1, "unknown": 3, "vacuous": 3}
 
 
 @contextmanager
-def _line() -> Iterator[Callable[[str], None]]:
+def line() -> Iterator[Callable[[str], None]]:
     """Says where the making of a map is, on standard error: one line that is written over on a terminal, and taken away at the
     end; nothing elsewhere."""
     console = Console(stderr=True, highlight=False)
@@ -39,7 +39,7 @@ def _line() -> Iterator[Callable[[str], None]]:
         say("")
 
 
-def _hand_out(shown: RenderableType, plain: Any, json_file: Path | None) -> None:
+def hand_out(shown: RenderableType, plain: Any, json_file: Path | None) -> None:
     """Print for people, on standard error where the JSON goes to standard output, and write the JSON."""
     to_stdout = json_file is not None and str(json_file) == "-"
     show(Console(stderr=to_stdout, highlight=False), shown)
@@ -50,18 +50,18 @@ def _hand_out(shown: RenderableType, plain: Any, json_file: Path | None) -> None
 
 def draw_map(scenario: Path, job: str | None, json_file: Path | None, reports: Path | None, changes: dict[str, Any]) -> int:
     """Make the map and print it; returns the exit code."""
-    with _line() as line:
-        chart = Harness(Path.cwd(), reports).crash_map(scenario.absolute(), job, line, **changes)
-    _hand_out(crash_report(chart), chart.plain(), json_file)
+    with line() as tell:
+        chart = Harness(Path.cwd(), reports).crash_map(scenario.absolute(), job, tell, **changes)
+    hand_out(crash_report(chart), chart.plain(), json_file)
     return CODES[chart.verdict]
 
 
 def advise(scenario: Path, job: str | None, json_file: Path | None, reports: Path | None, changes: dict[str, Any]) -> int:
     """Make the map as it is and with each change that is known, and print what they come to; returns the exit code of the map as
     it is."""
-    with _line() as line:
-        found = Harness(Path.cwd(), reports).advise(scenario.absolute(), job, line, **changes)
-    _hand_out(advice_report(found), [one.plain() for one in found], json_file)
+    with line() as tell:
+        found = Harness(Path.cwd(), reports).advise(scenario.absolute(), job, tell, **changes)
+    hand_out(advice_report(found), [one.plain() for one in found], json_file)
     as_it_is = found[0].chart
     return CODES[as_it_is.verdict] if as_it_is is not None else 3
 
@@ -69,7 +69,7 @@ def advise(scenario: Path, job: str | None, json_file: Path | None, reports: Pat
 def repeat_trial(trial: Path, reports: Path | None) -> int:
     """Repeat one trial and say what became of it. Returns 0 (fixed, still right), 1 (still broken) or 3 (not reproduced)."""
     console = Console(highlight=False)
-    with _line() as line:
-        replayed = Harness(Path.cwd(), reports).replay(trial, line)
+    with line() as tell:
+        replayed = Harness(Path.cwd(), reports).replay(trial, tell)
     show(console, replay_report(replayed) if replayed.outcomes else Text("nothing was tried"))
     return {Now.STILL_BROKEN: 1, Now.NOT_REPRODUCED: 3}.get(replayed.now, 0)

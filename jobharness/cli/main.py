@@ -203,6 +203,34 @@ def crashmap(
 
 
 @app.command()
+def leaseproof(
+    scenario: Annotated[Path, typer.Argument(metavar="SCENARIO", help="A scenario file.")],
+    job: Annotated[
+        str | None, typer.Option("--job", metavar="TASK", help="The task of the only kind of job to try (default: every kind).")
+    ] = None,
+    times: Annotated[
+        Path | None, typer.Option("--times", metavar="RUN", help="A run's folder, whose history says how long jobs take.")
+    ] = None,
+    json_file: Annotated[
+        Path | None, typer.Option("--json", metavar="FILE", help="Write the proof as JSON; '-' is standard output.")
+    ] = None,
+    lanes: Annotated[int | None, typer.Option("--lanes", min=1, max=64, help="How many trials at once.")] = None,
+    seed: Annotated[int | None, typer.Option("--seed", help="Instead of the scenario's own seed.")] = None,
+    reports: Reports = None,
+) -> None:
+    """Prove the leases: can a job have two live owners, can a stale one still settle it, and how long must a lease be?
+
+    Exit codes: 0 nothing that `lease.forbid` names was found; 1 something was; 2 bad usage or scenario; 3 it could not be told;
+    130 interrupted.
+    """
+    from jobharness.cli.leaseproof import prove
+
+    given = {"lease__lanes": lanes, "seed": seed}
+    changes = {name: value for name, value in given.items() if value is not None}
+    ended(lambda: prove(scenario, job, times, json_file, reports, changes), reports)
+
+
+@app.command()
 def replay(
     trial: Annotated[Path, typer.Argument(metavar="TRIAL", help="reports/<run>/trials/<k>.json of a crash map.")],
     reports: Reports = None,

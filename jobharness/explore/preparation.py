@@ -18,7 +18,7 @@ from jobharness.explore.stage import Setting, Start
 from jobharness.processes.process import Process
 from jobharness.processes.site import Site
 from jobharness.processes.zygote import Zygote
-from jobharness.queues.queue import App, CanBeWarm, ShortensLeases, TellsRecovery
+from jobharness.queues.queue import App, CanBeWarm, ShortensHeartbeats, ShortensLeases, TellsRecovery
 from jobharness.runner.folder import RunFolder
 from jobharness.runner.inspection import inspect_app
 from jobharness.runner.parts import Parts
@@ -46,10 +46,11 @@ Assemble = Callable[[Scenario], Parts]
 @dataclass(frozen=True)
 class Wishes:
     """How stages are to be prepared. `lease_s`: what leases that last longer are shortened to, None: they stay; `zygote`: whether
-    processes may be forked from warm ones."""
+    processes may be forked from warm ones; `connections`: whether a silent connection is to end as soon, too."""
 
     lease_s: float | None
     zygote: bool = True
+    connections: bool = False
 
 
 class Preparation:
@@ -62,12 +63,12 @@ class Preparation:
         self._assemble, self._wishes = assemble, wishes
         self.parts = assemble(scenario)
         self.app: App | None = None
-        self._as_given: App | None = None  # The app before its leases were shortened.
+        self.as_given: App | None = None  # The app before its leases were shortened.
         self.lease: Lease | None = None
 
     def prepare(self, stack: ExitStack) -> Setting:
         """Ask the app, shorten its leases and see that they are shortened. Raises: InvalidRequest."""
-        self.app = self._inspect(stack, self.parts)
+        self.app = self.as_given = self._inspect(stack, self.parts)
         if self._wishes.lease_s is not None:
             self._shorten(stack, self._wishes.lease_s)
         start, start_wire = self._warm(stack)
@@ -78,7 +79,7 @@ class Preparation:
     def lengthen(self, stack: ExitStack, setting: Setting, lease_s: float) -> Setting:
         """A lease that is shorter than the job would be taken from its living owner."""
         self.scenario = self.scenario.with_(queue__settings=self._settings)
-        self.app, self.lease = self._as_given, None
+        self.app, self.lease = self.as_given, None
         self._shorten(stack, math.ceil(lease_s))
         assert self.app is not None
         return replace(setting, app=self.app)
@@ -86,10 +87,11 @@ class Preparation:
     def _shorten(self, stack: ExitStack, lease_s: float) -> None:
         assert self.app is not None
         queue, kind = self.parts.queue, self.scenario.broker.kind
-        if not isinstance(queue, ShortensLeases) or not isinstance(queue, TellsRecovery):
+        if not isinstance(queue, TellsRecovery):
             return
-        self._as_given = self.app
-        changes = queue.shortened(kind, self.app, lease_s)
+        changes = dict(queue.shortened(kind, self.app, lease_s)) if isinstance(queue, ShortensLeases) else {}
+        if self._wishes.connections and isinstance(queue, ShortensHeartbeats):
+            changes.update(queue.heartbeat(kind, self.app, lease_s))
         if not changes:
             return
         before_s = queue.recovers_within_s(kind, self.app)

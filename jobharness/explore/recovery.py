@@ -10,7 +10,7 @@ from typing import Any
 from jobharness.explore.outcome import Lease, Outcome
 from jobharness.queues.queue import App, Queue, TellsRecovery
 
-__all__ = ["Recovery", "bound_of"]
+__all__ = ["Recovery", "bound_of", "flat"]
 
 WITHOUT_BOUND_S = 4.0
 
@@ -52,7 +52,7 @@ class Recovery:
             yield f"{self.library}'s own recovery may take up to {self.bound_s:.3g} s here: {seen}"
         yield f"recovery was waited for up to {self.waited_s:.3g} s; what was not back by then is called stuck, or lost"
         if self.lease is not None:
-            changed = ", ".join(f"{name} = {value}" for name, value in _flat(self.lease.settings))
+            changed = ", ".join(f"{name} = {value}" for name, value in flat(self.lease.settings))
             here = f"what takes up to {self.lease.real_s:.4g} s takes {self.lease.shortened_s:.3g} s here"
             yield f"leases are shortened ({changed}): {here}"
 
@@ -72,9 +72,10 @@ def _slowest(outcomes: Sequence[Outcome]) -> float | None:
     return max((one.back_s for one in outcomes if one.back_s is not None), default=None)
 
 
-def _flat(settings: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+def flat(settings: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Settings with the entries of those that are tables, by their own names."""
     for name, value in settings.items():
         if isinstance(value, Mapping):
-            yield from _flat(value)
+            yield from flat(value)
         else:
             yield name, value

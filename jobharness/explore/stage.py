@@ -31,6 +31,7 @@ from jobharness.processes.process import Process, is_alive, runs_code, wait_for
 from jobharness.processes.site import Site
 from jobharness.queues.queue import App, ListsDead
 from jobharness.runner.board import PROGRESS, Board
+from jobharness.runner.clocks import Clocks
 from jobharness.runner.fleet import Fleet, State
 from jobharness.runner.folder import RunFolder
 from jobharness.runner.invariants import Invariants
@@ -119,6 +120,8 @@ class Stage:
         self._stack = ExitStack()
         self._plan = folder.plan
         self._orphans: list[psutil.Process] = []
+        self.onlookers: list[Callable[[list[News]], None]] = []  # Are told of all that is seen.
+        self.clocks: Clocks | None = None  # The workers' clocks, where a fault of the scenario moves them.
         self.peers = {name: room(folder.path.name) for name, room in setting.rooms.peers.items()}
         self.lines: Mapping[str, Wire | Statements] = {}  # By peer, "" is the broker.
         self.wires: Mapping[str, Wire] = {}  # Those of them that are proxies.
@@ -162,6 +165,9 @@ class Stage:
             set_up(parts, around, site)
         lines = Lines(parts, self.peers, around, site, self.setting.start_wire, stack)
         lines.lay()
+        if parts.clock is not None:
+            self.clocks = Clocks(parts.clock, folder.data / "clocks")
+            around.move_clocks_by(self.clocks)
         if upstream is not None:
             stack.callback(upstream.stop)
             upstream.start(site)
@@ -182,7 +188,7 @@ class Stage:
         producer = self.setting.start(
             "producer",
             [str(around.python), "-m", "jobharness_agent.producer", str(self._plan)],
-            env=around.for_process("producer", "producer"),
+            env={**around.for_process("producer", "producer"), **(self.clocks.env_for("producer") if self.clocks else {})},
             folder=around.cwd,
             log=self.folder.logs / "producer.log",
             mark=self.setting.mark,
@@ -248,6 +254,8 @@ class Stage:
         self.board.see(news)
         self.seen.see(news)
         self.fleet.see(news)
+        for onlooker in self.onlookers:
+            onlooker(news)
 
     # What is to be seen on it.
 

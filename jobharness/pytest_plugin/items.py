@@ -15,7 +15,7 @@ from jobharness.errors import InvalidRequest, JobharnessBug, JobharnessError, me
 from jobharness.scenario.load import load_scenario
 from jobharness.scenario.model import Scenario
 
-__all__ = ["CrashMapItem", "ScenarioFile", "ScenarioItem"]
+__all__ = ["CrashMapItem", "LeaseProofItem", "ScenarioFile", "ScenarioItem"]
 
 GRAVEST_FIRST = (1, 3, 4, 0)
 
@@ -24,7 +24,7 @@ class ScenarioFile(pytest.File):
     """A scenario's file. It is read when it is collected, so that a mistake in it shows at once; nothing is started."""
 
     def collect(self) -> Iterable[pytest.Item]:
-        """Its run, and its crash map where it has the table [crashmap]."""
+        """Its run, its crash map where it has the table [crashmap], and its lease proof where it has [lease]."""
         try:
             scenario = load_scenario(Path(os.path.relpath(self.path)))
         except InvalidRequest as error:
@@ -33,6 +33,8 @@ class ScenarioFile(pytest.File):
         yield ScenarioItem.from_parent(self, name=name, scenario=scenario)
         if scenario.crashmap is not None:
             yield CrashMapItem.from_parent(self, name=f"crash map of {name}", scenario=scenario)
+        if scenario.lease is not None:
+            yield LeaseProofItem.from_parent(self, name=f"lease proof of {name}", scenario=scenario)
 
 
 class _Item(pytest.Item):
@@ -87,6 +89,30 @@ class CrashMapItem(_Item):
         self.user_properties += [("jobharness.crashmap", chart.verdict), ("jobharness.report", str(chart.folder))]
         if chart.verdict != "holds":
             raise (_Broken if chart.verdict == "broken" else _NoVerdict)(map_story(self.config, chart))
+
+
+class LeaseProofItem(_Item):
+    """The lease proof of a scenario as a test: it fails where something forbidden was found, or could not be told."""
+
+    def __init__(self, *, scenario: Scenario, **rest: Any) -> None:
+        super().__init__(**rest)
+        self.scenario = scenario
+        self.add_marker("jobharness")
+        self.extra_keyword_matches.update((*scenario.tags, "leaseproof"))
+        gap = scenario.lease.known_gap if scenario.lease is not None else None
+        if gap is not None:
+            self.add_marker(pytest.mark.xfail(reason=gap, raises=_Broken, strict=True))
+
+    def runtest(self) -> None:
+        """Make the proof, and fail unless nothing forbidden is in it."""
+        from jobharness.pytest_plugin.session import make_harness, proof_story
+
+        seed = self.config.getoption("--jobharness-seed")
+        changes = {} if seed is None else {"seed": seed}
+        proof = make_harness(self.config, None, "").prove_lease(self.path, **changes)
+        self.user_properties += [("jobharness.leaseproof", proof.verdict), ("jobharness.report", str(proof.folder))]
+        if proof.verdict != "holds":
+            raise (_Broken if proof.verdict == "broken" else _NoVerdict)(proof_story(self.config, proof))
 
 
 class ScenarioItem(_Item):

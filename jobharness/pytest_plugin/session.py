@@ -13,11 +13,13 @@ import pytest
 
 from jobharness.errors import JobharnessBug, JobharnessError
 from jobharness.explore.chart import CrashMap
+from jobharness.explore.lease_proof import LeaseProof
 from jobharness.harness import Harness
 from jobharness.pytest_plugin import RUNS
 from jobharness.report.comparison import comparisons
 from jobharness.report.crash_table import crash_report
 from jobharness.report.digest import Digest, digest
+from jobharness.report.lease_table import proof_report
 from jobharness.report.summary import error_lines, markdown
 from jobharness.report.terminal import WIDE, as_text, before_after_table, run_report, summary_table
 from jobharness.runner.progress import Progress
@@ -30,6 +32,7 @@ __all__ = [
     "keep",
     "make_harness",
     "map_story",
+    "proof_story",
     "properties",
     "reports_folder",
     "story",
@@ -94,6 +97,11 @@ def story(config: pytest.Config, result: Result) -> str:
 def map_story(config: pytest.Config, chart: CrashMap) -> str:
     """A whole crash map as a failing test shows it."""
     return as_text(crash_report(chart), _width(config))
+
+
+def proof_story(config: pytest.Config, proof: LeaseProof) -> str:
+    """A whole lease proof as a failing test shows it."""
+    return as_text(proof_report(proof), _width(config))
 
 
 def _width(config: pytest.Config) -> int:

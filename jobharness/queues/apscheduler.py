@@ -11,7 +11,7 @@ from jobharness.brokers.broker import Broker
 from jobharness.errors import InvalidRequest
 from jobharness.history.event import Kind
 from jobharness.queues.asking import ask_sql, check_settings
-from jobharness.queues.queue import App, Counts, Held
+from jobharness.queues.queue import App, Counts, Held, LeaseTerms
 from jobharness.scenario.model import QueueSpec
 
 __all__ = ["ApschedulerQueue"]
@@ -52,6 +52,10 @@ class ApschedulerQueue:
         """Nothing brings a job back that was handed to its executor: its row is removed then (apscheduler/schedulers/base.py,
         _process_jobs), before it has run."""
         return math.inf
+
+    def lease(self, broker: str, app: App) -> LeaseTerms:
+        """None: a due job's row is removed before it has run, and one scheduler owns a job store."""
+        return LeaseTerms("one scheduler owns a job store; a second one is no standby, and runs the same jobs")
 
     def agent_library(self) -> str:
         """The module jobharness.agent.libraries.apscheduler."""

@@ -16,7 +16,7 @@ from jobharness.brokers.broker import Broker
 from jobharness.errors import InvalidRequest
 from jobharness.history.event import Kind
 from jobharness.queues.asking import asking_redis, check_settings
-from jobharness.queues.queue import App, Counts, Held
+from jobharness.queues.queue import App, Counts, Held, LeaseTerms, Limit
 from jobharness.scenario.model import QueueSpec
 
 __all__ = ["ArqQueue"]
@@ -26,6 +26,9 @@ SETTINGS = (
     "queue_name", "max_jobs", "job_timeout", "max_tries", "retry_jobs", "poll_delay", "queue_read_limit", "keep_result",
     "keep_result_forever", "health_check_interval", "allow_abort_jobs", "job_completion_wait", "expires_extra_ms",
 )  # fmt: skip
+
+
+MARK_OUTLASTS_S = 10.0
 
 
 class ArqQueue:
@@ -65,11 +68,22 @@ class ArqQueue:
         """A job stays in the queue, and its mark as being in progress expires 10 s after the longest time limit of any function
         (arq/worker.py, in_progress_timeout_s); the queue is read every `poll_delay`."""
         limits = (task.get("timeout_s") or app.settings["job_timeout"] for task in app.tasks.values())
-        return max(map(float, limits), default=0.0) + 10 + float(app.settings["poll_delay"])
+        return max(map(float, limits), default=0.0) + MARK_OUTLASTS_S + float(app.settings["poll_delay"])
 
     def shortened(self, broker: str, app: App, lease_s: float) -> dict[str, Any]:
         """A shorter time limit, where the functions have none of their own; the 10 s are arq's own, and no setting."""
         return {"job_timeout": math.ceil(lease_s)} if float(app.settings["job_timeout"]) > lease_s else {}
+
+    def lease(self, broker: str, app: App) -> LeaseTerms:
+        """The mark that a job is in progress, which nothing renews; it outlasts by 10 s the time limit that ends a run. A run
+        that blocks the loop cannot be ended."""
+        poll_s = float(app.settings["poll_delay"])
+        lasts_s = self.recovers_within_s(broker, app) - poll_s
+        limit = Limit("job_timeout", lasts_s - MARK_OUTLASTS_S)
+        return LeaseTerms(
+            "the mark in_progress, 10 s longer than the longest time limit", "job_timeout", lasts_s, poll_s,
+            spare_s=MARK_OUTLASTS_S, limit=limit,
+        )  # fmt: skip
 
     def agent_library(self) -> str:
         """The module jobharness.agent.libraries.arq."""

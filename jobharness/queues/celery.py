@@ -12,7 +12,8 @@ from jobharness.brokers.broker import Broker, MessageQueues
 from jobharness.errors import InvalidRequest
 from jobharness.history.event import Kind
 from jobharness.queues.asking import ask_sql, asking_redis
-from jobharness.queues.queue import Advice, App, Counts, Held
+from jobharness.queues.connections import amqp_terms
+from jobharness.queues.queue import Advice, App, Counts, Held, LeaseTerms
 from jobharness.scenario.model import QueueSpec
 
 __all__ = ["CeleryQueue"]
@@ -119,6 +120,31 @@ class CeleryQueue:
             return {}
         options = {"visibility_timeout": math.ceil(lease_s), "unacked_restore_interval": 1, "unacked_restore_throttle": 1}
         return {"broker_transport_options": options}
+
+    def lease(self, broker: str, app: App) -> LeaseTerms:
+        """On Redis the visibility timeout, from delivery on; nothing renews it. RabbitMQ hands a message out again when its
+        connection ends: by two missed heartbeats, which a busy solo worker misses too, or by the broker's consumer_timeout."""
+        if broker == "redis":
+            options = _options(app)
+            lasts_s = float(options["visibility_timeout"])
+            found_s = self.recovers_within_s(broker, app) - lasts_s
+            return LeaseTerms(
+                "a visibility timeout, from delivery on",
+                "broker_transport_options.visibility_timeout",
+                lasts_s,
+                found_s,
+            )
+        if broker == "rabbitmq":
+            own_s = float(app.settings.get("broker_heartbeat") or 0)
+            return amqp_terms(own_s, "broker_heartbeat" if own_s else "")
+        return LeaseTerms("a delivered message turns invisible, and nothing ever shows it again")
+
+    def heartbeat(self, broker: str, app: App, lease_s: float) -> dict[str, Any]:
+        """On RabbitMQ, heartbeats with which a silent connection has ended after `lease_s`."""
+        heartbeat_s = max(2, math.floor(lease_s / 3))
+        if broker != "rabbitmq" or 0 < float(app.settings.get("broker_heartbeat") or 0) <= heartbeat_s:
+            return {}
+        return {"broker_heartbeat": heartbeat_s}
 
     def counts(self, broker: Broker, app: App) -> Counts:
         """Waiting: in its queues. Running: delivered and not acknowledged (prefetched and delayed jobs are among them)."""

@@ -14,7 +14,7 @@ from jobharness.brokers.broker import Broker
 from jobharness.errors import InvalidRequest
 from jobharness.history.event import Kind
 from jobharness.queues.asking import ask_sql
-from jobharness.queues.queue import Advice, App, Counts, Held
+from jobharness.queues.queue import Advice, App, Counts, Held, LeaseTerms, Limit
 from jobharness.scenario.model import QueueSpec
 
 __all__ = ["DjangoQ2Queue", "task_id_of"]
@@ -81,6 +81,13 @@ class DjangoQ2Queue:
             {"retry": 15, "timeout": 10},
         )
         return [short, Advice("attempts bounded", "a job that kills its worker is given up", {"max_attempts": 5})]
+
+    def lease(self, broker: str, app: App) -> LeaseTerms:
+        """The lock of a row, which nothing renews; `timeout` ends a run, in the cluster that lives."""
+        timeout_s = app.settings.get("timeout")
+        limit = Limit("timeout", float(timeout_s)) if timeout_s else None
+        found_s = float(app.settings["poll"] or 0) + 1
+        return LeaseTerms("the lock of its row, from the taking on", "retry", float(app.settings["retry"]), found_s, limit=limit)
 
     def agent_library(self) -> str:
         """The module jobharness.agent.libraries.django_q2."""

@@ -17,7 +17,8 @@ from jobharness.brokers.broker import Broker, MessageQueues, QueueTotals
 from jobharness.errors import InvalidRequest
 from jobharness.history.event import Kind
 from jobharness.queues.asking import asking_redis, check_settings
-from jobharness.queues.queue import Advice, App, Counts, Held
+from jobharness.queues.connections import amqp_terms
+from jobharness.queues.queue import Advice, App, Counts, Held, LeaseTerms
 from jobharness.scenario.model import QueueSpec
 
 __all__ = ["DramatiqQueue"]
@@ -95,6 +96,21 @@ class DramatiqQueue:
             return []
         often = {"heartbeat_timeout": 10_000, "maintenance_chance": 100_000}
         return [Advice("frequent maintenance", "messages of a dead worker are back within a minute; slower fetches", often)]
+
+    def lease(self, broker: str, app: App) -> LeaseTerms:
+        """On Redis the worker's heartbeat, which each of its fetches is (dispatch.lua), also while its threads are busy. On
+        RabbitMQ the connection."""
+        if broker == "rabbitmq":
+            return amqp_terms(0.0, "")
+        lasts_s = float(app.settings["heartbeat_timeout"]) / 1000
+        return LeaseTerms(
+            "the worker's heartbeat: it is dead when it has asked for nothing for so long",
+            "heartbeat_timeout (ms)",
+            lasts_s,
+            self.recovers_within_s(broker, app) - lasts_s,
+            renewed_s=IDLE_FETCH_S,
+            unit_s=0.001,
+        )
 
     def agent_library(self) -> str:
         """The module jobharness.agent.libraries.dramatiq."""

@@ -19,7 +19,7 @@ from jobharness.brokers.broker import Broker
 from jobharness.errors import BrokerFailed, InvalidRequest
 from jobharness.history.event import Kind
 from jobharness.queues.asking import asking_redis, check_settings
-from jobharness.queues.queue import App, Counts, Held
+from jobharness.queues.queue import App, Counts, Held, LeaseTerms
 from jobharness.scenario.model import QueueSpec
 
 __all__ = ["HueyQueue"]
@@ -73,6 +73,10 @@ class HueyQueue:
     def recovers_within_s(self, broker: str, app: App) -> float:
         """Nothing brings a task back that a consumer had taken: taking it removes it (huey/storage.py, dequeue)."""
         return math.inf
+
+    def lease(self, broker: str, app: App) -> LeaseTerms:
+        """None: taking a task removes it from the storage."""
+        return LeaseTerms("taking a task removes it, so nothing can take it from its consumer, or bring it back")
 
     def agent_library(self) -> str:
         """The module jobharness.agent.libraries.huey."""

@@ -11,7 +11,7 @@ from jobharness.brokers.broker import Broker
 from jobharness.errors import InvalidRequest
 from jobharness.history.event import Kind
 from jobharness.queues.asking import ask_sql, check_settings
-from jobharness.queues.queue import App, Counts, Held
+from jobharness.queues.queue import App, Counts, Held, LeaseTerms
 from jobharness.scenario.model import QueueSpec
 
 __all__ = ["PgqueuerQueue"]
@@ -76,6 +76,16 @@ class PgqueuerQueue:
         """A shorter heartbeat, and a dequeue every second."""
         settings = {"heartbeat_timeout": lease_s, "dequeue_timeout": 1.0}
         return {name: value for name, value in settings.items() if float(app.settings.get(name) or 0) > value}
+
+    def lease(self, broker: str, app: App) -> LeaseTerms:
+        """The heartbeat of a picked job, which its worker sends at half its length (pgqueuer/core/qm.py, _dispatch)."""
+        lease_s = app.settings.get("heartbeat_timeout")
+        if lease_s is None:
+            return LeaseTerms("nothing takes a picked job from its worker")
+        return LeaseTerms(
+            "the job's heartbeat", "heartbeat_timeout", float(lease_s), float(app.settings["dequeue_timeout"]),
+            renewed_s=float(lease_s) / 2, scales=True,
+        )  # fmt: skip
 
     def agent_library(self) -> str:
         """The module jobharness.agent.libraries.pgqueuer."""

@@ -10,7 +10,7 @@ from jobharness.brokers.broker import Broker
 from jobharness.errors import InvalidRequest
 from jobharness.history.event import Kind
 from jobharness.queues.asking import ask_sql, check_settings
-from jobharness.queues.queue import App, Counts, Held
+from jobharness.queues.queue import App, Counts, Held, LeaseTerms
 from jobharness.scenario.model import QueueSpec
 
 __all__ = ["ProcrastinateQueue"]
@@ -79,6 +79,12 @@ class ProcrastinateQueue:
         """Nothing of its own brings a stalled job back: the app retries those that its heartbeat has left (JobManager's
         `get_stalled_jobs`), by a task of its own, whose period only the scenario knows."""
         return math.inf
+
+    def lease(self, broker: str, app: App) -> LeaseTerms:
+        """None of its own: what the app's task for stalled jobs says (`get_stalled_jobs`), which only the scenario knows. While a
+        worker lives it sends heartbeats, by the database's clock."""
+        beat_s = float(app.settings.get("update_heartbeat_interval") or 10)
+        return LeaseTerms("nothing takes a job from its worker, unless the app retries stalled jobs itself", renewed_s=beat_s)
 
     def agent_library(self) -> str:
         """The module jobharness.agent.libraries.procrastinate."""

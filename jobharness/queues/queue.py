@@ -11,6 +11,8 @@ Further abilities are asked for and not required of everyone:
 - `recovers_within_s(broker, app)` (`TellsRecovery`): how long the library's own recovery may take, from the live settings: from
   its *sweep*, not from its timeout. Without it a crash map waits as long as the scenario says.
 - `shortened(broker, app, lease_s)` (`ShortensLeases`): settings with which that takes seconds, for a crash map.
+- `lease(broker, app)` (`TellsLease`): for how long a job is its worker's, by the live settings, for a lease proof.
+- `heartbeat(broker, app, lease_s)` (`ShortensHeartbeats`): settings with which a silent connection ends so soon, for the same.
 - `advice(broker)` (`Advises`): settings that matter for what a crash does to a job, each with what it costs.
 - `number_from(broker, first)` (`NumbersJobs`): where job ids are numbers, the next one is this.
 - `preload`, a class attribute (`CanBeWarm`): modules of the library that may be imported once and shared by forked workers: none
@@ -24,6 +26,7 @@ Further abilities are asked for and not required of everyone:
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -43,12 +46,16 @@ __all__ = [
     "Counts",
     "HasScheduler",
     "Held",
+    "LeaseTerms",
+    "Limit",
     "ListsDead",
     "NeedsSetup",
     "NumbersJobs",
     "Queue",
+    "ShortensHeartbeats",
     "ShortensLeases",
     "TellsKinds",
+    "TellsLease",
     "TellsRecovery",
     "reported_kinds",
 ]
@@ -121,6 +128,38 @@ class Advice:
     options: Mapping[str, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Limit:
+    """What ends a run, or takes its job away, however much alive its worker is. `setting`: as its users write it; `lasts_s`:
+    after how long, inf: never; `unit_s`: of the setting, in seconds."""
+
+    setting: str
+    lasts_s: float
+    unit_s: float = 1.0
+
+
+@dataclass(frozen=True)
+class LeaseTerms:
+    """For how long a job is its worker's.
+
+    `words`: what the lease is, or what stands for it. `setting`: what sets it, as the library's users write it; "" where nothing
+    does. `lasts_s`: how long a job stays with a worker that is silent, inf: for ever. `found_s`: how long until another looks for
+    it after that, at most. `renewed_s`: how often the library renews it while the job runs; None: never. `unit_s`: of the
+    setting, in seconds. `spare_s`: how much longer than the setting the lease lasts. `scales`: whether a shorter lease is renewed
+    more often. `limit`: how long a run may take at all.
+    """
+
+    words: str
+    setting: str = ""
+    lasts_s: float = math.inf
+    found_s: float = 0.0
+    renewed_s: float | None = None
+    unit_s: float = 1.0
+    spare_s: float = 0.0
+    scales: bool = False
+    limit: Limit | None = None
+
+
 class Queue(Protocol):
     """A queue library. Made from its part of the scenario; starts nothing by itself."""
 
@@ -184,6 +223,24 @@ class ShortensLeases(Protocol):
 
     def shortened(self, broker: str, app: App, lease_s: float) -> Mapping[str, Any]:
         """Settings to be laid over the app's own, with which a lease lasts `lease_s`; empty where none need be shortened."""
+        ...
+
+
+@runtime_checkable
+class TellsLease(Protocol):
+    """A queue that knows for how long a job is its worker's."""
+
+    def lease(self, broker: str, app: App) -> LeaseTerms:
+        """By the settings that the live app has. `broker`: its kind."""
+        ...
+
+
+@runtime_checkable
+class ShortensHeartbeats(Protocol):
+    """A queue whose lease is its connection to the broker."""
+
+    def heartbeat(self, broker: str, app: App, lease_s: float) -> Mapping[str, Any]:
+        """Settings with which the broker takes a silent connection for dead after `lease_s` or so; empty where there are none."""
         ...
 
 

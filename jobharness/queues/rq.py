@@ -11,7 +11,7 @@ from jobharness.brokers.broker import Broker
 from jobharness.errors import InvalidRequest
 from jobharness.history.event import Kind
 from jobharness.queues.asking import asking_redis, check_settings
-from jobharness.queues.queue import Advice, App, Counts, Held
+from jobharness.queues.queue import Advice, App, Counts, Held, LeaseTerms, Limit
 from jobharness.scenario.model import QueueSpec
 
 __all__ = ["RqQueue"]
@@ -90,6 +90,17 @@ class RqQueue:
         )
         often = {"maintenance_interval": 30, "worker_ttl": 30}
         return [retry, Advice("frequent maintenance", "abandoned jobs are found within two minutes; more queries", often)]
+
+    def lease(self, broker: str, app: App) -> LeaseTerms:
+        """The heartbeat of a started job, which its worker's main process renews while the work-horse runs; the job's timeout
+        ends a run."""
+        lasts_s = float(app.settings["job_monitoring_interval"]) + 60
+        sweep_s = float(app.settings["maintenance_interval"]) + max(1.0, float(app.settings["worker_ttl"]) - 15)
+        return LeaseTerms(
+            "the job's heartbeat, a minute longer than the interval of its renewal", "job_monitoring_interval", lasts_s, sweep_s,
+            renewed_s=float(app.settings["job_monitoring_interval"]), spare_s=60.0, scales=True,
+            limit=Limit("job_timeout", float(app.settings["default_timeout"])),
+        )  # fmt: skip
 
     def agent_library(self) -> str:
         """The module jobharness.agent.libraries.rq."""

@@ -16,7 +16,7 @@ from jobharness.brokers.broker import Broker
 from jobharness.errors import BrokerFailed, InvalidRequest
 from jobharness.history.event import Kind
 from jobharness.queues.asking import asking_redis, check_settings
-from jobharness.queues.queue import Advice, App, Counts, Held
+from jobharness.queues.queue import Advice, App, Counts, Held, LeaseTerms, Limit
 from jobharness.scenario.model import QueueSpec
 
 __all__ = ["SaqQueue"]
@@ -90,6 +90,18 @@ class SaqQueue:
         """What https://saq-py.readthedocs.io says of a job's retries, and of the timers of a worker."""
         retry = Advice("retries", "a swept job is run again, and not aborted; it may run twice", options={"retries": 3})
         return [retry, Advice("frequent sweeps", "stuck jobs are found sooner; more queries", {"timers": {"sweep": 5}})]
+
+    def lease(self, broker: str, app: App) -> LeaseTerms:
+        """A job is stuck when its `timeout` has passed since it started, which ends its run in a worker that lives; the sweep
+        compares the time it started with the clock of the worker that sweeps (saq/job.py, stuck)."""
+        recovers_s = self.recovers_within_s(broker, app)
+        lasts_s = float(app.settings["job.timeout"])
+        if math.isinf(recovers_s):
+            return LeaseTerms("a job without a timeout is never stuck")
+        limit = Limit("timeout (of the job)", lasts_s)
+        return LeaseTerms(
+            "the job's timeout, from its start on", "timeout (of the job)", lasts_s, recovers_s - lasts_s, limit=limit
+        )
 
     def agent_library(self) -> str:
         """The module jobharness.agent.libraries.saq."""

@@ -15,7 +15,8 @@ from jobharness.brokers.broker import Broker, MessageQueues
 from jobharness.errors import InvalidRequest
 from jobharness.history.event import Kind
 from jobharness.queues.asking import asking_redis
-from jobharness.queues.queue import App, Counts, Held
+from jobharness.queues.connections import amqp_terms
+from jobharness.queues.queue import App, Counts, Held, LeaseTerms
 from jobharness.scenario.model import QueueSpec
 
 __all__ = ["TaskiqQueue"]
@@ -83,6 +84,22 @@ class TaskiqQueue:
         """A shorter time that a message of a stream may be idle."""
         idle_ms = app.settings.get("idle_timeout") if broker == "redis" else None
         return {"idle_timeout": math.ceil(lease_s * 1000)} if idle_ms is not None and float(idle_ms) > lease_s * 1000 else {}
+
+    def lease(self, broker: str, app: App) -> LeaseTerms:
+        """On Redis streams the time that a message is idle since its delivery, on JetStream `ack_wait`: nothing renews either. On
+        RabbitMQ the connection."""
+        if broker == "rabbitmq":
+            return amqp_terms(0.0, "")
+        recovers_s = self.recovers_within_s(broker, app)
+        if math.isinf(recovers_s):
+            return LeaseTerms("what was taken is nowhere but in its worker")
+        if broker == "nats":
+            return LeaseTerms("the wait for an acknowledgement, from delivery on", "ack_wait", JETSTREAM_ACK_WAIT_S, 1.0)
+        lasts_s = float(app.settings["idle_timeout"]) / 1000
+        found_s = recovers_s - lasts_s
+        return LeaseTerms(
+            "a message may be idle for so long since its delivery", "idle_timeout (ms)", lasts_s, found_s, unit_s=0.001
+        )
 
     def agent_library(self) -> str:
         """The module jobharness.agent.libraries.taskiq."""

@@ -17,7 +17,7 @@ from jobharness.explore.points import CONTROL
 from jobharness.explore.replay import Now, Replayed
 from jobharness.report.terminal import shown_path
 
-__all__ = ["COLUMNS", "STYLES", "advice_report", "crash_report", "headline", "replay_report", "rows", "subject"]
+__all__ = ["COLUMNS", "STYLES", "advice_report", "crash_report", "headline", "replay_report", "rows", "subject", "subject_of"]
 
 COLUMNS = ("before", "after", "reply lost", "message lost")
 HEADS = ("killed before it leaves", "killed after it arrived", "its reply lost", "it is lost")
@@ -37,9 +37,14 @@ MOST_LISTED = 12
 
 def subject(chart: CrashMap) -> str:
     """Such as "celery 5.7.0 (pool prefork) on redis 7.0.15"."""
-    queue: Mapping[str, Any] = chart.about.get("scenario", {}).get("queue", {})
-    version = (chart.about.get("versions") or {}).get("queue") or ""
-    broker = str(chart.about.get("broker", "")).partition(" (")[0]
+    return subject_of(chart.about)
+
+
+def subject_of(about: Mapping[str, Any]) -> str:
+    """The same, of what `run.json` says."""
+    queue: Mapping[str, Any] = about.get("scenario", {}).get("queue", {})
+    version = (about.get("versions") or {}).get("queue") or ""
+    broker = str(about.get("broker", "")).partition(" (")[0]
     pool = f" (pool {queue['pool']})" if queue.get("pool") else ""
     return f"{queue.get('adapter', '')} {version}{pool} on {broker}"
 

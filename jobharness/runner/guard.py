@@ -26,7 +26,7 @@ PRODUCTION = ("prod", "production", "live", "prd")
 _SKIPPED = frozenset(
     (
         "title", "owner", "expected", "rollback", "known_gap", "before", "tags", "environment", "hosts", "confirm", "production",
-        "process", "allow_processes", "gate", "report", "crashmap",
+        "process", "allow_processes", "gate", "report", "crashmap", "lease",
     )
 )  # fmt: skip
 """Words for people, and what allows: nothing is reached by these."""

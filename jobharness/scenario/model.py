@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, model_validator
 
+from jobharness.scenario.lease import LeaseSpec
 from jobharness.scenario.part import Part
 from jobharness.scenario.promises import ContractSpec
 from jobharness.scenario.safety import AbortSpec, LimitsSpec
@@ -21,6 +22,7 @@ __all__ = [
     "CrashmapSpec",
     "FaultSpec",
     "GateSpec",
+    "LeaseSpec",
     "PeerSpec",
     "ProcessSpec",
     "PrometheusSpec",
@@ -421,6 +423,7 @@ class Scenario(Part):
     drain: DrainSpec = DrainSpec()
     prometheus: PrometheusSpec | None = None
     crashmap: CrashmapSpec | None = None
+    lease: LeaseSpec | None = None
     report: ReportSpec = ReportSpec()
     webhook: tuple[WebhookSpec, ...] = ()
 

@@ -17,7 +17,7 @@ def test_every_import_goes_down():
 
 SEAMS = {
     "brokers": {"abilities", "broker", "container", "provide", "server"},
-    "queues": {"asking", "queue"},
+    "queues": {"asking", "connections", "queue"},
     "faults": {"aside", "fault", "messages", "network", "revival", "trigger"},
 }
 

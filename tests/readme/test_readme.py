@@ -60,7 +60,7 @@ def test_extras_that_are_installed_exist(command, comment):
 @pytest.mark.parametrize(("command", "comment"), [row for row in of("jobharness") if "init" not in row.id])
 def test_command_of_the_runner_ends_as_the_readme_says(command, comment, tmp_path):
     expected = re.search(r"exit code (\d)", comment)
-    real_run = command.split()[1] in ("run", "load", "crashmap") and "--dry-run" not in command
+    real_run = command.split()[1] in ("run", "load", "crashmap", "leaseproof") and "--dry-run" not in command
     done = run(command + (f" --reports {tmp_path}" if real_run else ""), ROOT)
     assert done.returncode == (int(expected[1]) if expected else 0), done.stdout + done.stderr
     assert done.stdout

@@ -290,7 +290,7 @@ def inspect(app):
         "worker_prefetch_multiplier", "worker_concurrency", "worker_pool", "task_time_limit", "task_soft_time_limit",
         "broker_transport_options", "task_default_queue", "task_annotations", "task_serializer", "task_publish_retry",
         "broker_connection_retry_on_startup", "worker_cancel_long_running_tasks_on_connection_loss",
-        "worker_max_tasks_per_child",
+        "worker_max_tasks_per_child", "broker_heartbeat",
     )  # fmt: skip
     settings = {key: live.conf.get(key) for key in keys}
     settings["queues"] = sorted(live.amqp.queues)
