@@ -1,10 +1,14 @@
-"""Every pair of queue and broker: from a worker's start until it takes jobs, and what the agent costs it, with and without in turns."""
+"""Every pair of queue and broker: from a worker's start until it takes jobs, and what the agent costs it, with and without at once."""
 
+import itertools
+import os
 import shutil
 import statistics
-from contextlib import ExitStack
+import time
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
+import psutil
 import pytest
 
 from jobharness.brokers.broker import LivesInFolder
@@ -12,7 +16,7 @@ from jobharness.catalog import assemble
 from jobharness.clock import now_ns, seconds_between
 from jobharness.history.event import Kind
 from jobharness.history.follow import Follower
-from jobharness.processes.guardian import Guardian
+from jobharness.processes.guardian import Guardian, marked
 from jobharness.processes.process import Process, wait_for
 from jobharness.processes.site import Site
 from jobharness.runner.folder import new_folder
@@ -20,14 +24,16 @@ from jobharness.runner.inspection import inspect_app
 from jobharness.runner.setup import set_up
 from jobharness.runner.surroundings import Surroundings
 from jobharness.workload.plan import write_plan
+from tests.benchmarks.intervals import median_within
 from tests.support.subjects import NEWEST
 
 PROJECT = Path(__file__).parents[2]
 TRY = 120  # Jobs of a first run without the agent, which is not counted and tells how many take `RUN_S`.
 RUN_S = 3
-MOST = 3000
-LAST = 20  # A queue's last jobs are not timed: a worker that polls may sleep before it has seen them.
-TURNS = 2
+MOST = 6000
+LAST = 20  # A queue's first and last jobs are not timed: a worker that polls may sleep before it has seen them.
+STARTS = 5
+SWAP_EVERY_S = 0.25
 WITHIN_S = 120
 
 
@@ -48,6 +54,7 @@ class Bench:
         stack.callback(self.parts.broker.stop)
         site = Site(self.folder.data, self.folder.logs, self.folder.records, self.mark, self.around.without_agent())
         self.parts.broker.start(site)
+        self.servers = [process for process in marked(self.mark) if process.pid != os.getpid()]
         set_up(self.parts, self.around, site)
         self.app = inspect_app(self.parts, self.around, self.folder, self.mark)
 
@@ -74,49 +81,92 @@ class Bench:
         assert producer.wait(WITHIN_S) == 0, producer.log_tail()
         assert wait_for(lambda: self.left() == self.jobs, WITHIN_S), f"{self.left()} of {self.jobs} jobs that were sent are there"
 
-    def run(self, with_agent):
-        """Jobs per second, and seconds from start to ready (None without the agent)."""
-        self.send()
-        follower = Follower(self.folder.records)
-        follower.poll()
-        began_ns, ready_ns = now_ns(), []
-        worker = self.start("worker-1", self.around.worker_command("worker-1"), "worker", with_agent)
-        try:
-            first = self.jobs - LAST
+    def begin(self, with_agent):
+        """Start a worker on the jobs that were sent."""
+        self.follower = Follower(self.folder.records)
+        self.follower.poll()
+        self.with_agent, self.began_ns, self.ready_ns = with_agent, now_ns(), []
+        self.since_ns = self.until_ns = None
+        self.worker = self.start("worker-1", self.around.worker_command("worker-1"), "worker", with_agent)
 
-            def begun():
-                ready_ns.extend(news.time_ns for news in follower.poll() if news.kind is Kind.WORKER_READY)
-                return self.left() <= first
+    def live_on(self, processor):
+        """Let the worker, its broker and all that they start run on one processor alone."""
+        for root in (*self.servers, psutil.Process(self.worker.pid)):
+            for process in (root, *root.children(recursive=True)):
+                for thread in Path(f"/proc/{process.pid}/task").iterdir():
+                    with suppress(OSError):  # It has ended.
+                        os.sched_setaffinity(int(thread.name), {processor})
 
-            assert wait_for(begun, WITHIN_S), worker.log_tail()
-            start_ns, begin = now_ns(), self.left()
-            assert wait_for(lambda: self.left() <= LAST, WITHIN_S), worker.log_tail()
-            rate = (begin - LAST) / seconds_between(start_ns, now_ns())
-            assert wait_for(lambda: self.left() == 0, WITHIN_S), worker.log_tail()
-            ready_ns += [news.time_ns for news in follower.poll() if news.kind is Kind.WORKER_READY]
-        finally:
-            worker.stop(grace_s=10)
+    def look(self):
+        """Take the time of the first jobs and the last. Returns whether all are done."""
+        self.ready_ns.extend(news.time_ns for news in self.follower.poll() if news.kind is Kind.WORKER_READY)
+        left, now = self.left(), now_ns()
+        if self.since_ns is None and left <= self.jobs - LAST:
+            self.since_ns, self.from_left = now, left
+        if self.until_ns is None and left <= LAST:
+            self.until_ns, self.to_left = now, left
+        return left == 0
+
+    def end(self):
+        """Stop the worker. Returns jobs per second, and seconds from start to ready (None without the agent)."""
+        self.worker.stop(grace_s=10)
+        self.look()
         for path in self.folder.records.iterdir():
             path.unlink()
-        assert bool(ready_ns) == with_agent, "the agent recorded nothing, so this measures nothing"
-        return rate, seconds_between(began_ns, max(ready_ns)) if with_agent else None
+        assert bool(self.ready_ns) == self.with_agent, "the agent recorded nothing, so this measures nothing"
+        rate = (self.from_left - self.to_left) / seconds_between(self.since_ns, self.until_ns)
+        return rate, seconds_between(self.began_ns, max(self.ready_ns)) if self.with_agent else None
+
+    def alone(self):
+        """Jobs per second without the agent, and nothing beside it."""
+        self.send()
+        self.begin(False)
+        assert wait_for(self.look, WITHIN_S), self.worker.log_tail()
+        return self.end()[0]
+
+
+def together(benches):
+    """Both at once, each with its broker on a processor of its own, which they change all the time. `end` of each."""
+    processors = sorted(os.sched_getaffinity(0))[:2]
+    for bench in benches:
+        bench.send()
+    for bench, with_agent in zip(benches, (True, False), strict=True):
+        bench.begin(with_agent)
+    deadline = time.monotonic() + WITHIN_S
+    for places in itertools.cycle((processors, processors[::-1])):
+        for bench, processor in zip(benches, places, strict=True):
+            bench.live_on(processor)
+        done = [bench.look() for bench in benches]
+        if all(done):
+            break
+        assert time.monotonic() < deadline, [bench.worker.log_tail() for bench in benches]
+        time.sleep(SWAP_EVERY_S)
+    return [bench.end() for bench in benches]
 
 
 @pytest.mark.parametrize("name", NEWEST)
 def test_pair_is_ready_soon_and_keeps_its_jobs_per_second(name, figure, tmp_path):
     ratios, ready_s, without = [], [], []
     with ExitStack() as stack:
-        bench = Bench(NEWEST[name].subject_there(), tmp_path, stack)
-        bench.jobs = min(MOST, max(TRY, round(bench.run(False)[0] * RUN_S)))
-        for turn in range(TURNS):
-            # A B, B A, A B ...: a machine that grows slower favours neither.
-            order = (True, False) if turn % 2 else (False, True)
-            seen = {with_agent: bench.run(with_agent) for with_agent in order}
-            ratios.append(seen[True][0] / seen[False][0])
-            without.append(seen[False][0])
-            ready_s.append(seen[True][1])
+        subject = NEWEST[name].subject_there()
+        benches = [Bench(subject, tmp_path / side, stack) for side in ("a", "b")]
+        for bench in benches:
+            bench.jobs = TRY
+        jobs = min(MOST, max(TRY, round(benches[0].alone() * RUN_S)))
+        for start in range(STARTS):
+            for bench in benches:
+                bench.jobs = jobs
+            # The broker that served the one with the agent serves the other next.
+            pair = benches if start % 2 else benches[::-1]
+            (rate, ready), (plain, _) = together(pair)
+            ratios.append(rate / plain)
+            without.append(plain)
+            ready_s.append(ready)
     shutil.rmtree(tmp_path, ignore_errors=True)
-    how = f"median of {TURNS} turns ({min(ratios):.3f} to {max(ratios):.3f}), {bench.jobs} jobs each"
-    rate = f"; without the agent {statistics.median(without):.0f} jobs/s"
-    figure(f"{name}: jobs/s with the agent, to without", statistics.median(ratios), 0.97, "", how + rate, at_least=True)
-    figure(f"{name}: a worker's start to ready", statistics.median(ready_s), 10, "s", f"median of {TURNS} starts")
+    value, within = median_within(ratios)
+    how = (
+        f"two workers at once, each with its broker on a processor of its own, which they change every {SWAP_EVERY_S:g} s; median of "
+        f"{STARTS} starts, {jobs} jobs each; without the agent {statistics.median(without):.0f} jobs/s"
+    )
+    figure(f"{name}: jobs/s with the agent, to without", value, 0.97, "", how, at_least=True, within=within)
+    figure(f"{name}: a worker's start to ready", statistics.median(ready_s), 10, "s", f"median of {STARTS} starts, two at once")
