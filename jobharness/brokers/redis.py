@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from jobharness.brokers.provide import Offer
 from jobharness.brokers.server import ContainerPlan, NotReady, ServerBroker
-from jobharness.errors import BrokerFailed
+from jobharness.errors import BrokerFailed, ExtraMissing
 from jobharness.scenario.model import BrokerSpec
 
 if TYPE_CHECKING:
@@ -34,22 +35,41 @@ class RedisBroker(ServerBroker):
         image="redis:7",
     )
     schemes = ("redis",)
+    speaks_tls = True
     default_port = 6379
     oldest = (5,)
 
     def __init__(self, spec: BrokerSpec) -> None:
         super().__init__(spec)
+        if spec.tls and importlib.util.find_spec("trustme") is None:
+            raise ExtraMissing("trustme", "upstream", "broker.tls")
         self._before: dict[str, dict[str, str]] = {}  # What was changed by a fault -> the settings before.
         self._kept: redis.Redis | None = None  # The one connection that is sure to be let in when nobody is.
 
     def _address(self, port: int) -> str:
-        return f"redis://127.0.0.1:{port}/0"
+        return f"rediss://127.0.0.1:{port}/0?ssl_cert_reqs=none" if self._spec.tls else f"redis://127.0.0.1:{port}/0"
 
     def _command(self, binary: str, folder: Path) -> Sequence[str]:
-        place = ("--port", str(self._port), "--bind", "127.0.0.1", "--dir", str(folder))
+        port = self._by_tls(folder) if self._spec.tls else ("--port", str(self._port))
+        place = (*port, "--bind", "127.0.0.1", "--dir", str(folder))
         return [binary, *place, *PERSISTENT, "--daemonize", "no", "--protected-mode", "yes"]
 
+    def _by_tls(self, folder: Path) -> Sequence[str]:
+        """No port but one that speaks TLS, with a certificate made for this run."""
+        import trustme
+
+        authority = trustme.CA(organization_name="jobharness, for one run")
+        place = folder.with_name("redis-tls")  # Not among the data, which a fault may throw away.
+        place.mkdir(exist_ok=True)
+        issued, ca, chain = authority.issue_cert("127.0.0.1"), place / "ca.pem", place / "server.pem"
+        issued.private_key_and_cert_chain_pem.write_to_path(str(chain))
+        authority.cert_pem.write_to_path(str(ca))
+        files = ("--tls-cert-file", str(chain), "--tls-key-file", str(chain), "--tls-ca-cert-file", str(ca))
+        return ["--port", "0", "--tls-port", str(self._port), "--tls-auth-clients", "no", *files]
+
     def _container(self) -> ContainerPlan:
+        if self._spec.tls:
+            raise BrokerFailed("broker.tls is for a Redis server that is installed here, not for one in a container")
         return ContainerPlan(port=6379, command=["redis-server", *PERSISTENT, "--protected-mode", "no"])
 
     def _ask_version(self) -> str:

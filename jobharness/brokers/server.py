@@ -209,6 +209,7 @@ class ServerBroker(ABC):
     ready_within_s: ClassVar[float] = 15.0
     stop_signal: ClassVar[int] = signal.SIGTERM
     grace_s: ClassVar[float] = 20.0
+    speaks_tls: ClassVar[bool] = False  # Whether one that is started here can be reached by TLS alone.
 
     def __init__(self, spec: BrokerSpec) -> None:
         if importlib.util.find_spec(self.package) is None:
@@ -219,6 +220,8 @@ class ServerBroker(ABC):
         self._found: Found | None = None
         self._port = 0
         self._revived_at_s = 0.0
+        if spec.tls and not self.speaks_tls:
+            raise InvalidRequest(f"broker.tls: a server of the kind {self.kind!r} is not started with TLS here; leave it out")
         if spec.url is not None:
             check_url(spec.url, self.schemes, spec.hosts)
         else:

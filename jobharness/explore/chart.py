@@ -204,4 +204,8 @@ def _tried(plain: Mapping[str, Any]) -> Tried:
 
 
 def _step(plain: Mapping[str, Any]) -> Step:
-    return Step(**{**plain, "first": Aim(**plain["first"]), "last": Aim(**plain["last"])})
+    return Step(**{**plain, "first": _aim(plain["first"]), "last": _aim(plain["last"])})
+
+
+def _aim(plain: Mapping[str, Any]) -> Aim:
+    return Aim(**{**plain, "unlike": tuple(plain.get("unlike", ()))})

@@ -23,6 +23,7 @@ from jobharness.contracts.finding import Word as Verdict
 from jobharness.errors import EnvironmentFailed, InvalidRequest, UnknownName
 from jobharness.explore.chart import CrashMap, Tried, allowed_by
 from jobharness.explore.learning import Learned, Lesson, combined, learn
+from jobharness.explore.lines import check_lines
 from jobharness.explore.outcome import Lease, Outcome, Word, outcome_of
 from jobharness.explore.points import CONTROL, Point, control_point, points_of, telling_first
 from jobharness.explore.preparation import Assemble, Preparation, Wishes
@@ -112,7 +113,7 @@ class Explorer:
         self.promised = scenario.contract.delivery
         self._made_of = scenario
         alone = lone_job(scenario, task)
-        assemble(alone)  # What is unfit is refused before there is a folder.
+        check_lines(assemble(alone))  # What is unfit is refused before there is a folder.
         self._assemble, self._tell = assemble, tell
         self._number = 0
         self._began = time.monotonic()
@@ -199,7 +200,12 @@ class Explorer:
 
     def patience(self, learned: Learned) -> Patience:
         """How long a trial waits, from the live settings and what the job takes."""
-        return Patience(reach_s=10.0 + 3 * learned.settled_s, recover_s=self.recovery.waited_s + SLACK_S, job_s=learned.took_s)
+        return Patience(
+            reach_s=10.0 + 3 * learned.settled_s,
+            recover_s=self.recovery.waited_s + SLACK_S,
+            job_s=learned.took_s,
+            still_s=self.spec.idle if self.spec.steps == "writes" else 0.0,
+        )
 
     @property
     def recovery(self) -> Recovery:

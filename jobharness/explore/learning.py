@@ -8,9 +8,11 @@ from pathlib import Path
 
 from jobharness.clock import deadline_ns, now_ns, seconds_between
 from jobharness.errors import JobNeverSettled, TrafficUnreadable
+from jobharness.explore.lines import INSTEAD
 from jobharness.explore.stage import WORKER, Setting, Stage, stage_in
 from jobharness.explore.steps import IdleTalk, Step, common, owned, steps_of
 from jobharness.explore.transcript import Passing, passings, told
+from jobharness.explore.writes import is_write
 from jobharness.history.event import Kind
 from jobharness.history.frame import History
 
@@ -82,6 +84,9 @@ def learn(setting: Setting, path: Path, idle_s: float, within_s: float, ignore: 
     if not settled:
         raise JobNeverSettled(_unsettled(ended, within_s, where), _story(history))
     idle, heard = _split(history, sent_ns, seconds_between(idled_ns, sent_ns))
+    enqueued_ns = _enqueued_ns(history)
+    # Writes are counted from where the proxy begins to count them.
+    heard = [one for one in heard if one.time_ns >= enqueued_ns or not is_write(one)]
     steps = owned(steps_of(heard, idle, ignore, keep), owners)
     if not steps:
         problem = f"the job ran, but no reply to {WORKER} named it, so it is not known where its steps begin."
@@ -96,13 +101,17 @@ def _split(history: History, sent_ns: int, idle_s: float) -> tuple[IdleTalk, lis
     return idle, [one for one in heard if one.time_ns >= sent_ns]
 
 
+def _enqueued_ns(history: History) -> int:
+    return int(history.of(Kind.ENQUEUE_BEGIN).select("time_ns").collect()["time_ns"].min() or 0)  # type: ignore[arg-type]
+
+
 def _check_readable(stage: Stage, history: History) -> None:
     unread = history.of(Kind.BROKER_UNFRAMED).collect()
     if unread.height:
         words = history.text(unread["text"][0])
         raise TrafficUnreadable(
-            f"{words}. Without messages there are no steps to strike at. Use the broker's plain port, or the protocol that "
-            f"{stage.parts.broker.kind} speaks."
+            f"{words}. Without messages there are no steps to strike at. Set {INSTEAD}: each socket write of the worker is then "
+            "a step. Or use the plain port, or the protocol that was declared."
         )
 
 

@@ -15,10 +15,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 
 from jobharness.explore.transcript import Passing
+from jobharness.explore.writes import counted, is_write, sizes_of
 
 __all__ = ["Aim", "IdleTalk", "Step", "common", "owned", "parted", "steps_of"]
 
@@ -26,6 +27,8 @@ OPENS = frozenset(("MULTI", "BEGIN", "START", "SAVEPOINT"))
 CLOSES = frozenset(("EXEC", "DISCARD", "COMMIT", "END", "ROLLBACK"))
 SESSIONS = frozenset(("Startup", "Password", "SSLRequest", "GSSENCRequest", "Terminate", "Cancel", "Sync", "Flush"))
 """Of PostgreSQL: what opens, closes or paces a session. Nothing is there to be struck."""
+WRITES = ("write", "reply write")
+"""The signatures of what cannot be read."""
 REPLIES = frozenset(("basic.deliver", "basic.get-ok", "MSG", "HMSG"))
 """Messages by which a broker hands over a job without having been asked for it by one command."""
 
@@ -58,11 +61,14 @@ class Aim:
     nth: int
     is_reply: bool = False
     names_job: bool = False
+    unlike: tuple[int, ...] = ()  # Of a write: the sizes of those that do not count.
 
     def match(self) -> dict[str, object]:
         """The fields of a `wire.match.Match`."""
         fields: dict[str, object] = {"reply": self.is_reply, "nth": self.nth, "by": "worker-1"}
         peer, alike = parted(self.alike)
+        if alike in WRITES:
+            return {**fields, "command": "write", "unlike": list(self.unlike), "sent": 1}
         if not peer:
             fields["since"] = 1  # A peer's replies hardly ever name a job: there everything counts from the job's sending.
         if self.is_reply:
@@ -102,19 +108,24 @@ class Step:
 
 @dataclass(frozen=True)
 class IdleTalk:
-    """What a worker says without a job: signatures of commands, how often each was heard, and in how long."""
+    """What a worker says without a job: signatures of commands, how often each was heard, and in how long; `sizes`: see
+    `writes`."""
 
     counts: Counter[str]
     lasted_s: float
+    sizes: dict[bool, frozenset[int]] = field(default_factory=lambda: sizes_of(()))
 
     @classmethod
     def of(cls, heard: Iterable[Passing], lasted_s: float) -> IdleTalk:
         """From what was heard of an idle worker."""
-        return cls(Counter(one.alike for one in heard if not one.is_reply), lasted_s)
+        kept = list(heard)
+        counts = Counter(one.alike for one in kept if not one.is_reply and not is_write(one))
+        return cls(counts, lasted_s, sizes_of(kept))
 
 
 def steps_of(heard: Sequence[Passing], idle: IdleTalk, ignore: Sequence[str] = (), keep: Sequence[str] = ()) -> list[Step]:
     """The steps of the job of one run. Empty where no reply named it."""
+    heard = counted(heard, idle.sizes)
     opened = next((n for n, one in enumerate(heard) if one.is_reply and one.names_job and not parted(one.alike)[0]), None)
     if opened is None:
         return []
@@ -142,16 +153,17 @@ class _Busy:
         self._window, self._idle, self._ignore, self._keep = window, idle, ignore, keep
         self._places: dict[int, Aim] = {}
         alike: Counter[tuple[str, bool]] = Counter(
-            (one.alike, one.is_reply) for one in before if parted(one.alike)[0]
+            (one.alike, one.is_reply) for one in before if parted(one.alike)[0] or is_write(one)
         )  # What is counted from the sending.
         about: Counter[tuple[str, bool]] = Counter()
         for one in window:
             key = (one.alike, one.is_reply)
             alike[key] += 1
-            names_job = one.names_job and not parted(one.alike)[0]
+            names_job = one.names_job and not parted(one.alike)[0] and not is_write(one)
             about[key] += names_job
             nth = about[key] if names_job else alike[key]
-            self._places[id(one)] = Aim(one.alike, nth, one.is_reply, names_job)
+            unlike = sorted(idle.sizes[one.is_reply]) if is_write(one) else ()
+            self._places[id(one)] = Aim(one.alike, nth, one.is_reply, names_job, tuple(unlike))
         self._replied = {(one.connection, one.number) for one in window if one.is_reply and one.number}
         self._telling = {(one.connection, one.number) for one in window if one.is_reply and one.names_job and one.number}
 
@@ -225,6 +237,7 @@ def _step(group: Sequence[Passing], busy: _Busy, began_ns: int) -> Step:
     first = last if transaction else group[0]
     inner = [one.command for one in group if one.command not in OPENS | CLOSES]
     label = f"{last.command} ({', '.join(dict.fromkeys(inner))})" if transaction and inner else _label(group)
+    label = f"write {busy.aim(last).nth}" if is_write(last) else label
     peer, _ = parted(last.alike)
     return Step(
         label=f"{peer}: {label}" if peer else label,

@@ -33,12 +33,14 @@ NUDGE_WITHIN_S = 15.0
 @dataclass(frozen=True)
 class Patience:
     """How long a trial waits. `reach_s`: for the message to strike at; `recover_s`: for the library's own recovery, from when a
-    healthy worker is there; `job_s`: how long the job takes when nothing goes wrong.
+    healthy worker is there; `job_s`: how long the job takes when nothing goes wrong; `still_s`: before the job is sent, so
+    that what a worker says at its start is over.
     """
 
     reach_s: float
     recover_s: float
     job_s: float
+    still_s: float = 0.0
 
 
 def attempt(setting: Setting, path: Path, point: Point, patience: Patience, second: Point | None = None) -> History:
@@ -71,6 +73,8 @@ def _cut_short(setting: Setting, path: Path, why: str) -> History:
 def _try(stage: Stage, point: Point, patience: Patience, second: Point | None) -> None:
     try:
         stage.transcribe(True)
+        still_ns = deadline_ns(patience.still_s)
+        stage.until(lambda: now_ns() > still_ns, patience.still_s + 5)
         if point.kind == CONTROL:
             _run_undisturbed(stage, patience)
         elif not _reach(stage, point, patience):

@@ -103,6 +103,9 @@ class BrokerSpec(Part):
     """A fixed port for the server that is started; a free one where it is left out."""
     provider: Literal["binary", "wheel", "container"] | None = None
     """The one provider to use, instead of the first that can."""
+    tls: bool = False
+    """Whether the app reaches the server that is started by TLS alone, as in production; its certificate is made for the run, and
+    {broker.url} tells clients not to check it. Redis."""
     image: str | None = None
     """The container's image, where it is started in one; the kind's own choice (such as "redis:7") where it is left
     out."""
@@ -350,6 +353,9 @@ class CrashmapSpec(Part):
     """The most telling points first, and no more begun after this time; all of them where it is left out."""
     lanes: int | None = Field(default=None, ge=1, le=64)
     """How many trials at once; by the machine's cores where it is left out."""
+    steps: Literal["messages", "writes"] = "messages"
+    """What the steps are: the messages of the broker's protocol; or, where it is encrypted or unknown and so cannot be read, the
+    socket writes of the worker, by their count."""
     tries: int = Field(default=2, ge=1, le=5)
     """How often each point is tried. Where tries differ, it is tried up to five times."""
     idle: Duration = Field(default=2.5, gt=0)

@@ -15,6 +15,7 @@ FRAMINGS = {
     "postgres": "jobharness.wire.postgres:Postgres",
     "nats": "jobharness.wire.nats:Nats",
     "http": "jobharness.wire.http:Http",
+    "writes": "jobharness.wire.writes:Writes",
 }
 
 

@@ -43,6 +43,10 @@ class Match:
     nth: int = 1
     alike: str = ""
     """The message's signature, where it is known from another run; see `wire.signature`."""
+    unlike: tuple[int, ...] = ()
+    """Sizes in bytes: messages of these are not meant."""
+    sent: int = 0
+    """How many jobs must have been enqueued, begun at least, before a message counts."""
     since: int = 0
     """The number of a job: only messages count that come with or after the first reply that names it; 0: all."""
 
@@ -51,7 +55,7 @@ class Match:
         """What a scenario says in words, or the fields themselves, as JSON has them. Raises: InvalidRequest."""
         if isinstance(words, str):
             return cls.parse(words)
-        return cls(**{**words, "has": str(words.get("has", "")).encode()})
+        return cls(**{**words, "has": str(words.get("has", "")).encode(), "unlike": tuple(words.get("unlike", ()))})
 
     @classmethod
     def parse(cls, text: str) -> Match:
@@ -85,6 +89,8 @@ class Match:
         if message.is_reply is not self.reply or (self.reply and not message.command):
             return False
         if self.command and not any(self._named(name) for name in (message.command, *message.also)):
+            return False
+        if len(message.raw) in self.unlike:
             return False
         if self.has and self.has not in message.raw and self.has not in message.context:
             return False

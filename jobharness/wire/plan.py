@@ -43,13 +43,15 @@ class WirePlan:
         return self.framing == Statements.framing
 
     @classmethod
-    def before(cls, url: str, gated: bool) -> WirePlan:
-        """The plan for the broker at `url`. Raises: InvalidRequest where no proxy can stand before it, with what would help."""
+    def before(cls, url: str, gated: bool, otherwise: str = "") -> WirePlan:
+        """The plan for the broker at `url`. Raises: InvalidRequest where no proxy can stand before it, with what would help;
+        `otherwise`: the end of that sentence."""
         scheme = urlsplit(url).scheme.partition("+")[0]
         if scheme in ENCRYPTED or any(option in url.lower() for option in ENCRYPTING):
             raise InvalidRequest(
                 f"faults of the network and at broker steps must read what passes, and {scheme}:// is encrypted here. "
-                "Use the broker's plain port on this machine, or leave broker.url out to have a server started"
+                "Use the broker's plain port on this machine, or leave broker.url and broker.tls out to have a server "
+                f"started{otherwise}"
             )
         if scheme not in PROTOCOLS:
             raise InvalidRequest(

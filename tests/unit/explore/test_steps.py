@@ -131,3 +131,35 @@ def test_messages_to_a_peer_are_steps_between_taking_and_settling_counted_from_t
     before, after = (point for point in points_of(steps, False) if point.act.peer == "shop")
     assert before.act.match == {"reply": False, "nth": 2, "by": "worker-1", "alike": "COMMIT"}
     assert after.act.match == {**before.act.match, "after": True}
+
+
+def written(*lines):
+    """Passings of an encrypted connection from lines such as "1 -> 3 write 60": connection, way, number, command, bytes."""
+    found = []
+    for place, line in enumerate(lines):
+        connection, way, number, command, size = line.split()
+        alike = "reply write" if way == "<-" else command
+        found.append(
+            Passing(place, "worker-1", int(connection), way == "<-", int(number), place, command, alike, line, False, int(size))
+        )
+    return found
+
+
+def test_writes_are_steps_by_their_count_but_for_those_of_a_size_that_idle_workers_write():
+    idle = IdleTalk.of(written("1 -> 1 write 60", "1 <- 1 write 30", "2 -> 1 write 90", "2 <- 1 write 31"), 3.0)
+    heard = written(
+        "1 -> 2 write 60", "1 <- 2 write 900",  # The poll that was answered by the job.
+        "3 -> 1 write 200", "3 -> 0 more 70", "3 <- 1 write 55",
+        "2 -> 2 write 90", "2 <- 2 write 31",  # A heartbeat.
+        "3 -> 2 write 120", "3 <- 2 write 55",
+    )  # fmt: skip
+    take, first, second = steps_of(heard, idle)
+    assert (take.label, take.take) == ("reply to write", True)
+    assert [(step.label, step.take, step.answered) for step in (first, second)] == [
+        ("write 1", False, True),
+        ("write 2", False, True),
+    ]
+    assert take.last.match() == {"reply": True, "nth": 1, "by": "worker-1", "command": "write", "unlike": [30, 31], "sent": 1}
+    assert second.last.match() == {"reply": False, "nth": 2, "by": "worker-1", "command": "write", "unlike": [60, 90], "sent": 1}
+    kinds = [point.kind for point in points_of([take, first, second], children=False)]
+    assert kinds == ["after", "reply lost", *["before", "after", "reply lost"] * 2]
