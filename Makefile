@@ -61,9 +61,10 @@ contracts-proof: $(VENV)/.dev
 
 # How many small changes to the contracts the tests notice: of so many mutants, chosen by lot (all of them: some hours).
 SAMPLE_OF_MUTANTS ?= 700
+SEED_OF_MUTANTS ?= 2
 mutants: $(VENV)/.dev
 	$(BIN)/pip install --quiet 'mutmut>=3.8'
-	$(BIN)/python -m tests.mutants $(SAMPLE_OF_MUTANTS)
+	$(BIN)/python -m tests.mutants $(SAMPLE_OF_MUTANTS) $(SEED_OF_MUTANTS)
 
 # Is the gate honest? Records runs of one version and of a slower one, and writes what the gate said: docs/gate-study.md. Half an hour or
 # more; what was recorded is kept, and added to.

@@ -14,7 +14,6 @@ import numpy as np
 import polars as pl
 
 from jobharness.clock import NS_PER_S
-from jobharness.contracts.evidence import ms
 from jobharness.contracts.promise import Evidence, Promise, offences
 from jobharness.history.columns import Int64s, Rows
 from jobharness.history.event import Kind
@@ -49,18 +48,18 @@ class HealthHonest(Promise):
         asked_ns, status = history.columns["time_ns"][rows], history.columns["value"][rows]
         idle = list(_idle(history))
         lies = [lie for begin_ns, end_ns in idle for lie in _lies(rows, asked_ns, status, begin_ns, end_ns)]
-        lasted_ns = np.array([ns for _, ns in lies], np.int64)
-        long = np.flatnonzero(lasted_ns > round(self.within_s * NS_PER_S))
+        long = [(row, lasted_ns) for row, lasted_ns in lies if lasted_ns > round(self.within_s * NS_PER_S)]
         found = offences(
             pl.format("said 200 for {} ms while no worker took jobs", "lasted"),
             job=None,
-            row=np.array([row for row, _ in lies], np.int64)[long],
-            weight=lasted_ns[long],
-            lasted=ms(lasted_ns[long]),
+            row=[row for row, _ in long],
+            weight=[lasted_ns for _, lasted_ns in long],
+            lasted=[lasted_ns // 1_000_000 for _, lasted_ns in long],
         )
         away_ns = sum(end_ns - begin_ns for begin_ns, end_ns in idle)
+        longest_ns = max((lasted_ns for _, lasted_ns in lies), default=0)
         counts = {"asked": len(rows), "lies": len(long), "stretches": len(idle), "away_ms": away_ns // 1_000_000}
-        return Evidence(len(rows), found, counts=counts, most={"longest_ms": int(ms(lasted_ns).max(initial=0))})
+        return Evidence(len(rows), found, counts=counts, most={"longest_ms": longest_ns // 1_000_000})
 
     def undecided(self, figures: Mapping[str, int]) -> str:
         """Whoever never had to lie was not tested."""
