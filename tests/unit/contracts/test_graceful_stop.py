@@ -118,6 +118,7 @@ def test_each_stop_of_a_worker_is_judged_for_itself():
         + EXIT
         + """
         1.0 worker-1 job.running a
+        3.0 worker-1 job.running d
         3.5 worker-1 job.running b
         3.6 worker-1 job.finished b
         4.0 worker-1 job.running c
@@ -127,8 +128,8 @@ def test_each_stop_of_a_worker_is_judged_for_itself():
         7.0 harness worker.exited - text=worker-1 value=-9
     """
     )
-    assert [(job, why) for job, _, why in offenders] == [("a", CUT), ("c", CUT)]
-    assert (finding.word, dict(finding.counts)) == (Word.BROKEN, {"cut_off": 2, "begun_late": 0, "stops": 2, "overdue": 0})
+    assert [(job, why) for job, _, why in offenders] == [("a", CUT), ("d", CUT), ("c", CUT)]
+    assert (finding.word, dict(finding.counts)) == (Word.BROKEN, {"cut_off": 3, "begun_late": 0, "stops": 2, "overdue": 0})
 
 
 def test_two_workers_that_stop_are_two_stops():

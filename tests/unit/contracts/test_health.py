@@ -145,6 +145,12 @@ def test_workers_take_jobs_where(what, lines):
             8000,
         ),
         (
+            "one is gone at the moment at which it is ready",
+            "5.0 worker-1 worker.ready -\n5.0 harness worker.exited - text=worker-1",
+            1,
+            10_000,
+        ),
+        (
             "both are away for a while",
             "0.0 worker-1 worker.ready -\n0.0 worker-2 worker.ready -\n1.0 harness worker.exited - text=worker-1\n"
             "2.0 harness worker.exited - text=worker-2\n5.0 worker-2 worker.ready -\n6.0 worker-1 worker.ready -",
