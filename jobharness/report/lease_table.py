@@ -24,7 +24,7 @@ def proof_headline(proof: LeaseProof) -> str:
     """The proof in one sentence."""
     for kind in proof.kinds:
         for words in (*kind.found(proof.forbidden), *kind.untold(proof.forbidden)):
-            return f"{kind.task}: {words}"
+            return f"{words}: {kind.task}"
     kinds = "the only kind of job" if len(proof.kinds) == 1 else f"{len(proof.kinds)} kinds of job"
     return f"of what is forbidden ({', '.join(proof.forbidden) or 'nothing'}) nothing was found, in {kinds}"
 
@@ -37,8 +37,9 @@ def proof_report(proof: LeaseProof) -> RenderableType:
     for kind in proof.kinds:
         parts += [Text(), *_kind(kind, proof)]
     notes = "\n".join(proof_notes(proof))
+    evidence = Text(f"What was seen when, with transcripts and logs: {shown_path(proof.folder / 'trials')}", "dim")
     page = Text.assemble(("Report: ", "dim"), shown_path(proof.folder / "report.html"))
-    return Group(*parts, Text(), Text(notes, "dim"), page)
+    return Group(*parts, Text(), Text(notes, "dim"), evidence, page)
 
 
 def _kind(kind: KindProof, proof: LeaseProof) -> Iterator[RenderableType]:
@@ -69,6 +70,4 @@ def proof_notes(proof: LeaseProof) -> Iterator[str]:
     if proof.shortened is not None:
         settings = ", ".join(f"{name} = {value}" for name, value in flat(proof.shortened.settings))
         yield f"Here it was shortened, and the live app took it: {settings}."
-    trials = sum(len(kind.trials) for kind in proof.kinds)
-    where = shown_path(proof.folder / "trials")
-    yield f"{trials} schedules in {proof.took_s:.0f} s; what was seen when, with transcripts and logs: {where}."
+    yield f"{sum(len(kind.trials) for kind in proof.kinds)} schedules in {proof.took_s:.0f} s."

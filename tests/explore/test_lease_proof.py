@@ -234,7 +234,7 @@ def test_command_prints_the_proof_and_its_json_and_pytest_makes_it_a_test(shop):
         [*jobharness, "--json", "proof.json"], cwd=project, capture_output=True, text=True, timeout=240, check=False
     )
     assert done.returncode == 1, done.stdout + done.stderr
-    assert done.stdout.startswith("BROKEN: charge: a stale owner settles the job")
+    assert done.stdout.startswith("BROKEN: a stale owner settles the job")
     plain = json.loads((project / "proof.json").read_text(encoding="utf-8"))
     assert plain["verdict"] == "broken" and plain["kinds"][0]["schedules"][0]["two_owners"] == "yes"
 
