@@ -238,18 +238,20 @@ class Explorer:
                     one.outcomes.append(outcome)
                     one.trials.append(number)
                     done += 1
-                    waiting += [one] if self._wants_another(one, waiting) else []
+                    waiting += [one] * self._further(one, waiting)
                 self._tell(f"{done} trials, {len(running) + len(waiting)} to go")
         return [one for one in tries if not one.outcomes]
 
-    def _wants_another(self, one: _Try, waiting: Sequence[_Try]) -> bool:
-        """Whether its tries differ, so that it must be said in how many of them."""
+    def _further(self, one: _Try, waiting: Sequence[_Try]) -> int:
+        """How many more tries it takes, at once: where they differ all that there may be, since it must be said in how many of
+        them; where one could not tell, another."""
         under_way = one.asked - len(one.outcomes) + sum(other is one for other in waiting)
         untold = [outcome.where for outcome in one.outcomes if outcome.word is Word.UNKNOWN]
-        if len(untold) == len(one.outcomes) >= MOST_UNTOLD and len(set(untold)) == 1:
-            return False
-        differ = len({(outcome.word, *outcome.wrong) for outcome in one.outcomes}) > 1 or one.outcomes[-1].word is Word.UNKNOWN
-        return differ and not under_way and one.asked < MOST_TRIES
+        if under_way or (len(untold) == len(one.outcomes) >= MOST_UNTOLD and len(set(untold)) == 1):
+            return 0
+        told = {(outcome.word, *outcome.wrong) for outcome in one.outcomes if outcome.word is not Word.UNKNOWN}
+        left = MOST_TRIES - one.asked
+        return left if len(told) > 1 else min(left, 1) if one.outcomes[-1].word is Word.UNKNOWN else 0
 
     def _over_budget(self, one: _Try) -> bool:
         """Without the control nothing can be said of any point, so it is tried in any case."""

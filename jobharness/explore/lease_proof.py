@@ -37,6 +37,8 @@ class KindProof:
     @property
     def clock(self) -> str:
         """Whose clock the lease rests on, in words."""
+        if not self.played[0].kept:
+            return "nothing: it is acknowledged before it runs"
         ahead, behind = self.answer(Schedule.AHEAD), self.answer(Schedule.BEHIND)
         if Answer.UNKNOWN in (ahead, behind) and Answer.YES not in (ahead, behind):
             return "not known"
@@ -61,7 +63,7 @@ class KindProof:
         """What could not be told, and would have to be."""
         for one in self.played:
             wanted = STALE in forbidden or one.schedule.short in forbidden
-            if wanted and Answer.UNKNOWN in (one.two_owners, one.stale_settled):
+            if wanted and one.undecided:
                 yield f"{one.schedule}: {one.why}"
         if SHORT in forbidden and not self.safe.known:
             yield self.safe.sentence

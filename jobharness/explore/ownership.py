@@ -68,6 +68,11 @@ class Ownership:
     kept: bool = True
     evidence: tuple[str, ...] = field(default=())
 
+    @property
+    def undecided(self) -> bool:
+        """Whether an answer is missing."""
+        return Answer.UNKNOWN in (self.two_owners, self.stale_settled)
+
     def plain(self) -> dict[str, Any]:
         """As JSON."""
         return asdict(self)

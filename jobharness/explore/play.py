@@ -137,7 +137,10 @@ class _Play:
         """What the schedule does to it."""
         if self.schedule is Schedule.PAUSE:
             for process in self._family(owner.worker):
-                process.suspend()
+                try:
+                    process.suspend()
+                except psutil.NoSuchProcess:
+                    continue
                 self.stopped.append(process)
         elif self.schedule is Schedule.AHEAD:
             self._move_others(owner, self.waits.jump_s)

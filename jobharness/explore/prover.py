@@ -40,6 +40,7 @@ ALONE = 3  # So often each job runs alone, for its times.
 SLACK_S = 1.0
 UNKNOWN_LEASE_S = 6.0
 FOUND_S = 1.0
+MOST_AGAIN = 3
 LEAST_JUMP_S = 600.0
 WORKERS = 2
 
@@ -207,6 +208,16 @@ class Prover:
             return []
 
     def _play(self, setting: Setting, name: str, schedule: Schedule) -> tuple[Ownership, str]:
+        """Play it, and again where it could not tell: unless that had the same reason twice."""
+        found, again = self._play_once(setting, name, schedule), 0
+        while found[0].undecided and again < MOST_AGAIN:
+            again += 1
+            before, found = found, self._play_once(setting, f"{name}-again-{again}", schedule)
+            if found[0].why == before[0].why:
+                break
+        return found
+
+    def _play_once(self, setting: Setting, name: str, schedule: Schedule) -> tuple[Ownership, str]:
         path = self.folder.path / "trials" / name
         if schedule.moves_clocks:
             # A clock is moved before the library is imported, which a warm process has done already.
