@@ -4,6 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests.study.judge import PAST
 from tests.support.subjects import NEWEST
 
 ROOT = Path(__file__).parents[2]
@@ -21,3 +22,8 @@ def test_every_pair_has_its_outcome():
     told = {(queue.split()[0], broker.split()[0]) for queue, broker, *_ in rows}
     assert told == {(case.subject.queue["adapter"], case.subject.broker["kind"]) for case in NEWEST.values()}
     assert not [outcome for _, _, outcome, *_ in rows if not outcome.isdigit()]
+
+
+def test_the_study_of_the_gate_tells_of_its_first_pool_too():
+    """The page says what its generator would write; the rest of it is figures."""
+    assert PAST in (ROOT / "docs" / "gate-study.md").read_text(encoding="utf-8")
