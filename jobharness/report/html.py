@@ -22,6 +22,7 @@ from jobharness.metrics.breakdown import break_down
 from jobharness.metrics.schedule import off_schedule
 from jobharness.report import words
 from jobharness.report.account import Account
+from jobharness.report.calls import LEDGER, answers, ledger_rows, quota_words
 from jobharness.report.difference import comparison_with, find_before, rows_of
 from jobharness.report.distribution import distributions
 from jobharness.report.distribution_plot import distribution_charts
@@ -33,7 +34,7 @@ from jobharness.report.offenders import Offender, offenders_of
 from jobharness.report.strikes import Strike, strikes_of
 from jobharness.report.timeline import timeline
 from jobharness.report.timeline_plot import MARGINS_PX, timeline_plot
-from jobharness.report.timeline_table import BINS, LANES, bin_rows, lane_rows
+from jobharness.report.timeline_table import BINS, CALLS, LANES, bin_rows, lane_rows
 from jobharness.report.window import Window, window_of
 from jobharness.report.workers import alive, lanes_of
 from jobharness.runner.masking import without_secrets
@@ -77,6 +78,9 @@ def page(account: Account) -> str:
         environment=_environment(account.about),
         groups=group_tables(break_down(account.history)),
         group_columns=GROUP_COLUMNS,
+        ledger=ledger_rows(account.history),
+        ledger_columns=LEDGER,
+        quota=quota_words((account.about["scenario"].get("upstream") or {}).get("quota", ())),
         nodes=node_rows(account.history),
         node_columns=COLUMNS,
         off_schedule=off_schedule(account.metrics),
@@ -195,6 +199,7 @@ def _timeline(account: Account, window: Window, strikes: list[Strike]) -> tuple[
     workers = alive(lanes, window)
     shown = strikes[:MOST_STRIKES]
     few = lanes if len(lanes) <= MOST_LANES else []
+    calls = answers(account.history, window)
     said = {
         "strikes": [_strike(strike, window, account.about) for strike in shown],
         "untold": max(0, len(strikes) - MOST_STRIKES),
@@ -203,12 +208,12 @@ def _timeline(account: Account, window: Window, strikes: list[Strike]) -> tuple[
         "share": 100 * window.bin_ns / (window.end_ns - window.origin_ns),
         "quiet": words.duration(window.quiet_s) if window.quiet_s else "",
         "margins": MARGINS_PX,
-        "columns": BINS,
-        "rows": bin_rows(series, workers),
+        "columns": BINS if calls is None else BINS + CALLS,
+        "rows": bin_rows(series, workers, calls),
         "lane_columns": LANES,
         "lanes": lane_rows(few, window),
     }
-    return said, timeline_plot(series, workers, few, shown, window)
+    return said, timeline_plot(series, workers, few, shown, window, calls)
 
 
 def _strike(strike: Strike, window: Window, about: Mapping[str, Any]) -> dict[str, Any]:

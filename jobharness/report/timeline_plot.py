@@ -46,16 +46,22 @@ class Panel:
 
 
 def timeline_plot(
-    series: pl.DataFrame, workers: Sequence[int], lanes: Sequence[Lane], strikes: Iterable[Strike], window: Window
+    series: pl.DataFrame,
+    workers: Sequence[int],
+    lanes: Sequence[Lane],
+    strikes: Iterable[Strike],
+    window: Window,
+    calls: pl.DataFrame | None = None,
 ) -> Any:
     """The figure, of Plotly's. Shapes 2i and 2i + 1 of it are strike i: how long it lasted, and when it began.
 
-    Args: `workers`: how many took jobs, per bin; drawn where `lanes` is empty, and else a lane each.
+    Args: `workers`: how many took jobs, per bin; drawn where `lanes` is empty, and else a lane each. `calls`: as
+        `calls.answers` has them.
     """
     import plotly.graph_objects as go
 
     found = [_flow(series, window), _open(series, window), _latency(series, window)]
-    panels = [panel for panel in found if panel.traces]
+    panels = [panel for panel in found if panel.traces] + ([_calls(calls, window)] if calls is not None else [])
     panels.append(_lanes(lanes, window) if lanes else _alive(workers, window))
     inner_px = sum(HEAD_PX + panel.height_px for panel in panels)
     figure = go.Figure(layout=layout(inner_px + MARGINS_PX["b"], MARGINS_PX, showlegend=True))
@@ -180,6 +186,16 @@ def _latency(series: pl.DataFrame, window: Window) -> Panel:
     decades = range(low, high + 1)
     ticks = {"tickvals": [10.0**power for power in decades], "ticktext": [duration(10.0**power) for power in decades]}
     return Panel("Latency", "of the jobs that arrived then", 120, lines, {"type": "log", "range": [low, high], **ticks})
+
+
+def _calls(calls: pl.DataFrame, window: Window) -> Panel:
+    looks: dict[str, tuple[str, dict[str, Any]]] = {
+        "well": ("answered well", {"color": "var(--blue)", "width": 2}),
+        "throttled": ("429", {"color": "var(--fault)", "width": 1.5, "dash": "6px,3px"}),
+        "failed": ("failed", {"color": "var(--ink)", "width": 1.5, "dash": "1.5px,2.5px"}),
+    }
+    lines = [_steps(words, calls[name].to_list(), window, line) for name, (words, line) in looks.items()]
+    return Panel("Calls to the API", "answers per second", 110, lines, _from_zero())
 
 
 def _alive(workers: Sequence[int], window: Window) -> Panel:

@@ -10,14 +10,17 @@ from jobharness.report.window import Window
 from jobharness.report.words import duration
 from jobharness.report.workers import Lane
 
-__all__ = ["BINS", "LANES", "bin_rows", "lane_rows"]
+__all__ = ["BINS", "CALLS", "LANES", "bin_rows", "lane_rows"]
 
 BINS = ("at", "arrivals", "completions", "open", "waiting", "p50", "p95", "p99", "workers")
+CALLS = ("API", "429", "failed")
+"""Beside the others where the API was called."""
 LANES = ("worker", "from", "to", "was", "exit code")
 
 
-def bin_rows(series: pl.DataFrame, workers: Sequence[int]) -> list[list[str]]:
-    """A row per bin, in the order of `BINS`."""
+def bin_rows(series: pl.DataFrame, workers: Sequence[int], calls: pl.DataFrame | None = None) -> list[list[str]]:
+    """A row per bin, in the order of `BINS`, and of `CALLS` where there are `calls` (as `calls.answers` has them)."""
+    called = [[] for _ in workers] if calls is None else [[f"{rate:,.3g}/s" for rate in row] for row in calls.iter_rows()]
     return [
         [
             _moment(row["since_s"]),
@@ -29,8 +32,9 @@ def bin_rows(series: pl.DataFrame, workers: Sequence[int]) -> list[list[str]]:
             duration(row["p95"]),
             duration(row["p99"]),
             str(ready),
+            *answered,
         ]
-        for row, ready in zip(series.iter_rows(named=True), workers, strict=True)
+        for row, ready, answered in zip(series.iter_rows(named=True), workers, called, strict=True)
     ]
 
 

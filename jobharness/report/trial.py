@@ -140,7 +140,9 @@ class Trial:
         mended = [one.promise for one in self.kept if one.word == "mended"]
         if mended:
             parts.append(f"Mended: {', '.join(mended)}")
-        if not self.worse and not self.better:
+        if not self.judgements:
+            parts.append("No metric could be judged")
+        elif not self.worse and not self.better:
             same = sum(one.word == "no difference" for one in self.judgements)
             parts.append(f"No metric is called better or worse ({same} of {len(self.judgements)} surely within the tolerance)")
         return ". ".join(parts) + "."

@@ -29,7 +29,7 @@ def trial_report(one: Trial) -> RenderableType:
     parts.append(Text(f"{one.notes.title}: {one.before.name} -> {one.after.name}", "bold"))
     parts.append(Text(f"  before: {one.before.state}\n  after:  {one.after.state}", overflow="fold"))
     parts += [Text(f"! {warning}", "yellow", overflow="fold") for warning in one.warnings]
-    parts += [Text(), _promises(one), Text(), _metrics(one)]
+    parts += [Text(), _promises(one), Text()] + ([_metrics(one)] if one.judgements else [])
     for crossing in one.crossings:
         parts.append(Text.assemble("gate ", (crossing.word, STYLES[crossing.word]), f": {crossing.sentence}", overflow="fold"))
     parts += [Text(), *_differences(one)]

@@ -91,6 +91,8 @@ class Guard:
         arguments = re.match(r"workload\.job\[\d+\]\.(.*\.)?(args|kwargs|options)\b", key) is not None
         if arguments and (not re.fullmatch(r"[A-Za-z][\w+.\-]*://\S+", text) or "{" in text):
             return  # A text in which an address is quoted, or one that is made up later, is data.
+        if _PLACEHOLDER.fullmatch(text):
+            return  # What the run itself gives; where that is an address of the scenario's own, it is looked at there.
         bare = key.startswith(("queue.env.", "queue.settings.")) and _names_a_host(key)
         for place in self._places(key, _PLACEHOLDER.sub("1", text), bare=bare):
             if place.host not in self._led:

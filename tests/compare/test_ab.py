@@ -59,7 +59,8 @@ def test_slower_version_crosses_the_gate_and_the_record_says_what_a_reader_needs
 def test_same_version_is_called_neither_better_nor_worse(shop):
     done = shop.jobharness("ab", "shop.toml", "--before", "main", "--after", ".", "--runs", "12")
     assert done.returncode == 0, done.stdout + done.stderr
-    assert done.stdout.startswith("No metric is called better or worse"), done.stdout
+    # Where the machine is so busy that no run can be measured by, none can be judged.
+    assert done.stdout.startswith(("No metric is called better or worse", "No metric could be judged")), done.stdout
     assert "Nothing differs between the sides" in done.stdout
 
 

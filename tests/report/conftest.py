@@ -37,6 +37,14 @@ def browser() -> Iterator[Any]:
         running.close()
 
 
+@pytest.fixture
+def expect(browser: Any) -> Any:
+    """Waits until something on a page is so. The page's own policy forbids to ask by a text that it would have to evaluate."""
+    from playwright.sync_api import expect
+
+    return expect
+
+
 @pytest.fixture(scope="session")
 def artefacts() -> Path:
     """Where screenshots are kept, to be looked at after the tests."""

@@ -77,17 +77,18 @@ def test_a_click_on_a_fault_shows_what_it_hit(opened: Opened) -> None:
     assert opened.page.locator(".flag.on").count() == 1
 
 
-def test_the_fault_that_is_open_is_marked_in_the_chart(opened: Opened) -> None:
+def test_the_fault_that_is_open_is_marked_in_the_chart(opened: Opened, expect: Any) -> None:
     def marked() -> list[float]:
         chart = "document.getElementById('timeline').layout"
         return opened.page.evaluate(f"[{chart}.shapes[0].opacity, {chart}.shapes[1].line.width]")
 
     assert marked() == [0, 1]
     opened.page.click("a.flag")
-    opened.page.wait_for_function("document.getElementById('timeline').layout.shapes[0].opacity > 0.2")
+    shade = opened.page.locator("#timeline .shapelayer path[data-index='0']")
+    expect(shade).to_have_css("opacity", "0.25")
     assert marked() == [0.25, 3]
     opened.page.click("#strike-1 summary")
-    opened.page.wait_for_function("document.getElementById('timeline').layout.shapes[0].opacity === 0")
+    expect(shade).to_have_css("opacity", "0")
 
 
 def test_enter_on_a_fault_shows_what_it_hit_and_its_job_leads_to_the_life_story(opened: Opened) -> None:
@@ -152,23 +153,22 @@ def test_lines_of_a_panel_are_told_apart_without_colour(opened: Opened) -> None:
     assert len({str(mark) for mark in marks}) == len(marks)
 
 
-def test_the_charts_follow_the_readers_colours_while_the_page_is_open(opened: Opened) -> None:
-    colour = "getComputedStyle(document.querySelector('#timeline .main-svg')).backgroundColor"
-    before = opened.page.evaluate(colour)
+def test_the_charts_follow_the_readers_colours_while_the_page_is_open(opened: Opened, expect: Any) -> None:
+    ground = "getComputedStyle(document.body).backgroundColor"
+    before = opened.page.evaluate(ground)
     opened.page.emulate_media(color_scheme="dark")
-    opened.page.wait_for_function(f"{colour} !== '{before}'")
-    assert opened.page.evaluate(colour) == opened.page.evaluate("getComputedStyle(document.body).backgroundColor")
+    assert opened.page.evaluate(ground) != before
+    expect(opened.page.locator("#timeline .main-svg").first).to_have_css("background-color", opened.page.evaluate(ground))
 
 
-def test_the_charts_are_as_wide_as_paper_when_printed_and_as_the_window_after_it(opened: Opened) -> None:
-    def width() -> float:
-        return opened.page.locator("#timeline .main-svg").first.bounding_box()["width"]
-
-    before = width()
+def test_the_charts_are_as_wide_as_paper_when_printed_and_as_the_window_after_it(opened: Opened, expect: Any) -> None:
+    chart = opened.page.locator("#timeline .main-svg").first
+    before = chart.get_attribute("width")
+    assert before != "640"
     opened.page.evaluate("dispatchEvent(new Event('beforeprint'))")
-    opened.page.wait_for_function("document.querySelector('#timeline .main-svg').getBoundingClientRect().width === 640")
+    expect(chart).to_have_attribute("width", "640")
     opened.page.evaluate("dispatchEvent(new Event('afterprint'))")
-    opened.page.wait_for_function(f"document.querySelector('#timeline .main-svg').getBoundingClientRect().width === {before}")
+    expect(chart).to_have_attribute("width", before)
 
 
 def test_the_table_of_jobs_filters_by_words_and_by_promise(opened: Opened) -> None:

@@ -92,6 +92,21 @@ def test_a_folder_that_holds_no_run_or_one_of_a_newer_version_is_refused_with_th
         rebuild(folder)
 
 
+CALLS = """
+    1.110  upstream  upstream.request      job-{a}  task="POST /mail"
+    1.115  upstream  upstream.retry_after  job-{a}  task="POST /mail" value=2s
+    1.115  upstream  upstream.answered     job-{a}  task="POST /mail" value=429
+""".format(a="aaaa1111")
+
+
+def test_calls_to_the_upstream_have_a_ledger_with_its_quota(tmp_path: Path) -> None:
+    of = scenario(upstream={"quota": [{"kind": "sliding-window", "limit": 10}]})
+    text = published(tmp_path / "1", LOST + CALLS, of=of).read_text(encoding="utf-8")
+    assert "Its quota: at most 10 within 1 s (sliding-window)." in text
+    assert '<th scope="row">POST /mail</th><td class="n">1</td><td class="n">0</td><td class="n">1</td>' in text
+    assert 'id="h-ledger"' not in published(tmp_path / "2").read_text(encoding="utf-8")
+
+
 def test_the_page_is_one_file_that_names_no_address_outside_of_its_folder(tmp_path: Path) -> None:
     text = published(tmp_path / "reports" / "1").read_text(encoding="utf-8")
     assert re.findall(r"(?:src|href)=[\"'](?:https?:)?//", text) == []

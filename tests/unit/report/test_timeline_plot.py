@@ -97,6 +97,14 @@ def test_the_tables_say_the_same_in_words() -> None:
     ]
 
 
+def test_calls_to_the_api_are_a_panel_and_columns_where_there_are_any() -> None:
+    calls = pl.DataFrame({"well": [4.0, 0, 0, 0], "throttled": [0.0, 2, 0, 0], "failed": [0.0, 0, 0, 1]})
+    figure = timeline_plot(SERIES, [1] * 4, LANES, [], WINDOW, calls)
+    assert trace(figure, "429").y == (0, 0, 2, 2, 0, 0, 0, 0)
+    assert figure.layout.xaxis.anchor == "y5"
+    assert [row[-3:] for row in bin_rows(SERIES, [1] * 4, calls)][1] == ["0/s", "2/s", "0/s"]
+
+
 def test_distributions_share_one_axis_and_each_percentile_has_a_dash_of_its_own() -> None:
     percentiles = {"p50": 0.0, "p95": 0.004, "p99": 0.004, "p99.9": 0.9}
     charts = distribution_charts([Distribution("wait", -36, (3, 1), percentiles), Distribution("latency", -6, (2,), percentiles)])

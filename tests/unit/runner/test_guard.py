@@ -60,6 +60,7 @@ def check(environ=None, **changes):
         {"broker__url": "redis://redis.staging.example.com/0", **STAGING},
         {"broker__url": "redis://Redis.Staging.Example.COM./0", **STAGING},
         {"queue__env": {"MAIL_URL": "https://mail.example.com/v1"}, "upstream": {"hosts": ["https://mail.example.com"]}},
+        {"queue__env": {"BROKER": "{broker.url}", "REDIS_HOST": "{broker.url}"}},
         {"queue__env": {"A": "{broker.url}", "B": "http://127.0.0.1:{service.port}/x", "ALLOWED_HOSTS": "shop.example.com"}},
         {"queue__env": {"CARD_ADDRESS": "1 Main Street, Springfield!"}},
         {"workload__job": [{"task": "shop.mail", "kwargs": {"text": "see https://prod.example.com/ for more"}}]},
