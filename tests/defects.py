@@ -12,16 +12,34 @@ from typing import NamedTuple
 import numpy as np
 import polars as pl
 
+from jobharness.contracts.alarm import AlarmRings, AlarmsQuiet
 from jobharness.contracts.at_most_once import AtMostOnce
 from jobharness.contracts.contract import Contract, Word
 from jobharness.contracts.exactly_once import ExactlyOnce
+from jobharness.contracts.health import HealthHonest
+from jobharness.contracts.invariant import InvariantHolds
 from jobharness.contracts.rate_limit import UpstreamRateLimit
+from jobharness.contracts.reported import Reported
 from jobharness.history.columns import NO_JOB
 from jobharness.history.event import Kind
 from jobharness.history.frame import EVENT_SCHEMA, History
-from tests.benchmarks.big import CLEAN, FIRST_WORKER, HARNESS, KEYS, MS, RATE, SCHEDULER, TEXT, UPSTREAM, S, clean_history
+from tests.benchmarks.big import (
+    CLEAN,
+    DELIVERED,
+    FIRST_WORKER,
+    HARNESS,
+    KEYS,
+    MS,
+    PRODUCER,
+    RATE,
+    SCHEDULER,
+    TEXT,
+    UPSTREAM,
+    S,
+    clean_history,
+)
 
-__all__ = ["CRASHLESS", "JOBS", "PLANTS", "Base", "Plant", "planted"]
+__all__ = ["CRASHLESS", "JOBS", "PLANTS", "UNPLANTED", "Base", "Plant", "planted"]
 
 JOBS = 100_000
 OTHER = FIRST_WORKER + 3
@@ -217,6 +235,17 @@ def _tick_twice(base: Base, random: Random) -> Plant:
     return Plant(add=[Event(at, Kind.SCHEDULE_TICK, job, SCHEDULER, TEXT["nightly"], 10 * S)], job=job)
 
 
+def _delivered_twice(base: Base, random: Random) -> Plant:
+    """A webhook that led to a job led to another one of the same kind, too; the later of the two to end is one too many."""
+    delivered = base.plain[base.plain < KEYS]
+    delivered = delivered[np.isin(delivered, np.arange(JOBS)[DELIVERED])]
+    job = int(random.choice(delivered))
+    other = int(random.choice(base.plain[(base.plain >= KEYS) & (base.plain % 3 == job % 3)]))
+    name = int(base.columns["text"][base.row(Kind.DELIVERY_TRIED, job)])
+    at = base.at(Kind.ENQUEUE_ACKNOWLEDGED, other)
+    return Plant(add=[Event(at, Kind.DELIVERY_TRIED, other, PRODUCER, name, 200)], job=other)
+
+
 def _overtaken(base: Base, random: Random) -> Plant:
     job = int(random.choice(base.plain[base.plain < KEYS]))
     job = (
@@ -311,6 +340,7 @@ PLANTS: dict[str, tuple[Contract, Callable[[Base, Random], Plant], Word]] = {
             "not_before": _early,
             "deadline": _overdue,
             "schedule_lateness": _late_for_its_time,
+            "once_per_delivery": _delivered_twice,
             "one_run_per_tick": _tick_twice,
             "fifo_per_key": _overtaken,
             "priority": _urgent_waits,
@@ -327,3 +357,12 @@ PLANTS: dict[str, tuple[Contract, Callable[[Base, Random], Plant], Word]] = {
         }.items()
     },
 }
+
+UNPLANTED: dict[type, str] = {
+    AlarmRings: "about the app's own alarms, of which a run has a few: tested on real ones",
+    AlarmsQuiet: "about the app's own alarms, of which a run has a few: tested on real ones",
+    HealthHonest: "about the answers of one URL, asked once a second: tested on histories of seconds and on a real one",
+    InvariantHolds: "says what one look at the app's data found: nothing to find among many jobs",
+    Reported: "about reports that an ingest took, with texts of which each is told apart: tested on a real one",
+}
+"""The contracts of which no violation is planted, and why."""

@@ -35,15 +35,17 @@ class OncePerDelivery(RunPromise):
         columns = history.columns
         tried = columns.rows_of_jobs(Kind.DELIVERY_TRIED)
         ties = pl.DataFrame({"job": columns["job"][tried], "delivery": columns["text"][tried]}).unique(maintain_order=True)
+        of_deliveries = np.zeros(history.jobs.height, np.bool_)
+        of_deliveries[columns["job"][tried]] = True
         parts = []
         for kind in (Kind.EFFECT_APPLIED, Kind.JOB_FINISHED):
-            rows = columns.rows_of_jobs(kind)
+            rows = columns.rows_of_any(kind, jobs=of_deliveries)
             effect = kind is Kind.EFFECT_APPLIED
             parts.append(
                 pl.DataFrame(
                     {
                         "job": columns["job"][rows],
-                        "row": rows.astype(np.uint32),
+                        "row": rows,
                         "time_ns": columns["time_ns"][rows],
                         # An end has nothing that tells it from another.
                         "task": columns["task"][rows] * effect,

@@ -3,7 +3,7 @@ seconds for ten million jobs.
 
 Jobs arrive 5,000 a second on four tasks and 50,000 keys. 3% fail once and are retried a second later; 0.5% are cut
 off by a kill and run again five seconds later; 4% are delayed; 10% have a priority; 0.2% are given up, buried and
-logged; 1% call the upstream.
+logged; 1% call the upstream. Up to 24,000 come of a webhook, each fifth of which was sent twice.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from jobharness.contracts.no_link_lost import NoLinkLost
 from jobharness.contracts.no_phantoms import NoPhantoms
 from jobharness.contracts.not_before import NotBefore
 from jobharness.contracts.observed import Observed
+from jobharness.contracts.once_per_delivery import OncePerDelivery
 from jobharness.contracts.one_run_per_tick import OneRunPerTick
 from jobharness.contracts.poison_contained import PoisonContained
 from jobharness.contracts.priority import Priority
@@ -51,6 +52,8 @@ S = 1000 * MS
 RATE = 5000
 WORKERS = 16
 KEYS = 50_000
+DELIVERED = slice(1001, KEYS, 2)
+"""The jobs that come of webhooks."""
 PRODUCER, HARNESS, UPSTREAM, SCHEDULER = range(4)
 FIRST_WORKER = 4
 TEXTS = ("", "shop.charge", "shop.receipt", "shop.resize", "shop.poison", "kill#1", "worker-1", "nightly", "POST /mail", "99", "stop", "dead list", "log")  # fmt: skip
@@ -74,6 +77,7 @@ CLEAN: dict[str, Contract] = {
     "not_before": NotBefore(),
     "deadline": Deadline(20.0),
     "schedule_lateness": ScheduleLateness(1.0),
+    "once_per_delivery": OncePerDelivery(),
     "one_run_per_tick": OneRunPerTick(),
     "fifo_per_key": FifoPerKey(),
     "priority": Priority(),
@@ -131,6 +135,7 @@ def clean_history(n_jobs: int, seed: int = 1, crashes: bool = True) -> History:
     names = len(TEXTS) + linked // 2
     table.add(Kind.ENQUEUE_LINKED, intended[linked], linked, process=PRODUCER, text=names, value=(linked % 2).astype(np.int64))
 
+    _deliveries(table, job[DELIVERED], acknowledged)
     delayed = job % 25 == 3
     due = intended + 2 * S
     table.add(Kind.ENQUEUE_NOT_BEFORE, begun[delayed], job[delayed], process=PRODUCER, value=due[delayed])
@@ -154,6 +159,15 @@ def clean_history(n_jobs: int, seed: int = 1, crashes: bool = True) -> History:
     effects = job % 3 == 1
     _effects(table, job[effects], running[effects])
     return _whole(table, n_jobs, int(intended[-1]), seed)
+
+
+def _deliveries(table: _Table, job: np.ndarray, acknowledged: np.ndarray) -> None:
+    """Webhooks that led to these jobs, named by the keys; an answer was lost now and then, and the same job was named again."""
+    job = job[job % 500 != 11]  # Those of which something came.
+    names, again = len(TEXTS) + job, job % 5 == 0
+    at = acknowledged[job]
+    table.add(Kind.DELIVERY_TRIED, at, job, process=PRODUCER, text=names, value=200)
+    table.add(Kind.DELIVERY_TRIED, at[again] + S, job[again], process=PRODUCER, text=names[again], value=200)
 
 
 def _second_runs(
