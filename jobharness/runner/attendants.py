@@ -66,9 +66,14 @@ class Attendant:
             self.ready |= one.kind is Kind.PRODUCER_READY
             self.done |= one.kind is Kind.PRODUCER_DONE
 
-    def tend(self) -> None:
-        """Notice its exit, start the next that is due. Raises: ProcessFailed when it ended by itself and is not started again."""
-        code = self.process.exit_code if self.process is not None else None
+    @property
+    def exit_code(self) -> int | None:
+        """None while it runs, or none was started."""
+        return self.process.exit_code if self.process is not None else None
+
+    def tend(self, code: int | None) -> None:
+        """Mind its exit, of which `code` tells, start the next that is due. Raises: ProcessFailed when it ended by itself and is
+        not started again."""
         if self.process is not None and code is not None:
             said = "" if self.ended else self.process.log_tail(lines=5)
             name, last_lines = self._recorder.text(self.name), self._recorder.text(said)
@@ -127,11 +132,15 @@ class Attendants:
         """A producer that is not ready, or None."""
         return next((one for one in self.producers if not one.whole), None)
 
-    def tend(self) -> None:
-        """Look after them. Raises: ProcessFailed when one ended by itself, is not started again, and cannot be done without."""
-        for one in self:
+    def tend(self, read: Callable[[], None]) -> None:
+        """Look after them. `read`: takes in what was recorded. Raises: ProcessFailed when one ended by itself, is not started
+        again, and cannot be done without."""
+        codes = [one.exit_code for one in self]
+        if any(code is not None for code in codes):
+            read()  # Whether it has said that it is done: what it said last was said before its exit was seen.
+        for one, code in zip(self, codes, strict=True):
             if not one.done:
-                one.tend()
+                one.tend(code)
         senders = [one for one in self.producers if one.sends]
         if senders and all(one.vanished for one in senders):
             raise ProcessFailed(", ".join(one.name for one in senders), "vanished: nobody is left to send the jobs", "")

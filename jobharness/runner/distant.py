@@ -18,6 +18,7 @@ class Distant:
     """One of them by name, beside `attendants.Attendant`: it sends, may vanish, and is started by nobody here."""
 
     process = None
+    exit_code = None
     sends = True
     ended = False
 
@@ -35,7 +36,7 @@ class Distant:
             self.ready |= one.kind is Kind.PRODUCER_READY
             self.done |= one.kind is Kind.PRODUCER_DONE
 
-    def tend(self) -> None:
+    def tend(self, code: int | None) -> None:
         """Notice its silence, and its end of that."""
         heard_ns = self._nodes.heard_ns(self.name)
         self.vanished = self.ready and seconds_between(heard_ns, now_ns()) > LOST_AFTER_S

@@ -421,9 +421,7 @@ class Run:
             for worker in self._fleet.tend():
                 self._board.forget(worker.name)
         if self._attendants is not None and self._phase != "stop":
-            if any(one.process is not None and one.process.exit_code is not None for one in self._attendants.producers):
-                self._read()  # Whether it has said that it is done.
-            self._attendants.tend()
+            self._attendants.tend(self._read)
         if now_ns() - self._shown_ns > SHOW_EVERY_S * NS_PER_S:
             self._show()
 
