@@ -1,10 +1,21 @@
-"""A schedule of the app's own: Celery's beat, embedded in a worker, and the ticks that the scenario expects of it."""
+"""A schedule of the app's own, and the ticks that the scenario expects of it: Celery's beat, embedded in a worker, and the
+libraries whose workers send the periodic jobs themselves."""
+
+import importlib
+import time
 
 import pytest
 
 from jobharness.contracts.contract import Word
+from jobharness.processes.process import wait_for
+from jobharness.scenario.load import scenario_from
+from tests.support.environments import environment, wanted
 
 pytestmark = pytest.mark.real
+
+APPS = {"arq": "ticks_arq.WorkerSettings", "saq": "ticks_saq.settings", "huey": "ticks_huey.huey"}
+ENTRIES = {"arq": ("cron:tidy_up", "2s"), "saq": ("tidy_up", "2s"), "huey": ("ticks_huey.tidy_up", "60s")}
+"""The name that the library gives the entry, and how often it comes due."""
 
 
 def _scenario(scenario, arguments=("--beat",), every_s=0.5, lasting="3s", **parts):
@@ -37,3 +48,70 @@ def test_an_embedded_scheduler_outlives_its_killed_worker_and_each_tick_comes_tw
     finding = run(_scenario(scenario, fault=[{"kind": "kill", "at": "500ms"}])).verdict["one_run_per_tick"]
     assert finding.word is Word.BROKEN, finding.sentence
     assert finding.counts["twice"] >= 1
+
+
+def _of_workers(library, workers=1, fault=(), **env):
+    """A scenario whose workers send the periodic jobs themselves."""
+    subjects = importlib.import_module(f"tests.conformance.subjects.{library}")
+    python, requirements = wanted(subjects, "NEWEST", "redis")
+    entry, every = ENTRIES[library]
+    plain = {
+        "title": f"ticks on {library}",
+        "queue": {
+            "adapter": library,
+            "app": APPS[library],
+            "workers": workers,
+            "python": str(environment(*requirements, python=python)),
+            "env": {"BROKER_URL": "{broker.url}", **env},
+            "restart_delay": "10ms",
+        },
+        "broker": {"kind": "redis"},
+        "workload": {"duration": "7s" if every == "2s" else "3s", "cron": [{"entry": entry, "every": every}]},
+        "contract": {"delivery": "at-least-once", "recovery": "5s"},
+        "fault": list(fault),
+    }
+    return scenario_from(plain, library)
+
+
+def _early_in_a_minute():
+    """Huey names a tick by its minute: one that ends between two consumers' looks would hide that both looked."""
+    assert wait_for(lambda: time.gmtime().tm_sec < 40, 30)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("library", ["arq", "saq"])
+def test_a_tick_that_workers_agree_on_runs_once(library, workers, run):
+    result = run(_of_workers(library, workers))
+    finding = result.verdict["one_run_per_tick"]
+    assert finding.word is Word.HOLDS, finding.sentence
+    assert finding.counts["ticks"] >= 3
+    result.expect.verdict("holds")
+
+
+@pytest.mark.parametrize("library", ["arq", "saq"])
+def test_a_tick_that_each_worker_sends_for_itself_runs_twice(library, run):
+    finding = run(_of_workers(library, 2, EACH="1")).verdict["one_run_per_tick"]
+    assert finding.word is Word.BROKEN, finding.sentence
+    assert finding.counts["twice"] >= 2
+    assert "its tick had come before" in finding.offenders["why"].to_list()
+
+
+def test_one_consumer_of_huey_sends_a_minutes_tick_once(run):
+    _early_in_a_minute()
+    result = run(_of_workers("huey"))
+    assert result.verdict["one_run_per_tick"].counts == {"ticks": 1, "twice": 0, "missed": 0, "never_ran": 0}
+    result.expect.verdict("holds")
+
+
+def test_two_consumers_of_huey_send_a_minutes_tick_twice(run):
+    _early_in_a_minute()
+    finding = run(_of_workers("huey", workers=2)).verdict["one_run_per_tick"]
+    assert finding.word is Word.BROKEN, finding.sentence
+    assert finding.counts["twice"] == 1
+
+
+def test_a_consumer_of_huey_that_is_started_again_sends_the_minutes_tick_again(run):
+    _early_in_a_minute()
+    finding = run(_of_workers("huey", fault=[{"kind": "kill", "at": "1s"}])).verdict["one_run_per_tick"]
+    assert finding.word is Word.BROKEN, finding.sentence
+    assert finding.counts["twice"] == 1

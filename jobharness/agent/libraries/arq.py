@@ -42,7 +42,7 @@ def _enqueuing(recorder):
         if _cron.get():
             job = await original(self, function, *args, **kwargs)
             if job is not None:  # Else another worker was first: the ids of ticks are the same in all.
-                sending.tick(recorder, job_id, function, job_id)
+                sending.tick(recorder, job_id, function, _mark(function, job_id, kwargs.get("_defer_until")))
             return job
         sending.begin(recorder, job_id, function, _moment_s(kwargs))
         job = await original(self, function, *args, **kwargs)
@@ -53,6 +53,14 @@ def _enqueuing(recorder):
         return job
 
     wrap(Worker, "run_cron")(during(_cron))
+
+
+def _mark(function, job_id, due):
+    """What names a tick: arq's own id of it, or, where the app chose the id or each worker has one of its own, its second."""
+    if job_id.startswith(function + ":"):
+        return job_id
+    # arq sends a tick up to a second ahead, and does not say when it was due where that is over.
+    return "%s@%d" % (function, due.timestamp() if due else time.time())
 
 
 def _moment_s(options):

@@ -38,6 +38,11 @@ def test_an_expected_entry_comes_due_all_along_the_workload(moments, word, whys)
     assert (finding.word, finding.offenders["why"].to_list()) == (word, whys)
 
 
+def test_a_workload_too_short_to_miss_a_tick_in_which_none_came_decides_nothing():
+    finding = OneRunPerTick((("nightly", 60.0),)).check(_ticks())
+    assert (finding.word, finding.sentence) == (Word.UNKNOWN, "no schedule came due")
+
+
 def test_a_period_and_a_half_is_no_tick_missed():
     assert OneRunPerTick((("nightly", 1.0),)).check(_ticks(0.5, 2.0, 3.5)).word is Word.HOLDS
 
