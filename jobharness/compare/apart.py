@@ -18,6 +18,7 @@ from jobharness.metrics.differences import differences
 from jobharness.metrics.gate import Limit
 from jobharness.report.digest import Digest
 from jobharness.report.trial import Notes, Trial, TrialSide, trial
+from jobharness.report.words import count
 from jobharness.scenario.model import GateSpec
 
 __all__ = ["Floor", "compare_saved", "floor_of"]
@@ -98,4 +99,4 @@ def _check_work(before: Digest, after: Digest) -> None:
 def _state(runs: Sequence[Digest]) -> str:
     commits = list(dict.fromkeys(str(run.variables.get("commit"))[:12] for run in runs if run.variables.get("commit")))
     of_what = f"commit {', '.join(commits)}" if commits else "not under git"
-    return f"{len(runs)} runs of {of_what}, {runs[0].finished_at} to {runs[-1].finished_at}"
+    return f"{count(len(runs), 'run')} of {of_what}, {runs[0].finished_at} to {runs[-1].finished_at}"

@@ -91,7 +91,7 @@ def _tied(history: History, begun: pl.DataFrame, kind: Kind) -> pl.DataFrame:
 
 
 def _fates(history: History, hits: pl.DataFrame) -> pl.DataFrame:
-    """One row per job hit: `strike`, `job`, `task` (row of texts), `fate`, `took_ns`."""
+    """One row per job that a strike hit, since its first hit: `strike`, `job`, `task` (row of texts), `fate`, `took_ns`."""
     for_good = (pl.col("kind") == int(Kind.JOB_DEAD)) & (pl.col("value") != int(Dead.WORKER_LOST))
     ends = (
         history.rows.filter((pl.col("kind") == int(Kind.JOB_FINISHED)) | for_good)
@@ -99,9 +99,8 @@ def _fates(history: History, hits: pl.DataFrame) -> pl.DataFrame:
         .sort("time_ns")
         .collect()
     )
-    after = (
-        hits.drop_nulls("job").sort("time_ns").join_asof(ends, on="time_ns", by="job", strategy="forward", check_sortedness=False)
-    )
+    first = hits.drop_nulls("job").sort("time_ns").unique(["strike", "job"], keep="first", maintain_order=True)
+    after = first.join_asof(ends, on="time_ns", by="job", strategy="forward", check_sortedness=False)
     known = history.lives.select("job", "finished", "held", about="task")
     fate = (
         pl.when(pl.col("end_kind") == int(Kind.JOB_FINISHED)).then(pl.lit("completed"))

@@ -63,3 +63,18 @@ def test_a_job_that_only_its_worker_s_death_ended_is_lost_and_one_dead_by_itself
 def test_a_history_without_faults_has_no_strike() -> None:
     assert strikes_of(history("1.0 worker-1 job.running a")) == []
     assert strikes_of(history("")) == []
+
+
+def test_a_job_that_one_strike_hits_again_and_again_is_one_job() -> None:
+    """An API that answers 429 for a while strikes every request of a job."""
+    seen = history("""
+        1.000  harness   fault.begin   -  text=upstream#1 value=1
+        1.100  upstream  fault.hit     a  text=upstream#1 value=429
+        1.200  upstream  fault.hit     b  text=upstream#1 value=429
+        1.300  upstream  fault.hit     a  text=upstream#1 value=429
+        2.000  harness   fault.end     -  text=upstream#1
+        2.100  worker-1  job.finished  a
+        2.200  worker-1  job.finished  b
+    """)
+    (strike,) = strikes_of(seen)
+    assert (strike.jobs, [(hit.job_id, hit.after_s) for hit in strike.hits]) == (2, [("a", 1.0), ("b", 1.0)])
