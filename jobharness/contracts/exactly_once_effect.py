@@ -59,7 +59,7 @@ class ExactlyOnceEffect(Promise):
         place = place_in_run(first) if len(rows) else np.empty(0, np.int64)
         over = place > 0
         return offences(
-            pl.format("applied again: {}. time", "nth"),
+            pl.format("applied again, {} times by then", "nth"),
             job=columns["job"][rows[over]],
             row=rows[over],
             weight=place[over],

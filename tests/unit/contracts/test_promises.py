@@ -159,7 +159,7 @@ CASES = {
         Word.BROKEN,
         "1 effects were applied again; 1 jobs took no effect",
         {"effects": 3, "repeated": 1, "missing": 1},
-        [(0, 6, "applied again: 2. time"), (1, None, "it took no effect")],
+        [(0, 6, "applied again, 2 times by then"), (1, None, "it took no effect")],
     ),
     "phantom": (
         NoPhantoms(),

@@ -117,8 +117,8 @@ BROKEN: dict[str, Any] = {
         "2 effects were applied again; 2 jobs took no effect",
         {"effects": 3, "repeated": 2, "missing": 2},
         [
-            (1, 47, "applied again: 3. time"),
-            (1, 44, "applied again: 2. time"),
+            (1, 47, "applied again, 3 times by then"),
+            (1, 44, "applied again, 2 times by then"),
             (0, None, "it took no effect"),
             (5, None, "it took no effect"),
         ],
