@@ -10,6 +10,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from math import inf
 from pathlib import Path
 
@@ -34,8 +35,8 @@ outlast a reader's patience: django-q2's `retry` is 15 s, and the home-grown que
 killed (SIGKILL of the worker and all it started) in the middle of a job, and a process manager starts it again. A job that has
 not come back {WITHIN} later counts as lost, or as stuck where the broker still holds it. Written by `make outcomes`.
 
-| queue | broker | killed mid-job | lost | stuck | run twice | back, the slowest after |
-| --- | --- | --- | --- | --- | --- | --- |
+| queue | broker | killed mid-job | lost | stuck | run twice | back, the slowest after | on |
+| --- | --- | --- | --- | --- | --- | --- | --- |
 """
 
 
@@ -48,7 +49,7 @@ class Row:
     outcome: str
 
     def __str__(self) -> str:
-        return f"| {self.queue} | {self.broker} | {self.outcome} |"
+        return f"| {self.queue} | {self.broker} | {self.outcome} | {datetime.now(UTC):%Y-%m-%d} |"
 
 
 def scenario_of(subject: Subject, job: Job) -> Scenario:
@@ -92,7 +93,7 @@ def _outcome(result: Result) -> str:
     if observed.word is not Word.HOLDS:
         return f"unknown: {observed.sentence} | | | |"
     slowest = metrics["recovery.max"].value
-    back = "-" if slowest is None else f"{slowest:.1f} s" if slowest < inf else f"never, {metrics['recovery.never']}"
+    back = "-" if slowest is None else f"{slowest:.1f} s" if slowest < inf else f"{metrics['recovery.never']} never came back"
     return (
         f"{int(metrics['faults.jobs_hit'].value or 0)} | {counts['lost']} | {counts['stuck']} | {counts['duplicated']} | {back}"
     )
@@ -122,7 +123,7 @@ def main(wanted: list[str]) -> None:
 def _lines() -> Iterator[tuple[tuple[str, str], str]]:
     for line in PAGE.read_text(encoding="utf-8").splitlines():
         cells = [cell.strip() for cell in line.strip("|").split("|")]
-        if len(cells) == 7 and cells[0] not in ("queue", "---"):
+        if len(cells) == 8 and cells[0] not in ("queue", "---"):
             yield (cells[0].split()[0], cells[1].split()[0]), line
 
 
