@@ -4,6 +4,7 @@ import http.client
 import json
 import socket
 import urllib.parse
+from time import monotonic
 
 __all__ = ["FAILURES", "Exchange", "body_of"]
 
@@ -11,11 +12,16 @@ FAILURES = (OSError, http.client.HTTPException)
 """What `send` raises when there was no answer."""
 
 
+IDLE_S = 1.0
+"""A connection that was idle for longer is not used again: a service may close it just as the next request is on its way, and
+whether that request was taken nobody could say. Services usually wait 2 s (gunicorn) or 5 s (uvicorn)."""
+
+
 class Exchange:
     """For one thread."""
 
     def __init__(self, timeout_s):
-        self.timeout_s, self.connection, self.place = timeout_s, None, None
+        self.timeout_s, self.connection, self.place, self.used = timeout_s, None, None, 0.0
 
     def send(self, request, headers=()):
         """Send a request of the plan, its body as JSON. Returns `(status, answer)`, the answer None where it is no JSON.
@@ -26,13 +32,14 @@ class Exchange:
         path = url.path + ("?" + url.query if url.query else "")
         whole = dict(headers, **{"Content-Type": "application/json"})
         try:
-            if self.place != url.netloc or self._closed_by_service():
+            if self.place != url.netloc or monotonic() - self.used > IDLE_S or self._closed_by_service():
                 self.drop()
                 self.connection = http.client.HTTPConnection(url.netloc, timeout=self.timeout_s)
                 self.place = url.netloc
             self.connection.request(request.get("method", "POST"), path, body_of(request), whole)
             response = self.connection.getresponse()
             raw = response.read()
+            self.used = monotonic()
         except FAILURES:
             self.drop()
             raise

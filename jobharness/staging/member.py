@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import shutil
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -20,7 +20,7 @@ from locust.rpc import Message, rpc
 
 from jobharness.agent.shipper import Files
 from jobharness.clock import now_ns, seconds_between
-from jobharness.errors import ClocksUnknown, EnvironmentFailed, InvalidRequest
+from jobharness.errors import AppFailed, ClocksUnknown, EnvironmentFailed, InvalidRequest, JobharnessError
 from jobharness.staging.desk import Desk
 from jobharness.staging.messages import BEAT, ENDED, FAREWELL, HELLO, PLAN, RECORDS, REFUSED, WELCOME
 from jobharness.staging.offsets import Exchange, offset_of
@@ -35,6 +35,9 @@ SILENT_S = 30.0
 """A master that answers nothing for so long is gone: no load goes on that nobody watches."""
 FIRST_EXCHANGES = 5
 PIECE = 1 << 18
+
+Admit = Callable[[Mapping[str, str]], None]
+"""Takes the app's variables in, or raises InvalidRequest."""
 
 
 class Greeting:
@@ -106,10 +109,12 @@ class Member:
         self._over = self._ending = self._ended = self._lost = False
 
     @classmethod
-    def join(cls, greeting: Greeting, said: Mapping[str, Any], folder: Path, admit: Any) -> Member:
-        """Join the load test. `admit(env)`: takes the app's variables in, or raises InvalidRequest.
+    def join(
+        cls, greeting: Greeting, said: Mapping[str, Any], folder: Path, admit: Callable[[Mapping[str, str]], None]
+    ) -> Member:
+        """Join the load test.
 
-        Raises: InvalidRequest, EnvironmentFailed; the share is free again.
+        Raises: InvalidRequest, of it AppFailed where the app cannot be imported here; EnvironmentFailed. The share is free again.
         """
         welcome = greeting.hello(said)
         number, address = int(welcome["number"]), greeting.address
@@ -121,12 +126,13 @@ class Member:
             plan = folder / "plan.jsonl"
             jobs = _write_share(greeting, number, plan, welcome["header"])
             desk = Desk.of_run(plan, Share(1, 1))
-        except ClocksUnknown as error:
-            greeting.farewell(number, error.problem)
+        except JobharnessError as error:
+            greeting.farewell(number, error.problem if isinstance(error, ClocksUnknown) else str(error))
             raise
         except Exception as error:
-            greeting.farewell(number, f"{type(error).__name__}: {error}")
-            raise
+            why = AppFailed(welcome["header"]["app"], f"could not be imported ({type(error).__name__}: {error})")
+            greeting.farewell(number, str(why))
+            raise why from error
         finally:
             greeting.close()
         _say(f"joined {address} as locust-{number} of {welcome['of']}, with {jobs} jobs")
@@ -138,7 +144,8 @@ class Member:
         self._runner.register_message(BEAT, self._hear)
         self._runner.register_message(ENDED, self._hear_ended)
         environment.events.quitting.add_listener(self._leave)
-        gevent.spawn(self._go_on)
+        # A node that cannot tell what it does does nothing.
+        gevent.spawn(self._go_on).link_exception(lambda _: self._runner.quit())
 
     def _go_on(self) -> None:
         while not self._lost:
@@ -152,18 +159,17 @@ class Member:
 
     def _ship(self) -> None:
         """Send what is new; once nothing more can come, say so."""
-        finished = (self.desk.all_sent or self._over) and not self._ending
-        if finished:
-            self._ending = True
-            self.desk.recorder.close()
-        if self._ending and not finished:
+        if self._ending:
             return
-        for name, at, payload in self._files.news(final=finished):
+        self._ending = self.desk.all_sent or self._over
+        if self._ending:
+            self.desk.recorder.close()
+        for name, at, payload in self._files.news(final=self._ending):
             if payload is None:
                 continue  # Nothing more comes of this file.
             for start in range(0, len(payload) or 1, PIECE):
                 self._tell(RECORDS, name=name, at=at + start, payload=payload[start : start + PIECE])
-        if finished:
+        if self._ending:
             self._tell(ENDED)
 
     def _hear(self, environment: Any, msg: Any) -> None:
@@ -188,12 +194,14 @@ class Member:
 
     def _leave(self, **_: Any) -> None:
         """How it ended: a listener of `quitting`."""
+        self._over = True
+        self._ship()  # Whoever ended it: this goes out before Locust's own last word.
         whole = self._ended and self.desk.all_sent
         self._environment.process_exit_code = 0 if whole else EnvironmentFailed.exit_code
         if self._lost:
             _say(f"error: the master at {self._address} answered nothing for {SILENT_S:g} s, so this node stopped sending")
         elif not whole:
-            _say("error: the load test ended before this node had sent its share")
+            _say("error: it ended before this node had sent its share")
         else:
             _say("all is sent and recorded by the master, which says what became of it")
         if self._ended:

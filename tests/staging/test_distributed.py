@@ -72,10 +72,10 @@ class Field:
         self._start(self.machines[0], words, "redis.txt")
         assert wait_for(lambda: "Ready to accept connections" in self.said("redis.txt"), SOON_S)
 
-    def _start(self, machine, words, log, **env):
+    def _start(self, machine, words, log, folder=None, **env):
         with (self.project / log).open("w", encoding="utf-8") as output:
             process = subprocess.Popen(
-                [*machine.prefix, *words], cwd=self.project, stdout=output, stderr=output, env={**os.environ, **env}
+                [*machine.prefix, *words], cwd=folder or self.project, stdout=output, stderr=output, env={**os.environ, **env}
             )
         self._stack.callback(process.wait)
         self._stack.callback(process.kill)
@@ -99,10 +99,10 @@ class Field:
         ]
         return self._start(self.machines[0], [*words, *options], "master.txt", **env)
 
-    def join(self, number, **env):
+    def join(self, number, folder=None, **env):
         """The node on a machine; `ip netns exec` and the command each become the next, so that its process is the node."""
         words = [sys.executable, "-m", "jobharness.cli.main", "load", "naps.toml", "--join", f"{self.address}:{self.port}"]
-        return self._start(self.machines[number], words, f"node-{number}.txt", **{"PYTHONPATH": str(ROOT), **env})
+        return self._start(self.machines[number], words, f"node-{number}.txt", folder, **{"PYTHONPATH": str(ROOT), **env})
 
     @property
     def folder(self):
@@ -198,6 +198,10 @@ def test_node_of_another_version_is_refused_and_an_abort_stops_the_others(field,
         f"error: the master at {field.address}:{field.port} refused this node: it has jobharness 9.{__version__}, and the master "
         f"jobharness {__version__}; use one version on all machines"
     )
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    shutil.copy(field.project / "naps.toml", elsewhere)
+    assert field.join(2, folder=elsewhere).wait(SOON_S) == 2
+    assert field.said("node-2.txt").startswith("error: the app 'naps:app' could not be imported (ModuleNotFoundError")
     node = field.join(2)
     field.await_finished(10)
     late = field.join(3)
@@ -205,8 +209,9 @@ def test_node_of_another_version_is_refused_and_an_abort_stops_the_others(field,
     folder = field.folder
     (folder / "ABORT").write_text("the test\n", encoding="utf-8")
     assert run.wait(SOON_S) == 3 and node.wait(SOON_S) == 3
+    assert "cannot take part: the app 'naps:app' could not be imported" in field.said("master.txt")
     assert "refused a node on" in field.said("master.txt") and f"it has jobharness 9.{__version__}" in field.said("master.txt")
-    assert "the load test ended before this node had sent its share" in field.said("node-2.txt")
+    assert "it ended before this node had sent its share" in field.said("node-2.txt")
     history = load_history(folder / "history.parquet")
     assert [(one.name, one.vanished) for one in history.nodes] == [("master", False), ("locust-1", False)]
     planned = sum(1 for _ in plan_rows(folder / "plan.jsonl", Share(1, 1)))
