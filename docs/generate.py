@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from jobharness.agent import record
-from jobharness.catalog import CONTRACTS, DELIVERIES
+from jobharness.catalog import CONTRACTS, DELIVERIES, QUEUES, names, queue_kind
 from jobharness.history.event import DESCRIPTIONS
 from jobharness.metrics.names import markdown
 from jobharness.scenario.arrivals import NEEDS
@@ -50,6 +50,19 @@ def contracts() -> str:
     return "\n".join(rows)
 
 
+def shapes() -> str:
+    """By what means each library sends what is more than one job, and what its periodic entries are called."""
+    rows = ["| library | chain | group | chord | an entry of its schedule |", "| --- | --- | --- | --- | --- |"]
+    for name in names("queues", QUEUES):
+        kind = queue_kind(name)
+        means, ticks = getattr(kind, "shapes", {}), getattr(kind, "ticks", "")
+        if means or ticks:
+            rows.append(
+                f"| {name} | " + " | ".join([*(means.get(shape, "") for shape in ("chain", "group", "chord")), ticks]) + " |"
+            )
+    return "\n".join(rows)
+
+
 def arrivals() -> str:
     """Every arrival process with the keys that it takes and what it does."""
     rows = ["| process | needs | may have | arrivals |", "| --- | --- | --- | --- |"]
@@ -68,7 +81,7 @@ def sample() -> str:
 PAGES: dict[str, dict[str, Callable[[], str]]] = {
     "README.md": {"sample": sample},
     "docs/contracts.md": {"contracts": contracts},
-    "docs/workloads.md": {"arrivals": arrivals},
+    "docs/workloads.md": {"arrivals": arrivals, "shapes": shapes},
     "docs/metrics.md": {"metrics": metrics},
     "docs/agent.md": {"record": record_layout, "events": events},
 }

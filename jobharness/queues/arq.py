@@ -42,6 +42,7 @@ class ArqQueue:
     steps = {
         "redis": {"take": "reply ZRANGEBYSCORE", "note": "EXEC has=PSETEX by=workers", "ack": "EXEC has=arq:result: by=workers"}
     }
+    ticks = "`cron:` and its function"
     reports = frozenset(
         (
             Kind.ENQUEUE_BEGIN, Kind.ENQUEUE_ACKNOWLEDGED, Kind.ENQUEUE_NOT_BEFORE, Kind.SCHEDULE_TICK, Kind.JOB_RECEIVED,

@@ -37,7 +37,8 @@ class CeleryQueue:
         "celery.backends.base", "kombu.transport.redis", "kombu.transport.pyamqp", "kombu.pools", "kombu.serialization",
     )  # fmt: skip
     brokers = ("redis", "rabbitmq", "sqlite")
-    shapes = frozenset(("chain", "group", "chord"))
+    shapes = {"chain": "`chain`", "group": "`group`", "chord": "`chord`, with a result backend"}
+    ticks = "its key in `beat_schedule`"
     # What its messages look like on the wire (kombu/transport/redis.py: BRPOP, then a transaction to note and one to forget).
     steps = {
         "redis": {"take": "reply BRPOP", "note": "EXEC has=HSET", "ack": "EXEC has=HDEL"},

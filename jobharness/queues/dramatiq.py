@@ -39,7 +39,7 @@ class DramatiqQueue:
     library = "dramatiq"
     mishaps = True
     brokers = ("redis", "rabbitmq")
-    shapes = frozenset(("chain", "group", "chord"))
+    shapes = {"chain": "`pipeline`", "group": "`group`", "chord": "a completion callback, with the middleware GroupCallbacks"}
     # One Lua script does everything in Redis, its first argument says what (dramatiq/brokers/redis/dispatch.lua).
     steps = {
         "redis": {"take": "reply EVALSHA has=fetch by=workers", "ack": "EVALSHA has=ack by=workers"},

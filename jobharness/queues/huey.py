@@ -39,7 +39,8 @@ class HueyQueue:
     preload = ("huey.api", "huey.consumer", "huey.consumer_options", "huey.storage", "redis", "sqlite3")
     mishaps = True
     brokers = ("redis", "sqlite")
-    shapes = frozenset(("chain", "group", "chord"))
+    shapes = {"chain": "`then`", "group": "`group` (Huey 3)", "chord": "`chord` (Huey 3)"}
+    ticks = "its task; each consumer sends it"
     # Taking a task removes it (huey/storage.py: dequeue), so nothing is acknowledged.
     steps = {
         "redis": {"take": "reply BRPOP"},

@@ -5,7 +5,8 @@ Further abilities are asked for and not required of everyone:
 - `reports`, a class attribute (`TellsKinds`): the kinds of event that the adapter's agent records, beside those that
   the harness writes itself. An adapter that does not say is taken to record `LEAST_REPORTS`. A contract which needs
   a kind that is not among them is refused when the scenario is loaded: a promise that cannot be seen is not judged.
-- `shapes`, a class attribute: which of chain, group and chord its agent's `Sender` composes by the library's own means.
+- `shapes`, a class attribute: which of chain, group and chord its agent's `Sender` composes, and by what means of the library.
+- `ticks`, a class attribute of one that reports SCHEDULE_TICK: what its agent calls an entry of the library's own schedule.
 - `setup_command(python, broker)` (`NeedsSetup`): what makes the library's own tables; run once in a broker that the run started.
 - `inspected_with_broker = True`: the app connects when it is loaded, so it can be asked only once its broker runs.
 - `recovers_within_s(broker, app)` (`TellsRecovery`): how long the library's own recovery may take, from the live settings: from

@@ -34,7 +34,8 @@ class RqQueue:
     preload = ("rq", "rq.cli.cli", "rq.worker", "rq.scheduler", "redis", "redis.asyncio")
     mishaps = True
     brokers = ("redis",)
-    shapes = frozenset(("chain", "group", "chord"))
+    shapes = {"chain": "`depends_on`", "group": "one after the other", "chord": "`depends_on` all of them"}
+    ticks = "its function, by `rq cron` (RQ 2.4)"
     # rq/queue.py (lmove into the intermediate list), rq/worker: execution noted, job started by the work-horse, success handled.
     steps = {
         "redis": {
@@ -48,7 +49,7 @@ class RqQueue:
         (
             Kind.ENQUEUE_BEGIN, Kind.ENQUEUE_ACKNOWLEDGED, Kind.ENQUEUE_NOT_BEFORE, Kind.JOB_RECEIVED, Kind.JOB_RUNNING,
             Kind.JOB_FINISHED, Kind.JOB_FAILED, Kind.JOB_RETRIED, Kind.JOB_DEAD, Kind.JOB_TIMED_OUT, Kind.JOB_SETTLED,
-            Kind.WORKER_READY, Kind.WORKER_STOPPING,
+            Kind.WORKER_READY, Kind.WORKER_STOPPING, Kind.SCHEDULE_TICK,
         )
     )  # fmt: skip
 

@@ -53,6 +53,7 @@ class SaqQueue:
             "ack": "COMMIT has=complete by=workers",
         },
     }
+    ticks = "its function"
     reports = frozenset(
         (
             Kind.ENQUEUE_BEGIN, Kind.ENQUEUE_ACKNOWLEDGED, Kind.ENQUEUE_NOT_BEFORE, Kind.ENQUEUE_PRIORITY, Kind.SCHEDULE_TICK,

@@ -38,11 +38,12 @@ class TaskiqQueue:
         "rabbitmq": {"take": "reply basic.deliver", "ack": "basic.ack"},
         "nats": {"take": "reply *MSG by=workers"},
     }
+    ticks = "its task, by `taskiq scheduler`"
     reports = frozenset(
         (
             Kind.ENQUEUE_BEGIN, Kind.ENQUEUE_ACKNOWLEDGED, Kind.ENQUEUE_NOT_BEFORE, Kind.JOB_RECEIVED, Kind.JOB_RUNNING,
             Kind.JOB_FINISHED, Kind.JOB_FAILED, Kind.JOB_RETRIED, Kind.JOB_DEAD, Kind.JOB_REJECTED, Kind.JOB_TIMED_OUT,
-            Kind.JOB_SETTLED, Kind.WORKER_READY, Kind.WORKER_STOPPING,
+            Kind.JOB_SETTLED, Kind.WORKER_READY, Kind.WORKER_STOPPING, Kind.SCHEDULE_TICK,
         )
     )  # fmt: skip
 

@@ -69,6 +69,16 @@ def test_killed_scheduler_of_another_library_is_started_again_and_ticks_go_on(su
     assert {row["job"] for row in ticks} <= known[Kind.ENQUEUE_ACKNOWLEDGED] & known[Kind.JOB_FINISHED]
 
 
+@pytest.mark.parametrize(("count", "word"), [(1, Word.HOLDS), (2, Word.BROKEN)])
+@pytest.mark.parametrize("subject", ["rq on redis", "taskiq on redis"])
+def test_ticks_of_another_librarys_scheduler_are_judged(subject, count, word, run):
+    changes = {"fault": [], "contract__one_run_per_tick": True, "queue__scheduler__count": count}
+    python = NEWEST[subject].subject_there().queue["python"]
+    finding = run(f"{subject.split()[0]}_scheduler_killed", queue__python=python, **changes).verdict["one_run_per_tick"]
+    assert finding.word is word, finding.sentence
+    assert finding.counts["ticks"] >= 3 * count
+
+
 def test_two_schedulers_send_every_tick_twice(run):
     result = run("two_schedulers")
     finding = result.verdict["one_run_per_tick"]

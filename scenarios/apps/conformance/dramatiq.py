@@ -1,4 +1,7 @@
-"""The conformance app on Dramatiq. BROKER_URL names the broker; `broker` is what `dramatiq` is given."""
+"""The conformance app on Dramatiq. BROKER_URL names the broker; `broker` is what `dramatiq` is given.
+
+GROUPS_URL names the Redis in which it counts what is left of a group; without it there are no chords.
+"""
 
 import os
 import time
@@ -15,6 +18,11 @@ else:
     from dramatiq.brokers.rabbitmq import RabbitmqBroker
 
     broker = RabbitmqBroker(url=URL)
+if "GROUPS_URL" in os.environ:
+    from dramatiq.middleware import GroupCallbacks
+    from dramatiq.rate_limits.backends import RedisBackend
+
+    broker.add_middleware(GroupCallbacks(RedisBackend(url=os.environ["GROUPS_URL"])))
 dramatiq.set_broker(broker)
 
 

@@ -107,6 +107,11 @@ def test_some_queue_reports_what_a_contract_needs(key):
     assert any(ASKED[key].needs <= reported_kinds(kind) for kind in kinds)
 
 
+@pytest.mark.parametrize("name", QUEUES)
+def test_a_queue_that_reports_ticks_says_what_an_entry_is_called(name):
+    assert hasattr(_of_queue(name), "ticks") is (Kind.SCHEDULE_TICK in reported_kinds(_of_queue(name)))
+
+
 def _of_queue(name: str) -> type:
     module, _, attribute = QUEUES[name].partition(":")
     found: type = getattr(importlib.import_module(module if "." in module else f"jobharness.queues.{module}"), attribute)
