@@ -13,6 +13,7 @@ BROKER_STEP and waits for `<file>.<n>.go`, or for its end; `lose` and `lose_repl
 or after it was carried out.
 """
 
+import base64
 import fnmatch
 import functools
 import itertools
@@ -25,12 +26,13 @@ import time
 from . import events, record
 from .enqueued import Enqueued
 
-__all__ = ["attach"]
+__all__ = ["attach", "in_base64"]
 
 WAIT_S = 120.0
 POLL_S = 0.001
 COARSE_NS = 50_000_000
 LOOK_AT = 64 * 1024
+LONG = 16  # Letters of an id that no other text has by chance.
 CHANGING = ("INSERT", "UPDATE", "DELETE", "REPLACE")
 ENDING = ("COMMIT", "END", "ROLLBACK")
 _VARIES = re.compile(r"[^\s,'\"\[\](){}:;=|]*\d[^\s,'\"\[\](){}:;=|]*")
@@ -267,7 +269,19 @@ def _names(job, place):
     if len(name) < 6:
         # A number that stands in the SQL itself is hardly ever an id.
         return re.search(rb"(?<![\w.-])" + re.escape(name) + rb"(?![\w.-])", values) is not None
-    return name in raw or name.replace(b"-", b"") in raw
+    if name in raw or name.replace(b"-", b"") in raw:
+        return True
+    return any(spelt in raw for spelt in in_base64(name.replace(b"-", b"")))
+
+
+@functools.lru_cache(maxsize=64)
+def in_base64(name):
+    """An id within something that is stored in base64, such as a pickle: it may begin at any of three places there."""
+    if len(name) < LONG:
+        return ()
+    whole = (base64.b64encode(b"\0" * shift + name)[-(-4 * shift // 3) :] for shift in range(3))
+    # What stands beside it changes the first and the last characters.
+    return tuple(spelt[: 4 * ((len(name) - 3) // 3)] for spelt in whole)
 
 
 def _bytes_of(values):

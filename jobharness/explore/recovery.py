@@ -63,6 +63,7 @@ class Recovery:
             "bound_s": None if never else self.bound_s,
             "never": never,
             "configured_s": self.lease.real_s if self.lease is not None and math.isfinite(self.lease.real_s) else None,
+            "said_s": self.said_s,
             "waited_s": self.waited_s,
             "seen_s": _slowest(outcomes),
         }

@@ -340,9 +340,13 @@ class Stage:
         """
         worker = self.fleet.workers[0]
         process = worker.process
+        gone = ProcessFailed(WORKER, "was gone before it could be killed")
         if process is None:
-            raise ProcessFailed(WORKER, "was gone before it could be killed")
-        main = psutil.Process(process.pid)
+            raise gone
+        try:
+            main = psutil.Process(process.pid)
+        except psutil.NoSuchProcess:
+            raise gone from None  # It ended by itself, and that is heard of later.
         if victim == "child":
             victims = self._pool_victim(process)
         else:

@@ -12,11 +12,13 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 from uuid import UUID
 
+from jobharness.agent.statements import in_base64
 from jobharness.wire.message import Message
 
 __all__ = ["Job", "Jobs"]
 
 LOOK_AT = 64 * 1024
+FEW = 16  # Jobs that are also searched for in base64, which takes a look for each.
 SHORT = 6
 TOKENS = re.compile(
     rb"(?<![0-9a-fA-F])[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}(?![0-9a-fA-F])"
@@ -61,6 +63,8 @@ class Jobs:
             for spelt in {dashed.encode(), key.hex().encode(), *({dashed.replace("-", "").encode()} if not name else ())}:
                 book = self._names if TOKENS.fullmatch(spelt) else self._short if len(spelt) < SHORT else self._odd
                 book[spelt] = job
+            if self._count <= FEW:
+                self._odd.update(dict.fromkeys(in_base64(dashed.replace("-", "").encode()), job))
 
     @property
     def known(self) -> int:

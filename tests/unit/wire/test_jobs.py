@@ -1,5 +1,6 @@
 """Whose job a message is about."""
 
+import base64
 import uuid
 
 import pytest
@@ -82,3 +83,11 @@ def test_short_id_is_compared_with_whole_values_only(jobs):
 
 def test_id_of_any_other_form_is_searched_for(jobs):
     assert names(jobs("order/2026-11"), "SET order/2026-11 x") == ["order/2026-11"]
+
+
+@pytest.mark.parametrize("before", [b"", b"a", b"ab", b"abc"])
+def test_job_is_found_within_base64_wherever_it_begins_there(jobs, before):
+    """As in a signed pickle, which is what Django-Q2 stores."""
+    one, two = str(uuid.uuid4()), str(uuid.uuid4())
+    pickled = base64.b64encode(before + b"id=" + one.replace("-", "").encode() + b".more").decode()
+    assert names(jobs(one, two), f"INSERT {pickled}") == [one]
