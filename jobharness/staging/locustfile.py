@@ -15,7 +15,7 @@ from typing import Any
 
 import gevent
 import locust
-from locust import events
+from locust import events, runners
 from locust.env import Environment
 
 from jobharness import __version__
@@ -30,6 +30,7 @@ __all__ = ["PlannedUser"]
 
 PLAN = Path(os.environ["JOBHARNESS_PLAN"])
 SHARE = os.environ.get("JOBHARNESS_SHARE", "")
+PATIENCE_S = 60
 AWAITED = os.environ.get("JOBHARNESS_AWAITED", "")
 
 
@@ -66,7 +67,7 @@ class StopButton:
         self._ending = True
 
     def press(self, environment: Any, **_: Any) -> None:
-        """A listener of `test_stop`."""
+        """A listener of `test_stopping`."""
         # Locust stops, too, when its last worker is missing; that is the run's to judge.
         if not self._ending and environment.runner.worker_count > 0:
             written = PLAN.with_name(ABORT + ".new")
@@ -79,7 +80,14 @@ def watch_the_button(environment: Environment, **_: Any) -> None:
     if not SHARE:
         button = StopButton()
         environment.events.quitting.add_listener(button.end)
-        environment.events.test_stop.add_listener(button.press)
+        environment.events.test_stopping.add_listener(button.press)
+
+
+def leave_the_missing_to_the_run(**_: Any) -> None:
+    """Of the master. Locust takes a worker for lost that was silent for 3 s, as any is on a busy machine, and ends the test when
+    all were: the run knows better who is gone."""
+    if not SHARE:
+        runners.HEARTBEAT_LIVENESS = PATIENCE_S  # One heartbeat a second.
 
 
 def receive_nodes(environment: Environment, **_: Any) -> None:
@@ -92,5 +100,6 @@ def receive_nodes(environment: Environment, **_: Any) -> None:
         Reception(PLAN, Path(os.environ["JOBHARNESS_HISTORY"]), awaited).attend(environment)
 
 
+events.init.add_listener(leave_the_missing_to_the_run)
 events.init.add_listener(watch_the_button)
 events.init.add_listener(receive_nodes)

@@ -110,13 +110,13 @@ class Field:
         assert wait_for(lambda: any(self.project.glob("reports/*/records/nodes")), SOON_S), self.said("master.txt")
         return next(self.project.glob("reports/*/records/nodes")).parents[1]
 
-    def await_finished(self, jobs):
-        """Wait until so many jobs are done."""
+    def await_events(self, kind, count):
+        """Wait until so many of a kind were recorded, on any machine."""
         follower, seen = NodesFollower(self.folder / "records"), []
 
         def enough():
             seen.extend(one.kind for one in follower.poll())
-            return seen.count(Kind.JOB_FINISHED) >= jobs
+            return seen.count(kind) >= count
 
         assert wait_for(enough, SOON_S), self.said("master.txt")
 
@@ -125,7 +125,7 @@ class Field:
 def field(tmp_path):
     """Makes the machines; afterwards nothing of the test may be left on them."""
     with ExitStack() as stack:
-        yield lambda count, duration="8s": Field(stack, tmp_path, count, duration)
+        yield lambda count, duration: Field(stack, tmp_path, count, duration)
     assert wait_for(lambda: leftovers(str(tmp_path)) == [], 10), leftovers(str(tmp_path))
 
 
@@ -143,10 +143,10 @@ def begun_by(history):
 
 
 def test_node_that_is_killed_leaves_its_own_jobs_unknown_and_the_others_are_decided(field):
-    field = field(4)
+    field = field(4, "16s")
     run = field.master("--expect-workers", "4")
     nodes = {number: field.join(number) for number in range(1, 5)}
-    field.await_finished(40)
+    field.await_events(Kind.ENQUEUE_BEGIN, 60)
     lost = share_of(field, 2)
     nodes[2].send_signal(signal.SIGKILL)
     folder = field.folder
@@ -203,7 +203,7 @@ def test_node_of_another_version_is_refused_and_an_abort_stops_the_others(field,
     assert field.join(2, folder=elsewhere).wait(SOON_S) == 2
     assert field.said("node-2.txt").startswith("error: the app 'naps:app' could not be imported (ModuleNotFoundError")
     node = field.join(2)
-    field.await_finished(10)
+    field.await_events(Kind.JOB_FINISHED, 10)
     late = field.join(3)
     assert late.wait(SOON_S) == 2 and "refused this node: every share is taken (--expect-workers 1)" in field.said("node-3.txt")
     folder = field.folder
