@@ -180,7 +180,16 @@ def ownership_of(history: History, schedule: Schedule, terms: LeaseTerms | None)
     gaps_s = [(later - earlier) / 1e9 for earlier, later in pairwise(seen.renewed_ns)]
     renewed_s = max(gaps_s, default=None)
     words = "; ".join(filter(None, (why, further)))
-    return Ownership(schedule, two_owners, stale, words, after_s, renewed_s, "taken" in seen.held, tuple(seen.evidence))
+    return Ownership(
+        schedule,
+        two_owners,
+        stale,
+        words,
+        after_s,
+        renewed_s,
+        "taken" in seen.held or len(seen.executions) > 1,
+        tuple(seen.evidence),
+    )
 
 
 def _two_owners(seen: _Seen, schedule: Schedule, terms: LeaseTerms | None) -> tuple[Answer, str]:
@@ -189,10 +198,8 @@ def _two_owners(seen: _Seen, schedule: Schedule, terms: LeaseTerms | None) -> tu
     if not seen.executions or "silent" not in seen.phases or "waited" not in seen.phases:
         return Answer.UNKNOWN, "the job did not begin"
     first, *later = seen.executions
-    if later:
+    if later and (first.ended_ns is None or first.ended_ns > later[0].begun_ns):
         second = later[0]
-        if first.ended_ns is not None and first.ended_ns <= second.begun_ns:
-            return _after_its_end(first)
         if first.ended_ns is None:
             return _cut_off(seen, first)
         since_s = _since(seen, second.begun_ns)

@@ -97,7 +97,7 @@ def safe_lease(terms: LeaseTerms | None, times: Times | None, safety: float, slo
     if slow is Answer.UNKNOWN:
         return SafeLease(None, terms.lasts_s, "whether a lease is renewed while a job runs could not be told", further, False)
     if slow is Answer.YES or terms.renewed_s is None:
-        if slow is not Answer.YES:
+        if slow is not Answer.YES and terms.limit is None:
             further = (*further, "though a run that outlasted its lease had no second owner, so that something may renew it")
         return _by_runs(terms, times, safety, further)
     return _by_renewals(terms, times, safety, blocked, further)

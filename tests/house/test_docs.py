@@ -27,3 +27,12 @@ def test_every_pair_has_its_outcome():
 def test_the_study_of_the_gate_tells_of_its_first_pool_too():
     """The page says what its generator would write; the rest of it is figures."""
     assert PAST in (ROOT / "docs" / "gate-study.md").read_text(encoding="utf-8")
+
+
+def test_every_pair_has_its_leases():
+    """But for APScheduler, whose job store one scheduler owns."""
+    page = (ROOT / "docs" / "leases.md").read_text(encoding="utf-8").splitlines()
+    _, _, *rows = ([cell.strip() for cell in line.strip("|").split("|")] for line in page if line.startswith("| "))
+    told = {(queue.split()[0], broker.split()[0]) for queue, broker, *_ in rows}
+    pairs = {(case.subject.queue["adapter"], case.subject.broker["kind"]) for case in NEWEST.values()}
+    assert told == {pair for pair in pairs if pair[0] != "apscheduler"}

@@ -124,6 +124,12 @@ def test_run_that_was_ended_at_its_limit_before_another_began_had_one_owner():
     assert (found.two_owners, found.why) == (Answer.NO, "worker-1 is ended at its time limit before another began")
 
 
+def test_second_run_that_begins_when_the_first_was_let_go_and_had_ended_proves_no_more_than_none():
+    """As of a job that is retried later."""
+    later = "\n 9.0 harness run.phase - text=waited\n 9.1 worker-1 job.finished a\n 9.5 worker-2 job.running a\n"
+    assert answers(TAKEN + later) == (Answer.UNKNOWN, Answer.NONE)
+
+
 def test_step_of_a_clock_is_denied_only_when_another_had_the_time_to_look():
     looked = TAKEN + NUDGED.format(worker="worker-2", waited="4.900")
     assert answers(looked, Schedule.AHEAD)[0] is Answer.NO
