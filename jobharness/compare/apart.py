@@ -82,7 +82,7 @@ def compare_saved(
         limits,
         paired=False,
         floor=floor.share,
-        floor_reason=floor.reason,
+        floor_reason=floor.reason + _on_both_sides(before, after),
         files=files,
         command=command,
     )
@@ -100,3 +100,9 @@ def _state(runs: Sequence[Digest]) -> str:
     commits = list(dict.fromkeys(str(run.variables.get("commit"))[:12] for run in runs if run.variables.get("commit")))
     of_what = f"commit {', '.join(commits)}" if commits else "not under git"
     return f"{count(len(runs), 'run')} of {of_what}, {runs[0].finished_at} to {runs[-1].finished_at}"
+
+
+def _on_both_sides(before: Sequence[Digest], after: Sequence[Digest]) -> str:
+    """What is said of runs that were found by both names."""
+    shared = {Path(run.folder).name for run in before} & {Path(run.folder).name for run in after}
+    return f" {count(len(shared), 'run')} of each side are the same, and hide what differs." if shared else ""
