@@ -104,7 +104,8 @@ class GracefulStop(Promise):
     def _begun(self, history: History, stop: _Stop) -> pl.DataFrame:
         executions = history.executions
         first, last = np.searchsorted(
-            executions.begin_ns, [stop.asked_ns + round(self.settle_s * NS_PER_S) + 1, stop.exit_ns], side="left"
+            executions.begin_ns,
+            [stop.asked_ns + round(self.settle_s * NS_PER_S) + 1, stop.exit_ns],
         )
         which = np.arange(first, max(first, last))
         which = which[history.workers[executions.process[which]] == stop.worker]

@@ -80,7 +80,7 @@ class Priority(RunPromise):
         urgent = observed.filter(pl.col("rank") < rank).sort("waits_from_ns", "job")
         jobs = observed.filter(pl.col("rank") == rank)
         latest_ns = np.maximum.accumulate(urgent["running_ns"].to_numpy())
-        place = np.searchsorted(urgent["waits_from_ns"].to_numpy(), jobs["taken_ns"].to_numpy(), side="left") - 1
+        place = np.searchsorted(urgent["waits_from_ns"].to_numpy(), jobs["taken_ns"].to_numpy()) - 1
         waited_ns = np.where(place >= 0, latest_ns[place], 0) - jobs["running_ns"].to_numpy()
         over = waited_ns > 0
         return offences(

@@ -64,7 +64,7 @@ class Resources(RunPromise):
         workers = [names[name] for name in map(history.text, sampled) if name in names]
         worker = history.workers[executions.process]
         mine = np.flatnonzero(np.isin(worker, workers) & (executions.end_kind > 0))
-        place = np.searchsorted(moments, executions.alive_ns[mine], side="left")
+        place = np.searchsorted(moments, executions.alive_ns[mine])
         table = pl.DataFrame({"worker": worker[mine], "sample_ns": np.append(moments, NEVER)[place]})
         return table.group_by("worker", "sample_ns").agg(ended=pl.len())
 
