@@ -25,7 +25,13 @@ FOLDER = ROOT / "mutants" / "jobharness" / "contracts"
 ANY = "finding"  # The file with the fewest.
 # What mutmut keeps as the exit code of the tests (mutmut/stats.py).
 NOTICED = {1, 3}  # A test failed, or pytest itself did.
-OTHERWISE = {0: "survived", 5: "untested", 33: "untested", **dict.fromkeys((24, -24, 36, 152, 255), "went on for too long")}
+OTHERWISE = {
+    0: "survived",
+    5: "untested",
+    33: "untested",
+    255: "could not be tried",
+    **dict.fromkeys((24, -24, 36, 152), "went on for too long"),
+}
 
 
 def all_mutants() -> dict[str, int | None]:

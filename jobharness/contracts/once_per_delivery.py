@@ -30,7 +30,7 @@ class OncePerDelivery(RunPromise):
     split_by = "delivery"
 
     def observe(self, history: History) -> pl.DataFrame:
-        """`delivery, job, row, time_ns, task, text, effect` of all that jobs of deliveries did: the first of each effect of a
+        """`delivery, job, row, task, text, effect` of all that jobs of deliveries did: the first of each effect of a
         job, and its first end."""
         columns = history.columns
         tried = columns.rows_of_jobs(Kind.DELIVERY_TRIED)
@@ -46,7 +46,6 @@ class OncePerDelivery(RunPromise):
                     {
                         "job": columns["job"][rows],
                         "row": rows,
-                        "time_ns": columns["time_ns"][rows],
                         # An end has nothing that tells it from another.
                         "task": columns["task"][rows] * effect,
                         "text": columns["text"][rows] * effect,
@@ -54,7 +53,7 @@ class OncePerDelivery(RunPromise):
                     }
                 )
             )
-        did = pl.concat(parts).sort("time_ns", "row").unique(["job", "task", "text", "effect"], keep="first", maintain_order=True)
+        did = pl.concat(parts).sort("row").unique(["job", "task", "text", "effect"], keep="first", maintain_order=True)
         return ties.join(did, on="job", how="left")
 
     def weigh(self, observed: pl.DataFrame, history: History) -> Evidence:
@@ -64,7 +63,7 @@ class OncePerDelivery(RunPromise):
             "delivery", keep="first", maintain_order=True
         )
         seen = did.with_columns(told=pl.col("effect").any().over("delivery")).filter(pl.col("effect") == pl.col("told"))
-        seen = seen.sort("delivery", "time_ns", "row")
+        seen = seen.sort("delivery", "row")
         nth = seen.with_columns(nth=pl.int_range(pl.len()).over("delivery", "task", "text") + 1)
         again = nth.filter(pl.col("nth") > 1)
         found = offences(

@@ -31,6 +31,7 @@ def judged(contract, master="", east="", west="", *, bound_ms=10.0, vanished=())
     nodes = [(Node("master", vanished="master" in vanished), history(master))]
     nodes += [(Node(name, "", 0, bound, name in vanished), history(told)) for name, told in (("east", east), ("west", west))]
     (finding,) = judge(merge(nodes, {}), [contract]).findings
+    assert "crashed" not in finding.sentence, finding.sentence
     return finding
 
 
@@ -50,6 +51,12 @@ SENT_A = "0 producer enqueue.begin a group=k\n0.001 producer enqueue.acknowledge
 SENT_B = "0.1 producer enqueue.begin b group=k\n0.101 producer enqueue.acknowledged b\n"
 FAILED = "0 worker-1 job.running a\n1 worker-1 job.failed a\n"
 RETRIED = FAILED + "1.001 worker-1 job.retried a value=1s\n"
+RANKED = """
+    0 producer enqueue.priority a value=1
+    0 producer enqueue.priority b value=2
+    0.9 producer enqueue.acknowledged b
+    {} producer enqueue.acknowledged a
+"""
 TICK = "{} scheduler schedule.tick {} value=1s text=hourly\n"
 
 CLOSE = {
@@ -71,6 +78,10 @@ CLOSE = {
     "deadline, in time": (Deadline(1.0), SENT_A, "0.5 worker-1 job.running a\n0.998 worker-1 job.finished a", "", "HOLDS"),
     "fifo": (FifoPerKey(), SENT_A + SENT_B, run(1, 2), run(0.998, 1.5, "b"), "BROKEN"),
     "fifo, in order": (FifoPerKey(), SENT_A + SENT_B, run(0.998, 1), run(1, 1.5, "b"), "HOLDS"),
+    "priority": (Priority(), RANKED.format(0.9), run(1, 2, "b"), run(1.002, 1.5), "BROKEN"),
+    "priority, in order": (Priority(), RANKED.format(0.9), run(1, 2, "b"), run(0.998, 1.5), "HOLDS"),
+    # Only where the one is taken within the millisecond and a half in which the urgent one waits.
+    "priority, short": (Priority(), RANKED.format(1.0015), run(1, 2, "b"), run(1.003, 1.5), "HOLDS"),
     "retry": (AtMostOnce(), "", RETRIED, "1.003 worker-1 job.running a", "HOLDS"),
     "retry, before it was asked for": (AtMostOnce(), "", RETRIED, "0.999 worker-1 job.running a", "BROKEN"),
     "ticks": (OneRunPerTick(), "", TICK.format(1, "a") + run(1, 1.1), TICK.format(1.502, "b") + run(1.503, 1.6, "b"), "HOLDS"),

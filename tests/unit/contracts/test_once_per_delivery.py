@@ -37,6 +37,35 @@ CASES = {
         {"deliveries": 1, "repeated": 0, "idle": 0, "given_up": 0},
         [],
     ),
+    "two_jobs_took_effects_of_their_own": (
+        TWICE + ENDS + "0.9 upstream effect.applied a task=cards text=1\n1.9 upstream effect.applied b task=cards text=2",
+        Word.HOLDS,
+        "each of 1 deliveries took effect by one job",
+        {"deliveries": 1, "repeated": 0, "idle": 0, "given_up": 0},
+        [],
+    ),
+    "the_job_that_was_sent_first_took_effect_last_and_then_a_third": (
+        TWICE
+        + ENDS
+        + """
+        0.6 producer delivery.tried c text=evt_1 value=200
+        1.8 upstream effect.applied b task=cards
+        1.9 upstream effect.applied a task=cards
+        2.5 upstream effect.applied c task=cards
+        2.6 upstream effect.applied c task=cards
+        """,
+        Word.BROKEN,
+        "1 of 1 deliveries took effect by several jobs",
+        {"deliveries": 1, "repeated": 1, "idle": 0, "given_up": 0},
+        [(2, "its delivery took effect again, by 3 jobs now"), (0, "its delivery took effect again, by 2 jobs now")],
+    ),
+    "nothing_came_of_two_jobs_of_one_and_another_did": (
+        TWICE + "0.6 producer delivery.tried c text=evt_2 value=200\n1.0 worker-1 job.finished c",
+        Word.BROKEN,
+        "1 were taken, and nothing came of them",
+        {"deliveries": 2, "repeated": 0, "idle": 1, "given_up": 0},
+        [(0, "it was taken, and nothing came of it")],
+    ),
     "an_entry_that_tells_deliveries_apart_names_the_first_job": (
         """
         0.0 producer delivery.tried a text=evt_1 value=200
