@@ -54,9 +54,7 @@ class ExactlyOnceEffect(Promise):
         rows = columns.rows_of_any(Kind.EFFECT_APPLIED, jobs=history.tally.count(Kind.EFFECT_APPLIED) > 1)
         order = np.lexsort((rows, columns["text"][rows], columns["task"][rows], columns["job"][rows]))
         rows = rows[order]
-        names = ("job", "task", "text")
-        first = np.logical_or.reduce([is_first(columns[name][rows]) for name in names]) if len(rows) else np.empty(0, bool)
-        place = place_in_run(first) if len(rows) else np.empty(0, np.int64)
+        place = place_in_run(np.logical_or.reduce([is_first(columns[name][rows]) for name in ("job", "task", "text")]))
         over = place > 0
         return offences(
             pl.format("applied again, {} times by then", "nth"),

@@ -73,6 +73,24 @@ CASES = {
         {"due": 0, "lost": 0, "never_enqueued": 0},
         [],
     ),
+    "what_nobody_enqueued_is_told_before_what_was_and_a_link_told_twice_is_one": (
+        LINKS
+        + FIRST
+        + """
+        0.0 producer enqueue.linked b text=a value=1
+        0.0 producer enqueue.linked c text=p value=0
+        0.0 producer enqueue.linked d text=p value=1
+        0.1 producer enqueue.acknowledged b
+        1.0 worker-1 job.finished c
+        """,
+        Word.BROKEN,
+        "2 of 2 jobs that were due in their chain were not completed, 1 of them never enqueued",
+        {"due": 2, "lost": 2, "never_enqueued": 1},
+        [
+            (3, "lost: all before it had finished, and nobody got it enqueued"),
+            (1, "enqueued when all before it had finished, never completed"),
+        ],
+    ),
     "cut_short": (
         LINKS + FIRST + "2.0 harness run.cut_short - text=Ctrl-C",
         Word.UNKNOWN,

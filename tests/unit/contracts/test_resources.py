@@ -84,6 +84,14 @@ def test_descriptors_and_processor_time_have_units_of_their_own():
     ]
 
 
+def test_what_was_used_before_the_first_sample_does_not_count():
+    """The samples stand after the third, fourth and fifth job."""
+    samples = _samples(CPU, ["9s", "10s", "11s"], at=3.5)
+    assert _check(Resources(cpu_per_job_s=0.9, fewest_jobs=2), _jobs(6), samples)[2] == [
+        "worker-1: 1 s of processor time per job, more than 0.9"
+    ]
+
+
 def test_the_furthest_beyond_its_bound_is_told_first():
     samples = _samples(DESCRIPTORS, [3, 4, 5]) + "\n" + _samples(CPU, ["1s", "2s", "5s"])
     assert _check(Resources(descriptors_per_1000=999, cpu_per_job_s=0.1, fewest_jobs=2), _jobs(3), samples)[2] == [
