@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from jobharness.history.event import Kind
 from jobharness.history.follow import Follower
 from jobharness.processes.ports import free_port
 from jobharness.processes.process import wait_for
@@ -75,13 +74,13 @@ class Load:
         """What it has printed."""
         return (self.project / "output.txt").read_text(encoding="utf-8")
 
-    def await_finished(self, jobs):
-        """Wait until so many jobs are done; returns every event until then."""
+    def await_events(self, kind, count):
+        """Wait until so many events of a kind were recorded; returns every event until then."""
         follower, seen = Follower(self.folder / "records"), []
 
         def enough():
             seen.extend(follower.poll())
-            return sum(one.kind is Kind.JOB_FINISHED for one in seen) >= jobs
+            return sum(one.kind is kind for one in seen) >= count
 
         assert wait_for(enough, 90), self.output
         return seen

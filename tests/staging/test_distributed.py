@@ -75,7 +75,11 @@ class Field:
     def _start(self, machine, words, log, folder=None, **env):
         with (self.project / log).open("w", encoding="utf-8") as output:
             process = subprocess.Popen(
-                [*machine.prefix, *words], cwd=folder or self.project, stdout=output, stderr=output, env={**os.environ, **env}
+                [*machine.prefix, *words],
+                cwd=folder or self.project,
+                stdout=output,
+                stderr=output,
+                env={**os.environ, "TMPDIR": str(self.project), **env},
             )
         self._stack.callback(process.wait)
         self._stack.callback(process.kill)

@@ -125,8 +125,8 @@ def test_checkout_with_a_locust_worker_lost_is_decided_but_for_its_jobs(checkout
 
 
 def test_locust_worker_that_is_killed_loses_its_share_alone(load):
-    run = load("--workers", "4", "--users", "32")
-    seen = run.await_finished(40)
+    run = load("--workers", "4", "--users", "32", "--run-time", "16s")
+    seen = run.await_events(Kind.ENQUEUE_BEGIN, 60)
     pids = {one.text: one.value for one in seen if one.kind is Kind.PROCESS_STARTED}
     os.kill(pids["producer-2"], signal.SIGKILL)
     code, findings = run.ended()
@@ -168,7 +168,7 @@ def test_control_load_goes_first_without_faults(load):
 def test_stop_in_the_web_interface_ends_the_run(load):
     port = free_port()
     run = load("--web-port", str(port))
-    run.await_finished(20)
+    run.await_events(Kind.JOB_FINISHED, 20)
 
     def ask(path, method="GET"):
         request = urllib.request.Request(f"http://127.0.0.1:{port}{path}", method=method)
