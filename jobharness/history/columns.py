@@ -135,7 +135,7 @@ class Tally:
     def count(self, *kinds: Kind) -> Counts:
         """How many events of these kinds, together."""
         if len(kinds) == 1:
-            return self._often(kinds[0], ("count", kinds), lambda: self._counted(self._columns.jobs(kinds[0])))
+            return self._often(kinds[0], ("count", kinds), lambda: self._counted(self._columns.rows_of_jobs(kinds[0])))
         counts = [self.count(kind) for kind in kinds if len(self._columns.rows_of_jobs(kind))]
         if not counts:
             return self.count(kinds[0])
@@ -154,7 +154,7 @@ class Tally:
 
     def deaths(self, *reasons: Dead) -> Counts:
         """How many `job.dead` events with one of these reasons."""
-        return self._once(("deaths", reasons), lambda: self._counted(self._columns["job"][self._dead_rows(reasons)]))
+        return self._once(("deaths", reasons), lambda: self._counted(self._dead_rows(reasons)))
 
     def first_ns(self, kind: Kind) -> Int64s:
         """When the first event of this kind came; `NEVER` where none did."""
@@ -200,21 +200,21 @@ class Tally:
         """The job's `task` or `group` (row of texts), as the first event that has one says it; 0 where none does."""
         return self._once(("label", name), lambda: self._label(name))
 
-    def _counted(self, jobs: npt.NDArray[np.uint32]) -> Counts:
-        if not len(jobs):
+    def _counted(self, rows: Rows) -> Counts:
+        if not len(rows):
             return np.broadcast_to(np.uint8(0), self._n_jobs)
-        few = np.zeros(self._n_jobs, np.uint8)
-        for some in slices(len(jobs)):
-            few[jobs[some]] = 1
-        if few.sum(dtype=np.int64) == len(jobs):  # No job has two.
+        few, job = np.zeros(self._n_jobs, np.uint8), self._columns["job"]
+        for some in slices(len(rows)):
+            few[job[rows[some]]] = 1
+        if few.sum(dtype=np.int64) == len(rows):  # No job has two.
             return few
         few[:] = 0
-        for some in slices(len(jobs)):
-            np.add.at(few, jobs[some], np.uint8(1))
+        for some in slices(len(rows)):
+            np.add.at(few, job[rows[some]], np.uint8(1))
         # Where a byte ran over, the sum falls short. One may be added to what is returned.
-        if few.sum(dtype=np.int64) == len(jobs) and few.max() < np.iinfo(np.uint8).max:
+        if few.sum(dtype=np.int64) == len(rows) and few.max() < np.iinfo(np.uint8).max:
             return few
-        return np.bincount(jobs, minlength=self._n_jobs).astype(np.uint32)
+        return np.bincount(job[rows], minlength=self._n_jobs).astype(np.uint32)
 
     def _moments(self, which: Literal["first", "last"], kind: Kind, column: str) -> Int64s:
         rows = self._columns.rows_of_jobs(kind)
@@ -231,7 +231,7 @@ class Tally:
         # Of several writes to one place the last stays.
         order = slice(None, None, -1 if which == "first" else 1)
         out = np.full(self._n_jobs, NEVER, np.int64)
-        place(out, self._columns.jobs(kind)[order], self._columns[column], self._columns.rows_of_jobs(kind)[order])
+        place(out, self._columns["job"], self._columns.rows_of_jobs(kind)[order], self._columns[column])
         return out
 
     def _dead_rows(self, reasons: tuple[Dead, ...]) -> Rows:
@@ -261,10 +261,10 @@ class Tally:
         out = np.zeros(self._n_jobs, np.uint32)
         for kind in (Kind.ENQUEUE_BEGIN, Kind.ENQUEUE_INTENDED, Kind.JOB_RECEIVED, Kind.JOB_RUNNING):
             # The latest first: of several writes to one place the last stays.
-            jobs, rows = self._columns.jobs(kind)[::-1], self._columns.rows_of_jobs(kind)[::-1]
+            rows = self._columns.rows_of_jobs(kind)[::-1]
             unnamed = out == 0
             for some in slices(len(rows)):
-                found, mine = labels[rows[some]], jobs[some]
+                found, mine = labels[rows[some]], self._columns["job"][rows[some]]
                 wanted = (found > 0) & unnamed[mine]
                 out[mine[wanted]] = found[wanted]
             if out.all():

@@ -86,8 +86,7 @@ def _only_ends(
     """The row of the one end of each execution's job, where it fits the execution; `NO_ROW` elsewhere."""
     end_of_job = np.full(len(tally.count(Kind.JOB_RUNNING)), NO_ROW, np.uint32)
     for kind in EXECUTION_ENDS:
-        rows = columns.rows_of_jobs(kind)
-        place(end_of_job, columns.jobs(kind), rows, np.arange(len(rows), dtype=np.uint32))
+        place(end_of_job, columns["job"], columns.rows_of_jobs(kind))
     end = taken(end_of_job, job)
     for some in slices(len(end)):
         end[some][~_fits(columns, workers, end[some], row[some], process[some])] = NO_ROW

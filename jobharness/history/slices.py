@@ -32,8 +32,11 @@ def taken(values: npt.NDArray[Scalar], places: npt.NDArray[Any]) -> npt.NDArray[
     return out
 
 
-def place(out: npt.NDArray[Scalar], places: npt.NDArray[Any], values: npt.NDArray[Scalar], rows: npt.NDArray[Any]) -> None:
-    """`out[places] = values[rows]`: of several writes to one place the last stays (numpy: "Assigning values to indexed
-    arrays")."""
-    for some in slices(len(places)):
-        out[places[some]] = values[rows[some]]
+def place(
+    out: npt.NDArray[Scalar], places: npt.NDArray[Any], rows: npt.NDArray[Any], values: npt.NDArray[Scalar] | None = None
+) -> None:
+    """`out[places[rows]] = values[rows]`, or the rows themselves without values: of several writes to one place the last stays
+    (numpy: "Assigning values to indexed arrays")."""
+    for some in slices(len(rows)):
+        here = rows[some]
+        out[places[here]] = here if values is None else values[here]

@@ -17,10 +17,9 @@ import numpy.typing as npt
 
 from jobharness.history.columns import NEVER, Int64s, Rows
 from jobharness.history.event import Kind
-from jobharness.history.executions import Executions
 from jobharness.history.frame import History
-from jobharness.history.slices import taken
-from jobharness.metrics.latency import DURATIONS, THREADS, durations_ns
+from jobharness.history.slices import slices, taken
+from jobharness.metrics.latency import DURATIONS, THREADS, durations_ns, run_times_ns
 from jobharness.metrics.metric import Metric
 from jobharness.metrics.percentile import percentiles
 
@@ -93,15 +92,14 @@ def _figures(history: History, groups: list[Rows]) -> list[dict[str, Metric]]:
     """The figures of each group of jobs."""
     # Gathering and partitioning leave Python's lock alone.
     with ThreadPoolExecutor(THREADS) as pool:
-        found = list(pool.map(partial(_counts, history), groups))
+        completed = history.tally.completed_ns != NEVER
+        found = list(pool.map(partial(_counts, history, completed), groups))
         for duration in DURATIONS:
-            took_ns, known = durations_ns(history, duration)
-            values = (partial(_taken, took_ns, known, jobs) for jobs in groups)
+            took_ns = durations_ns(history, duration)
+            values = (partial(taken, took_ns, jobs) for jobs in groups)
             for figures, metrics in zip(found, pool.map(partial(_percentiles, duration), values), strict=True):
                 figures |= metrics
-        executions = history.executions
-        ran = partial(_run_times, executions.alive_ns - executions.begin_ns, executions, history.jobs.height)
-        values = (partial(ran, jobs) for jobs in groups)
+        values = (partial(_run_times, run_times_ns(history), history, jobs) for jobs in groups)
         for figures, metrics in zip(found, pool.map(partial(_percentiles, "run_time"), values), strict=True):
             figures |= metrics
     return found
@@ -111,30 +109,29 @@ def _percentiles(name: str, values: Callable[[], Int64s]) -> dict[str, Metric]:
     return {one.name: one for one in percentiles(name, values())}
 
 
-def _taken(took_ns: Int64s, known: Mask, jobs: Rows) -> Int64s:
-    return taken(took_ns, jobs[taken(known, jobs)])
+def _run_times(took_ns: Int64s, history: History, jobs: Rows) -> Int64s:
+    mine = np.zeros(history.jobs.height, np.bool_)
+    for some in slices(len(jobs)):
+        mine[jobs[some]] = True
+    return took_ns[taken(mine, history.executions.job)]
 
 
-def _run_times(took_ns: Int64s, executions: Executions, n_jobs: int, jobs: Rows) -> Int64s:
-    mine = np.zeros(n_jobs, np.bool_)
-    mine[jobs] = True
-    return took_ns[taken(mine, executions.job) & (executions.end_kind > 0)]
+def _counts(history: History, completed: Mask, jobs: Rows) -> dict[str, Metric]:
+    return {one.name: one for one in _counted(history, completed, jobs)}
 
 
-def _counts(history: History, jobs: Rows) -> dict[str, Metric]:
-    return {one.name: one for one in _counted(history, jobs)}
-
-
-def _counted(history: History, jobs: Rows) -> Iterator[Metric]:
+def _counted(history: History, completed: Mask, jobs: Rows) -> Iterator[Metric]:
     tally = history.tally
-    acknowledged, finished = tally.has(Kind.ENQUEUE_ACKNOWLEDGED)[jobs], tally.has(Kind.JOB_FINISHED)[jobs]
-    running, completed = tally.count(Kind.JOB_RUNNING)[jobs], tally.completed_ns[jobs] != NEVER
+    acknowledged, finished = (taken(tally.has(kind), jobs) for kind in (Kind.ENQUEUE_ACKNOWLEDGED, Kind.JOB_FINISHED))
+    running, failures, retries = (
+        taken(tally.count(kind), jobs) for kind in (Kind.JOB_RUNNING, Kind.JOB_FAILED, Kind.JOB_RETRIED)
+    )
     count, ran, executions = int(acknowledged.sum()), int((running > 0).sum()), int(running.sum(dtype=np.int64))
-    failed = int(tally.count(Kind.JOB_FAILED)[jobs].sum(dtype=np.int64))
-    duplicated = running > 1 + tally.count(Kind.JOB_RETRIED)[jobs]
+    failed = int(failures.sum(dtype=np.int64))
+    duplicated = running > 1 + retries
     yield Metric("jobs.acknowledged", count, "jobs", count, "neither")
     yield Metric("jobs.completed", int(finished.sum()), "jobs", count, "higher")
-    yield Metric("jobs.lost_or_stuck", int((acknowledged & ~completed).sum()), "jobs", count)
+    yield Metric("jobs.lost_or_stuck", int((acknowledged & ~taken(completed, jobs)).sum()), "jobs", count)
     yield Metric("jobs.duplicated", int(duplicated.sum()), "jobs", ran)
     yield Metric("attempts.mean", executions / ran if ran else None, "1", ran)
     yield Metric("error_rate", failed / executions if executions else None, "1", executions)

@@ -17,7 +17,7 @@ from jobharness.history.frame import History
 from jobharness.metrics.metric import Metric
 from jobharness.metrics.percentile import percentiles
 
-__all__ = ["DURATIONS", "THREADS", "durations_ns", "latencies"]
+__all__ = ["DURATIONS", "THREADS", "durations_ns", "latencies", "run_times_ns"]
 
 THREADS = 2
 """More would need more memory: each works on a copy of its values."""
@@ -34,19 +34,25 @@ def latencies(history: History) -> Iterator[Metric]:
 
 
 def _percentiles(history: History, name: str) -> list[Metric]:
-    if name == "run_time":
-        executions = history.executions
-        took_ns, known = executions.alive_ns - executions.begin_ns, executions.end_kind > 0
-    else:
-        took_ns, known = durations_ns(history, name)
-    return list(percentiles(name, took_ns[known]))
+    took_ns = run_times_ns(history) if name == "run_time" else durations_ns(history, name)
+    return list(percentiles(name, took_ns))
 
 
-def durations_ns(history: History, name: str) -> tuple[Int64s, np.ndarray]:
-    """(n_jobs,) ns of one of `DURATIONS`, and (n_jobs,) bool: for which jobs it is known."""
+def run_times_ns(history: History) -> Int64s:
+    """(n_executions,) ns of each execution; `NEVER` where no end was seen."""
+    executions = history.executions
+    took_ns = executions.alive_ns - executions.begin_ns
+    np.putmask(took_ns, executions.end_kind == 0, NEVER)
+    return took_ns
+
+
+def durations_ns(history: History, name: str) -> Int64s:
+    """(n_jobs,) ns of one of `DURATIONS`; `NEVER` where it is not known."""
     tally = history.tally
     if name == "enqueue":
         first, last = tally.first_ns(Kind.ENQUEUE_BEGIN), tally.first_ns(Kind.ENQUEUE_ACKNOWLEDGED)
     else:
         first, last = tally.intended_ns, tally.first_ns(Kind.JOB_RUNNING if name == "wait" else Kind.JOB_FINISHED)
-    return last - first, (first != NEVER) & (last != NEVER)
+    took_ns = last - first
+    np.putmask(took_ns, (first == NEVER) | (last == NEVER), NEVER)
+    return took_ns

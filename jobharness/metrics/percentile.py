@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from jobharness.clock import NS_PER_S
-from jobharness.history.columns import Int64s
+from jobharness.history.columns import NEVER, Int64s
 from jobharness.metrics.metric import Metric
 
 __all__ = ["PERCENTILES", "percentiles"]
@@ -15,8 +15,8 @@ PERCENTILES = {"p50": 0.50, "p95": 0.95, "p99": 0.99, "p99.9": 0.999}
 
 def percentiles(name: str, values_ns: Int64s) -> Iterator[Metric]:
     """`name.p50` and so on, in seconds, each a value that was seen: the one nearest to that share of the order.
-    Cost: linear. `values_ns` is put partly in order, in its place."""
-    count = len(values_ns)
+    `NEVER` is no value. Cost: linear. `values_ns` is put partly in order, in its place."""
+    count = int((values_ns != NEVER).sum())
     if not count:
         yield from (Metric(f"{name}.{label}", None, "s", 0) for label in PERCENTILES)
         return

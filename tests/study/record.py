@@ -16,6 +16,7 @@ from pathlib import Path
 from jobharness.clock import now_ns, seconds_between
 from jobharness.contracts.contract import Word
 from jobharness.harness import Harness
+from jobharness.history.columns import NEVER
 from jobharness.metrics.latency import durations_ns
 from jobharness.report.data import metrics_json
 from jobharness.scenario.load import scenario_from
@@ -45,7 +46,8 @@ def run(kind, seed, reports):
     scenario = scenario_from(SCENARIO, "the study").with_(seed=seed, queue__env={**ENV, **first, **KINDS[kind]})
     began_ns, load = now_ns(), os.getloadavg()[0]
     result = Harness(ROOT, reports).run(scenario)
-    executions, (latency_ns, known) = result.history.executions, durations_ns(result.history, "latency")
+    executions, latency_ns = result.history.executions, durations_ns(result.history, "latency")
+    known = latency_ns != NEVER
     ended = executions.end_kind > 0
     return {
         "kind": kind,

@@ -31,8 +31,12 @@ def test_values_are_taken_as_they_are_by_an_index(count: int) -> None:
 
 @pytest.mark.parametrize("count", COUNTS)
 def test_of_several_writes_to_one_place_the_last_stays(count: int) -> None:
-    places = np.random.default_rng(count).integers(0, 4, count).astype(np.uint32)
-    out, values = np.full(4, -1), np.arange(100)
-    slices.place(out, places, values, np.arange(count, dtype=np.uint32))
-    last = dict(zip(places.tolist(), range(count), strict=True))
-    assert out.tolist() == [last.get(place, -1) for place in range(4)]
+    random = np.random.default_rng(count)
+    rows = random.permutation(20)[:count].astype(np.uint32)
+    places, values = random.integers(0, 4, 20).astype(np.uint32), np.arange(20) * 3
+    out, numbered = np.full(4, -1), np.full(4, -1)
+    slices.place(out, places, rows, values)
+    slices.place(numbered, places, rows)
+    last = {int(places[row]): int(row) for row in rows}
+    assert out.tolist() == [3 * last[place] if place in last else -1 for place in range(4)]
+    assert numbered.tolist() == [last.get(place, -1) for place in range(4)]
