@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 __all__ = ["place", "slices", "taken"]
 
-SLICE = 2**16
+SLICE = 2**18
 
 Scalar = TypeVar("Scalar", bound=np.generic)
 

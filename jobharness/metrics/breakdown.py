@@ -7,7 +7,7 @@ all. Phases of two faults may overlap.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -90,34 +90,32 @@ def _phases(history: History) -> Iterator[tuple[str, list[tuple[int, int]]]]:
 
 def _figures(history: History, groups: list[Rows]) -> list[dict[str, Metric]]:
     """The figures of each group of jobs."""
+    kinds = (_counts, *(partial(_durations, name) for name in DURATIONS), _run_times)
     # Gathering and partitioning leave Python's lock alone.
     with ThreadPoolExecutor(THREADS) as pool:
-        completed = history.tally.completed_ns != NEVER
-        found = list(pool.map(partial(_counts, history, completed), groups))
-        for duration in DURATIONS:
-            took_ns = durations_ns(history, duration)
-            values = (partial(taken, took_ns, jobs) for jobs in groups)
-            for figures, metrics in zip(found, pool.map(partial(_percentiles, duration), values), strict=True):
-                figures |= metrics
-        values = (partial(_run_times, run_times_ns(history), history, jobs) for jobs in groups)
-        for figures, metrics in zip(found, pool.map(partial(_percentiles, "run_time"), values), strict=True):
-            figures |= metrics
+        found = list(pool.map(lambda of_kind: of_kind(history, groups), kinds))
+    return [{one.name: one for figures in of_group for one in figures} for of_group in zip(*found, strict=True)]
+
+
+def _durations(name: str, history: History, groups: list[Rows]) -> list[list[Metric]]:
+    took_ns = durations_ns(history, name)
+    return [list(percentiles(name, taken(took_ns, jobs))) for jobs in groups]
+
+
+def _run_times(history: History, groups: list[Rows]) -> list[list[Metric]]:
+    took_ns, job = run_times_ns(history), history.executions.job
+    found = []
+    for jobs in groups:
+        mine = np.zeros(history.jobs.height, np.bool_)
+        for some in slices(len(jobs)):
+            mine[jobs[some]] = True
+        found.append(list(percentiles("run_time", took_ns[taken(mine, job)])))
     return found
 
 
-def _percentiles(name: str, values: Callable[[], Int64s]) -> dict[str, Metric]:
-    return {one.name: one for one in percentiles(name, values())}
-
-
-def _run_times(took_ns: Int64s, history: History, jobs: Rows) -> Int64s:
-    mine = np.zeros(history.jobs.height, np.bool_)
-    for some in slices(len(jobs)):
-        mine[jobs[some]] = True
-    return took_ns[taken(mine, history.executions.job)]
-
-
-def _counts(history: History, completed: Mask, jobs: Rows) -> dict[str, Metric]:
-    return {one.name: one for one in _counted(history, completed, jobs)}
+def _counts(history: History, groups: list[Rows]) -> list[list[Metric]]:
+    completed = history.tally.completed_ns != NEVER
+    return [list(_counted(history, completed, jobs)) for jobs in groups]
 
 
 def _counted(history: History, completed: Mask, jobs: Rows) -> Iterator[Metric]:
