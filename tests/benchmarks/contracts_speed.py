@@ -70,7 +70,7 @@ def parts(path: str, limit_bytes: str) -> dict[str, Any]:
     parted = PartedHistory(Path(path))
     with TemporaryDirectory(dir=Path(path).parent) as folder:
         verdict, took = _timed(
-            lambda: judge_parts(parted.run, parted.parts(250_000), list(CLEAN.values()), FolderShelf(Path(folder)))
+            lambda: judge_parts(parted.run, parted.parts(150_000), list(CLEAN.values()), FolderShelf(Path(folder)))
         )
     words = {finding.contract: str(finding.word) for finding in verdict.findings}
     reasons = [finding.sentence for finding in verdict.findings if str(finding.word) != "holds"]
