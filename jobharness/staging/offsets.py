@@ -71,7 +71,7 @@ def offset_of(
     Raises: ClocksUnknown without an exchange, where the exchanges contradict each other (a clock was set, or drifts faster than
     allowed), and where the bound is more than `most_apart_s`.
     """
-    kept = _kept([each for each in exchanges if each.round_trip_ns >= 0])
+    kept = _kept([each for each in exchanges if each.round_trip_ns >= -_drifted_ns(each.received_ns - each.sent_ns, drift_ppm)])
     if not kept:
         raise ClocksUnknown(
             node, "it exchanged no times with the master", "was its shipper, or its part of the load test, connected?"
@@ -86,6 +86,11 @@ def offset_of(
         problem = f"its clock is known to ± {bound_ns / 1e9:.3g} s only, and {most_apart_s:g} s is allowed"
         raise ClocksUnknown(node, problem, "let it exchange times with the master throughout the run, on a faster way")
     return Offset(int(offset_ns), int(bound_ns))
+
+
+def _drifted_ns(span_ns: int, drift_ppm: int) -> int:
+    """By how much two clocks may part in a span, rounded up: a round trip may seem to be shorter than nothing by that."""
+    return -(-span_ns * drift_ppm // 1_000_000) + (2 if drift_ppm else 0)
 
 
 def _kept(exchanges: Sequence[Exchange]) -> list[Exchange]:
