@@ -24,12 +24,12 @@ __all__ = ["GracefulStop"]
 
 
 class _Stop(NamedTuple):
-    """One orderly stop. `since_ns`: when the worker's process before this one was gone; `exit_ns`: NEVER where it
-    did not exit."""
+    """One orderly stop. `since_ns`: when the worker's process before this one was gone, None for the first; `exit_ns`: NEVER
+    where it did not exit."""
 
     worker: int
     row: int
-    since_ns: int
+    since_ns: int | None
     asked_ns: int
     exit_ns: int
     code: int
@@ -84,7 +84,9 @@ class GracefulStop(Promise):
     def _cut(self, history: History, stop: _Stop) -> pl.DataFrame:
         executions, tally = history.executions, history.tally
         cut = executions.end_kind == 0
-        cut &= (executions.begin_ns > stop.since_ns) & (executions.begin_ns <= stop.exit_ns)
+        cut &= executions.begin_ns <= stop.exit_ns
+        if stop.since_ns is not None:
+            cut &= executions.begin_ns > stop.since_ns
         which = np.flatnonzero(cut)
         which = which[history.workers[executions.process[which]] == stop.worker]
         begin_ns, alive_ns = executions.begin_ns[which], executions.alive_ns[which]
@@ -132,18 +134,17 @@ class GracefulStop(Promise):
 
 def _stops(history: History) -> Iterator[_Stop]:
     """Every orderly stop of a worker; of several notices before one exit the first counts."""
-    columns = history.columns
-    times = columns["time_ns"]
-    numbers = dict(zip(history.processes["name"].to_list(), history.workers.tolist(), strict=True))
-    exits = [(numbers.get(history.text(int(columns["text"][row])), -1), int(row)) for row in columns.rows(Kind.WORKER_EXITED)]
-    seen: set[tuple[int, int]] = set()
+    columns, names = history.columns, history.processes["name"]
+    times, values = columns["time_ns"], columns["value"]
+    exits = [(history.text(int(columns["text"][row])), row) for row in columns.rows(Kind.WORKER_EXITED).tolist()]
+    seen: set[tuple[str, int | None]] = set()
     for row in columns.rows(Kind.WORKER_STOPPING).tolist():
-        worker = int(history.workers[columns["process"][row]])
-        before = max((exit_row for number, exit_row in exits if number == worker and exit_row < row), default=-1)
-        after = min((exit_row for number, exit_row in exits if number == worker and exit_row > row), default=-1)
-        if (worker, after) in seen:
+        process = int(columns["process"][row])
+        before = [exit_row for name, exit_row in exits if name == names[process] and exit_row < row]
+        after = next((exit_row for name, exit_row in exits if name == names[process] and exit_row > row), None)
+        if (names[process], after) in seen:
             continue
-        seen.add((worker, after))
-        since_ns = int(times[before]) if before >= 0 else -1
-        exit_ns, code = (int(times[after]), int(columns["value"][after])) if after >= 0 else (NEVER, 0)
-        yield _Stop(worker, row, since_ns, int(times[row]), exit_ns, code)
+        seen.add((names[process], after))
+        since_ns = int(times[before[-1]]) if before else None
+        exit_ns, code = (int(times[after]), int(values[after])) if after is not None else (NEVER, 0)
+        yield _Stop(int(history.workers[process]), row, since_ns, int(times[row]), exit_ns, code)

@@ -33,3 +33,8 @@ def test_an_invariant(name):
     finding = CHARGED.check(history(lines))
     assert (finding.contract, finding.word, finding.sentence) == ("invariant no order is charged twice", word, sentence)
     assert finding.offenders.height == (word is Word.BROKEN)
+
+
+@pytest.mark.parametrize(("value", "wrong"), [(3, 3), (1, 1), (0, 0), (-1, 0)])
+def test_what_is_wrong_is_counted(value, wrong):
+    assert CHARGED.check(history(LOOKED.format(at=9, value=value, text="o-1"))).counts == {"wrong": wrong}
