@@ -52,6 +52,7 @@ OUT_OF_ORDER = {
         [("a", 1, CUT)],
     ),
     "begins a job after the time to settle": ("2.51 worker-1 job.running a\n2.6 worker-1 job.finished a", [("a", 1, LATE)]),
+    "begins a job a nanosecond after": ("2.500000001 worker-1 job.running a\n2.6 worker-1 job.finished a", [("a", 1, LATE)]),
     "cuts a job off that it began as it exits": ("3.0 worker-1/7 job.running a", [("a", 2, CUT)]),
     "cuts a job off that another worker runs": (
         "1.0 worker-1 job.running a\n2.5 worker-2 job.running a\n2.6 worker-2 job.finished a",
@@ -122,6 +123,8 @@ def test_each_stop_of_a_worker_is_judged_for_itself():
         3.5 worker-1 job.running b
         3.6 worker-1 job.finished b
         4.0 worker-1 job.running c
+        4.5 worker-1 job.running e
+        5.5 worker-1 job.finished e
         5.0 worker-1 worker.stopping -
         5.1 worker-1 worker.stopping -
         6.0 harness worker.exited - text=worker-1 value=0
@@ -133,7 +136,11 @@ def test_each_stop_of_a_worker_is_judged_for_itself():
 
 
 def test_two_workers_that_stop_are_two_stops():
-    finding, _ = _check(ASKED + EXIT + "2.0 worker-2 worker.stopping -\n3.5 harness worker.exited - text=worker-2 value=0")
+    finding, _ = _check(
+        ASKED
+        + EXIT
+        + "2.1 worker-1 worker.stopping -\n2.2 worker-2 worker.stopping -\n3.5 harness worker.exited - text=worker-2 value=0"
+    )
     assert (finding.word, finding.sentence) == (Word.HOLDS, "2 workers stopped in order")
 
 
