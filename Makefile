@@ -22,7 +22,7 @@ check: $(VENV)/.dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest tests/unit tests/house -q
+	$(BIN)/pytest tests/unit tests/house -q --numprocesses auto --maxprocesses 4
 
 bench: $(VENV)/.dev
 	$(BIN)/pytest tests/benchmarks -q -s --benchmark-columns=median,iqr,rounds
