@@ -54,7 +54,7 @@ class ConcurrencyLimit(RunPromise):
                 "key": key,
             }
         )
-        if history.clocks.wide:
+        if history.clocks.wide or history.clocks.narrow:
             table = table.with_columns(node=history.clocks.node[executions.process])
         return table if self.per != "key" or key.all() else table.filter(pl.col("key") > 0)
 
@@ -68,8 +68,8 @@ class ConcurrencyLimit(RunPromise):
             rank = np.cumsum(is_first(key[order])) - 1
             begin, alive = composite(rank, begin_ns[order], alive_ns[order])
             which, at_once = _beyond(begin, alive, self.limit)
-        if history.clocks.wide:
-            which, at_once = _may_be_beyond(observed[order], history.clocks, self.limit)
+        if history.clocks.wide or history.clocks.narrow:
+            which, at_once = _beyond_by_clocks(observed[order], history.clocks, self.limit)
         found = offences(
             pl.format("{} at once, where {} are allowed", "number", pl.lit(self.limit)),
             job=observed["job"].to_numpy()[order[which]],
@@ -115,10 +115,11 @@ def _suspect(begin: Int64s, alive: Int64s, limit: int) -> Mask:
     return suspect
 
 
-def _may_be_beyond(observed: pl.DataFrame, clocks: Clocks, limit: int) -> tuple[Int64s, Int64s]:
+def _beyond_by_clocks(observed: pl.DataFrame, clocks: Clocks, limit: int) -> tuple[Int64s, Int64s]:
     """The same as `_beyond`, as far as the nodes' clocks leave it open. `observed`: ascending in key and begin.
 
-    At each begin those of its own node count, and the most that each other node had under way at a moment that may be the same.
+    At each begin those of its own node count, and of each other node the most that it had under way at a moment that may be the
+    same; where the clocks are `narrow`, the least, which it had for certain.
     """
     names = ("key", "begin_ns", "alive_ns", "node")
     key, begin_ns, alive_ns, node = (observed[name].to_numpy() for name in names)
@@ -134,12 +135,20 @@ def _may_be_beyond(observed: pl.DataFrame, clocks: Clocks, limit: int) -> tuple[
 
         own = under_way(begin) + (ends[here] == begin)  # One of no length is under way for itself.
         at_once[here] += own
-        first, last = np.searchsorted(begin, early, side="left"), np.searchsorted(begin, late, side="left")
-        most = under_way(early)
-        some = np.flatnonzero(last > first)
-        if len(some):
-            edges = np.column_stack([first[some], last[some]]).ravel()
-            most[some] = np.maximum(most[some], np.maximum.reduceat(np.append(own, 0), edges)[::2])
-        at_once[theirs] += most
+        if clocks.narrow:
+            first, last = np.searchsorted(end, early, side="right"), np.searchsorted(end, late, side="right")
+            at_once[theirs] += _furthest(under_way(early), under_way(end), first, last, np.minimum)
+        else:
+            first, last = np.searchsorted(begin, early, side="left"), np.searchsorted(begin, late, side="left")
+            at_once[theirs] += _furthest(under_way(early), own, first, last, np.maximum)
     over = np.flatnonzero(at_once > limit)
     return over, at_once[over]
+
+
+def _furthest(early: Int64s, counts: Int64s, first: Int64s, last: Int64s, which: np.ufunc) -> Int64s:
+    """The most or the least (`which`) of each window: of its beginning, and of the counts between `first` and `last`."""
+    furthest, some = early.copy(), np.flatnonzero(last > first)
+    if len(some):
+        edges = np.column_stack([first[some], last[some]]).ravel()
+        furthest[some] = which(furthest[some], which.reduceat(np.append(counts, 0), edges)[::2])
+    return furthest

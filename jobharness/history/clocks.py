@@ -43,11 +43,13 @@ class Node:
 
 @dataclass(frozen=True, eq=False)
 class Clocks:
-    """The clocks of a history. `node`: (n_processes,) the number of each process's node; `bounds_ns`: (n_nodes,)."""
+    """The clocks of a history. `node`: (n_processes,) the number of each process's node; `bounds_ns`: (n_nodes,). `wide`: the
+    history is the world in which whatever may be concurrent is; `narrow`: the one in which only what must be is."""
 
     node: npt.NDArray[np.intp]
     bounds_ns: Int64s
     wide: bool = False
+    narrow: bool = False
 
     @classmethod
     def of(cls, header: Mapping[str, Any], nodes: Sequence[Node], n_processes: int) -> Clocks:
@@ -55,7 +57,7 @@ class Clocks:
         owners = np.repeat(np.arange(len(nodes)), [node.processes for node in nodes])
         node = np.resize(owners, n_processes) if len(owners) == n_processes else np.zeros(n_processes, np.intp)
         bounds_ns = np.array([node.bound_ns for node in nodes] or [0], np.int64)
-        return cls(node, bounds_ns, bool(header.get("wide", False)))
+        return cls(node, bounds_ns, *(bool(header.get(extreme, False)) for extreme in ("wide", "narrow")))
 
     @property
     def exact(self) -> bool:

@@ -34,14 +34,15 @@ class World:
 
 
 def other_clocks(history: History) -> Iterator[World]:
-    """The worlds in which the nodes' clocks stood otherwise, and last the one in which all that may be concurrent is: none,
-    where every order is known. Cost: one sort for each."""
+    """The worlds in which the nodes' clocks stood otherwise, and last those in which all that may be concurrent is, and only what
+    must be: none, where every order is known. Cost: one sort for each."""
     if history.clocks.exact:
         return
     for shifts_ns in history.clocks.shifts_ns():
         yield _shifted(history, shifts_ns)
-    wide = History(history.events, history.jobs, history.processes, history.texts, {**history.header, "wide": True})
-    yield World(wide, np.arange(len(history)))
+    for extreme in ("wide", "narrow"):
+        header = {**history.header, extreme: True}
+        yield World(History(history.events, history.jobs, history.processes, history.texts, header), np.arange(len(history)))
 
 
 def _shifted(history: History, shifts_ns: npt.NDArray[np.int64]) -> World:

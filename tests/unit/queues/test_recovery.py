@@ -80,7 +80,7 @@ def test_bound_stands_beside_what_was_seen():
         "leases are shortened (visibility_timeout = 3): what takes up to 3710 s takes 5 s here",
     ]
     assert Recovery("celery", 5.0, lease=lease).plain(BACK) == {
-        "bound_s": 5.0, "never": False, "configured_s": 3710.0, "waited_s": 5.0, "seen_s": 2.44,
+        "bound_s": 5.0, "never": False, "configured_s": 3710.0, "waited_s": 5.0, "seen_s": 2.44, "said_s": None,
     }  # fmt: skip
 
 

@@ -84,5 +84,7 @@ def test_a_schedule_alone_is_a_workload_and_its_ticks_are_expected():
 
 
 def test_a_library_that_reports_no_ticks_is_refused_a_schedule():
-    with pytest.raises(ScenarioInvalid, match=r"rq does not report schedule\.tick"):
-        assemble(scenario_from(_scenario("rq", job=[{"task": "t"}], cron=[{"entry": "n", "every": "1s"}]), "a test"), Path())
+    with pytest.raises(ScenarioInvalid, match=r"dramatiq does not report schedule\.tick"):
+        assemble(
+            scenario_from(_scenario("dramatiq", job=[{"task": "t"}], cron=[{"entry": "n", "every": "1s"}]), "a test"), Path()
+        )
