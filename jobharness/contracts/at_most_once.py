@@ -68,7 +68,7 @@ def _surplus(history: History, several: Mask) -> tuple[npt.NDArray[np.uint32], I
     marks = columns.rows_of_any(Kind.JOB_RUNNING, Kind.JOB_RETRIED, jobs=several)
     is_run = columns["kind"][marks] == int(Kind.JOB_RUNNING)
     # At one moment the retry comes first: between processes the clock cannot tell, and the promise gets the benefit.
-    order = np.lexsort((marks, is_run, columns["time_ns"][marks], columns["job"][marks]))
+    order = np.lexsort((marks, is_run, _moments(history, marks, is_run), columns["job"][marks]))
     marks, is_run = marks[order], is_run[order]
     jobs = columns["job"][marks]
     first = is_first(jobs)
@@ -78,3 +78,21 @@ def _surplus(history: History, several: Mask) -> tuple[npt.NDArray[np.uint32], I
     starts = np.flatnonzero(is_first(over_jobs))
     most = np.maximum.reduceat(beyond[over], starts) if len(starts) else np.empty(0, np.int64)
     return over_jobs[starts], over_rows[starts], most
+
+
+def _moments(history: History, marks: npt.NDArray[np.uint32], is_run: Mask) -> Int64s:
+    """When each execution began and each retry was asked for.
+
+    Where several nodes tell of a job, the worst that their clocks leave open: each execution as early and each retry as late as
+    it may have been; the other way round where the clocks are `narrow`.
+    """
+    columns, clocks = history.columns, history.clocks
+    times_ns = columns["time_ns"][marks]
+    if not (clocks.wide or clocks.narrow):
+        return np.asarray(times_ns)
+    jobs, node = columns["job"][marks], clocks.node[columns["process"][marks]]
+    least, most = np.full(history.jobs.height, len(clocks.bounds_ns)), np.full(history.jobs.height, -1)
+    np.minimum.at(least, jobs, node)
+    np.maximum.at(most, jobs, node)
+    open_ns = np.where(least[jobs] < most[jobs], clocks.bounds_ns[node], 0)
+    return np.asarray(times_ns + np.where(is_run == clocks.wide, -open_ns, open_ns))

@@ -57,6 +57,9 @@ RANKED = """
     0.9 producer enqueue.acknowledged b
     {} producer enqueue.acknowledged a
 """
+THREE_PAIRS = "".join(
+    run(begin, end, job) for jobs, begin, end in (("cd", 0.988, 0.996), ("ef", 0.999, 1.006), ("gh", 1.01, 1.016)) for job in jobs
+)
 TICK = "{} scheduler schedule.tick {} value=1s text=hourly\n"
 
 CLOSE = {
@@ -68,6 +71,8 @@ CLOSE = {
     "mutual exclusion": (ConcurrencyLimit(1, "key"), "", run(1, 1.1), run(1.102, 1.2, "b"), "HOLDS"),
     "mutual exclusion, short": (ConcurrencyLimit(1, "key"), "", run(1, 1.0001), run(1.002, 1.0021, "b"), "HOLDS"),
     "mutual exclusion, overlapping": (ConcurrencyLimit(1, "key"), "", run(1, 1.1), run(1.098, 1.2, "b"), "BROKEN"),
+    # The third at once by three clocks out of many, and none in between.
+    "two at once, short": (ConcurrencyLimit(2), "", THREE_PAIRS, run(1.002, 1.002, "b"), "BROKEN"),
     "rate limit": (RateLimit(1, 0.1), "", run(1, 1.01), run(1.102, 1.11, "b"), "HOLDS"),
     "rate limit, too soon": (RateLimit(1, 0.1), "", run(1, 1.01), run(1.098, 1.11, "b"), "BROKEN"),
     "not before": (NotBefore(), "0 producer enqueue.begin a\n0 producer enqueue.not_before a value=1s\n", "0.998 worker-1 job.running a", "", "BROKEN"),
@@ -84,6 +89,8 @@ CLOSE = {
     "priority, short": (Priority(), RANKED.format(1.0015), run(1, 2, "b"), run(1.003, 1.5), "HOLDS"),
     "retry": (AtMostOnce(), "", RETRIED, "1.003 worker-1 job.running a", "HOLDS"),
     "retry, before it was asked for": (AtMostOnce(), "", RETRIED, "0.999 worker-1 job.running a", "BROKEN"),
+    # Only where it begins within the millisecond before the other was asked for.
+    "retry, short": (AtMostOnce(), "", "0 worker-1 job.running a\n0.0005 worker-1 job.failed a\n0.001 worker-1 job.retried a value=1s", "0.003 worker-1 job.running a\n0.0034 worker-1 job.failed a\n0.0035 worker-1 job.retried a value=1s", "HOLDS"),
     "ticks": (OneRunPerTick(), "", TICK.format(1, "a") + run(1, 1.1), TICK.format(1.502, "b") + run(1.503, 1.6, "b"), "HOLDS"),
     "ticks, too soon": (OneRunPerTick(), "", TICK.format(1, "a") + run(1, 1.1), TICK.format(1.498, "b") + run(1.503, 1.6, "b"), "BROKEN"),
 }  # fmt: skip
