@@ -199,7 +199,7 @@ class CannotListen(EnvironmentFailed):
 
     def __init__(self, address: str, problem: str) -> None:
         self.address = address
-        super().__init__(f"cannot listen on {address}: {problem}; choose another host or port, or 0 for a free one")
+        super().__init__(f"cannot listen on {address}: {problem}; choose another host or port")
 
 
 class PortTaken(EnvironmentFailed):

@@ -105,4 +105,4 @@ def _state(runs: Sequence[Digest]) -> str:
 def _on_both_sides(before: Sequence[Digest], after: Sequence[Digest]) -> str:
     """What is said of runs that were found by both names."""
     shared = {Path(run.folder).name for run in before} & {Path(run.folder).name for run in after}
-    return f" {count(len(shared), 'run')} of each side are the same, and hide what differs." if shared else ""
+    return f" The sides have {count(len(shared), 'run')} in common, which hide what differs." if shared else ""

@@ -21,7 +21,7 @@ from jobharness.history.columns import Int64s
 from jobharness.history.event import Kind
 from jobharness.history.frame import History
 
-__all__ = ["Backoff"]
+__all__ = ["Backoff", "requests_too_soon"]
 
 FAILURES = (int(Kind.JOB_FAILED), int(Kind.JOB_TIMED_OUT))
 
@@ -87,19 +87,10 @@ class Backoff(Promise):
         return np.asarray(np.rint(np.minimum(waits_s, 1e9) * (1 - self.jitter) * NS_PER_S), np.int64)
 
     def _retry_after(self, history: History) -> tuple[int, pl.DataFrame]:
-        asked = _upstream(history, Kind.UPSTREAM_RETRY_AFTER).with_columns(
-            asked_ns="time_ns", until_ns=pl.col("time_ns") + pl.col("value")
-        )
-        requests = _upstream(history, Kind.UPSTREAM_REQUEST)
-        # The latest demand before each request, of the same job.
-        told = requests.sort("time_ns").join_asof(
-            asked.select("job", "time_ns", "asked_ns", "until_ns", "value").sort("time_ns"),
-            on="time_ns", by="job", strategy="backward", allow_exact_matches=False, check_sortedness=False,
-        )  # fmt: skip
-        soon = told.filter(pl.col("time_ns") < pl.col("until_ns"))
+        soon = requests_too_soon(history)
         waited = (soon["time_ns"] - soon["asked_ns"]).to_numpy()
         wanted = soon["value_right"].to_numpy()
-        return asked.height, offences(
+        return len(history.columns.rows_of_jobs(Kind.UPSTREAM_RETRY_AFTER)), offences(
             pl.format("asked again {} ms after it was told to wait {} ms", "waited", "wanted"),
             job=soon["job"].to_numpy(),
             row=soon["row"].to_numpy(),
@@ -118,6 +109,19 @@ class Backoff(Promise):
     def kept(self, figures: Mapping[str, int]) -> str:
         """How many were judged."""
         return f"{figures['retries']} retries and {figures['asked_to_wait']} demands to wait were respected"
+
+
+def requests_too_soon(history: History) -> pl.DataFrame:
+    """The requests that came before the latest `Retry-After` of the same job was over: `row`, `job`, `time_ns`, `asked_ns` (when
+    it was asked to wait), `value_right` (how long, ns)."""
+    asked = _upstream(history, Kind.UPSTREAM_RETRY_AFTER).with_columns(
+        asked_ns="time_ns", until_ns=pl.col("time_ns") + pl.col("value")
+    )
+    told = _upstream(history, Kind.UPSTREAM_REQUEST).sort("time_ns").join_asof(
+        asked.select("job", "time_ns", "asked_ns", "until_ns", "value").sort("time_ns"),
+        on="time_ns", by="job", strategy="backward", allow_exact_matches=False, check_sortedness=False,
+    )  # fmt: skip
+    return told.filter(pl.col("time_ns") < pl.col("until_ns"))
 
 
 def _upstream(history: History, kind: Kind) -> pl.DataFrame:

@@ -35,8 +35,7 @@ class OncePerDelivery(RunPromise):
         columns = history.columns
         tried = columns.rows_of_jobs(Kind.DELIVERY_TRIED)
         ties = pl.DataFrame({"job": columns["job"][tried], "delivery": columns["text"][tried]}).unique(maintain_order=True)
-        of_deliveries = np.zeros(history.jobs.height, np.bool_)
-        of_deliveries[columns["job"][tried]] = True
+        of_deliveries = history.tally.has(Kind.DELIVERY_TRIED)
         parts = []
         for kind in (Kind.EFFECT_APPLIED, Kind.JOB_FINISHED):
             rows = columns.rows_of_any(kind, jobs=of_deliveries)

@@ -57,7 +57,7 @@ class Clocks:
         owners = np.repeat(np.arange(len(nodes)), [node.processes for node in nodes])
         node = np.resize(owners, n_processes) if len(owners) == n_processes else np.zeros(n_processes, np.intp)
         bounds_ns = np.array([node.bound_ns for node in nodes] or [0], np.int64)
-        return cls(node, bounds_ns, *(bool(header.get(extreme, False)) for extreme in ("wide", "narrow")))
+        return cls(node, bounds_ns, wide=bool(header.get("wide", False)), narrow=bool(header.get("narrow", False)))
 
     @property
     def exact(self) -> bool:

@@ -7,7 +7,7 @@ been decided.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -41,8 +41,7 @@ def other_clocks(history: History) -> Iterator[World]:
     for shifts_ns in history.clocks.shifts_ns():
         yield _shifted(history, shifts_ns)
     for extreme in ("wide", "narrow"):
-        header = {**history.header, extreme: True}
-        yield World(History(history.events, history.jobs, history.processes, history.texts, header), np.arange(len(history)))
+        yield World(replace(history, header={**history.header, extreme: True}), np.arange(len(history)))
 
 
 def _shifted(history: History, shifts_ns: npt.NDArray[np.int64]) -> World:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from http import HTTPStatus
 
 import numpy as np
 
@@ -12,8 +13,6 @@ from jobharness.history.frame import History
 from jobharness.metrics.metric import Metric
 
 __all__ = ["costs"]
-
-TOO_MANY_REQUESTS = 429
 
 
 def costs(history: History) -> Iterator[Metric]:
@@ -34,7 +33,7 @@ def costs(history: History) -> Iterator[Metric]:
     answers = columns["value"][columns.rows(Kind.UPSTREAM_ANSWERED)]
     callers = len(np.unique(columns.jobs(Kind.UPSTREAM_REQUEST)))
     yield Metric("upstream.requests", len(requests), "1", len(requests), "neither")
-    yield Metric("upstream.throttled", int((answers == TOO_MANY_REQUESTS).sum()), "1", len(answers))
+    yield Metric("upstream.throttled", int((answers == HTTPStatus.TOO_MANY_REQUESTS).sum()), "1", len(answers))
     yield Metric("upstream.requests_per_job", len(requests) / callers if callers else None, "1", callers)
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from http import HTTPStatus
 from typing import Any
 
 import polars as pl
 
 from jobharness.clock import NS_PER_S
+from jobharness.contracts.backoff import requests_too_soon
 from jobharness.history.event import Kind
 from jobharness.history.frame import History
 from jobharness.report.window import Window
@@ -18,11 +20,10 @@ __all__ = ["LEDGER", "answers", "ledger_rows", "quota_words"]
 LEDGER = ("call", "requests", "answered well", "429", "other errors", "no answer", "asked to wait", "back too soon")
 MOST_ROUTES = 20
 """Further ones, such as those with an id in each path, are only in the row for all."""
-TOO_MANY_REQUESTS = 429
 _OUTCOMES = {
     "well": pl.col("value").is_between(0, 399),
-    "throttled": pl.col("value") == TOO_MANY_REQUESTS,
-    "failed": (pl.col("value") >= 400) & (pl.col("value") != TOO_MANY_REQUESTS),
+    "throttled": pl.col("value") == HTTPStatus.TOO_MANY_REQUESTS,
+    "failed": (pl.col("value") >= 400) & (pl.col("value") != HTTPStatus.TOO_MANY_REQUESTS),
     "lost": pl.col("value") < 0,
 }
 
@@ -40,35 +41,25 @@ def answers(history: History, window: Window) -> pl.DataFrame | None:
 
 
 def ledger_rows(history: History) -> list[list[str]]:
-    """A row for each route, the most asked first, under one for all; its cells as in `LEDGER`. None where nothing was asked.
+    """A row for each route, the most asked first, under one for all; its cells as in `LEDGER`. Empty where nothing was asked.
 
     "asked to wait" is the longest `Retry-After`; "back too soon" counts requests of a job that came before that was over.
     """
-    requests = history.of(Kind.UPSTREAM_REQUEST).select("task", requests=1, soon=pl.lit(0)).collect()
+    requests = history.of(Kind.UPSTREAM_REQUEST).select("task", requests=1).collect()
     if not requests.height:
         return []
+    soon = requests_too_soon(history)
     tables = [
         requests,
         history.of(Kind.UPSTREAM_ANSWERED).select("task", **_OUTCOMES).collect(),
         history.of(Kind.UPSTREAM_RETRY_AFTER).select("task", wait=pl.col("value")).collect(),
-        _too_soon(history).select("task", soon=1),
+        pl.DataFrame({"task": history.columns["task"][soon["row"].to_numpy()]}).with_columns(soon=1),
     ]
     events = pl.concat(tables, how="diagonal_relaxed")
     sums = [pl.col("requests", *_OUTCOMES, "soon").sum(), pl.col("wait").max()]
     routes = events.group_by("task").agg(sums).sort("requests", "task", descending=[True, False])
     rows = [_row(history.text(one["task"]) or "–", one) for one in routes.head(MOST_ROUTES).iter_rows(named=True)]
     return rows if routes.height == 1 else [_row("all", events.select(sums).row(0, named=True)), *rows]
-
-
-def _too_soon(history: History) -> pl.DataFrame:
-    """The requests that came before the latest `Retry-After` of the same job was over."""
-    told = history.of(Kind.UPSTREAM_RETRY_AFTER).select("job", "time_ns", until_ns=pl.col("time_ns") + pl.col("value"))
-    requests = history.of(Kind.UPSTREAM_REQUEST).filter(pl.col("job").is_not_null()).select("job", "time_ns", "task")
-    joined = requests.sort("time_ns").join_asof(
-        told.filter(pl.col("job").is_not_null()).sort("time_ns"),
-        on="time_ns", by="job", allow_exact_matches=False, check_sortedness=False,
-    )  # fmt: skip
-    return joined.filter(pl.col("time_ns") < pl.col("until_ns")).collect()
 
 
 def _row(name: str, sums: Mapping[str, Any]) -> list[str]:

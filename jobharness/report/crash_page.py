@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 from jobharness.explore.chart import FILE, CrashMap, Tried
 from jobharness.report.crash_table import COLUMNS, VICTIMS, headline, rows, subject
 from jobharness.report.html import render
-from jobharness.report.index import write_index
+from jobharness.report.index import write_entry, write_index
 
 __all__ = ["HEADS", "publish_map", "rebuild_map"]
 
@@ -25,11 +24,7 @@ MOST_LINES = 400
 def publish_map(chart: CrashMap) -> Path:
     """Write crashmap.json, what the list of runs reads, and report.html; returns the page's path."""
     chart.save()
-    wrong = [{"word": chart.verdict, "contract": "crash map", "sentence": headline(chart)}]
-    files = {"run": dict(chart.about), "verdict": {"verdict": chart.verdict, "findings": wrong, "gate": []}, "metrics": {}}
-    for name, plain in files.items():
-        text = json.dumps(plain, indent=1, ensure_ascii=False, default=str)
-        (chart.folder / f"{name}.json").write_text(text + "\n", encoding="utf-8")
+    write_entry(chart.folder, chart.about, chart.verdict, "crash map", headline(chart))
     return _write(chart)
 
 

@@ -6,8 +6,9 @@ every run, and need neither axes nor a script of two megabytes.
 
 from __future__ import annotations
 
+import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from jobharness.report.account import read_json
 from jobharness.report.html import render
 from jobharness.report.words import figure, sentence
 
-__all__ = ["Compared", "Entry", "Trend", "compared", "entries", "trend", "write_index"]
+__all__ = ["Compared", "Entry", "Trend", "compared", "entries", "trend", "write_entry", "write_index"]
 
 MOST_RUNS = 300
 """The newest ones; older folders are left alone and not listed."""
@@ -65,6 +66,15 @@ class Trend:
     latest: str
     line: str
     dots: str
+
+
+def write_entry(folder: Path, about: Mapping[str, Any], word: str, contract: str, sentence: str) -> None:
+    """Write into a folder what the list reads of it, where it holds something that is no run and has one promise alone."""
+    findings = [{"word": word, "contract": contract, "sentence": sentence}]
+    files = {"run": dict(about), "verdict": {"verdict": word, "findings": findings, "gate": []}, "metrics": {}}
+    for name, plain in files.items():
+        text = json.dumps(plain, indent=1, ensure_ascii=False, default=str)
+        (folder / f"{name}.json").write_text(text + "\n", encoding="utf-8")
 
 
 def write_index(reports: Path) -> Path:

@@ -14,7 +14,7 @@ from jobharness.explore.recovery import flat
 from jobharness.report.crash_table import subject_of
 from jobharness.report.terminal import shown_path
 
-__all__ = ["proof_headline", "proof_notes", "proof_report"]
+__all__ = ["HEADS", "proof_headline", "proof_notes", "proof_report"]
 
 HEADS = ("schedule", "two live owners", "after", "stale owner settled", "what decided")
 STYLES = {Answer.YES: "bold red", Answer.UNKNOWN: "bold yellow", Answer.REFUSED: "green", Answer.NO: "green", Answer.NONE: "dim"}
@@ -26,7 +26,7 @@ def proof_headline(proof: LeaseProof) -> str:
         for words in (*kind.found(proof.forbidden), *kind.untold(proof.forbidden)):
             return f"{words}: {kind.task}"
     kinds = "the only kind of job" if len(proof.kinds) == 1 else f"{len(proof.kinds)} kinds of job"
-    return f"of what is forbidden ({', '.join(proof.forbidden) or 'nothing'}) nothing was found, in {kinds}"
+    return f"of what is forbidden ({', '.join(proof.forbidden)}) nothing was found, in {kinds}"
 
 
 def proof_report(proof: LeaseProof) -> RenderableType:

@@ -12,6 +12,7 @@ from jobharness.report.crash_page import rebuild_map
 from jobharness.report.data import write_breakdown, write_json
 from jobharness.report.html import page
 from jobharness.report.index import write_index
+from jobharness.report.lease_page import page_of_proof
 from jobharness.runner.result import Result
 
 __all__ = ["publish", "rebuild"]
@@ -40,8 +41,8 @@ def rebuild(folder: Path) -> Path:
     Raises: RunUnreadable, HistoryUnreadable.
     """
     folder = folder.resolve()
-    if page_of_map := rebuild_map(folder):
-        return page_of_map
+    if page_of_trials := rebuild_map(folder) or page_of_proof(folder):
+        return page_of_trials
     account = of_folder(folder)
     write_breakdown(folder, account.history)
     return _write_page(account)

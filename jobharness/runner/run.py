@@ -483,5 +483,10 @@ class Run:
 def manners_of(spec: UpstreamSpec) -> Manners:
     """How the upstream of a scenario behaves."""
     quotas = tuple(QuotaRule(kind=q.kind, limit=q.limit, window_s=q.window, key=q.key) for q in spec.quota)
-    own = {"limit_headers": spec.limit_headers, "idempotent": spec.idempotent}
-    return Manners(latency_s=spec.latency, quotas=quotas, retry_after=spec.retry_after, **own)
+    return Manners(
+        latency_s=spec.latency,
+        quotas=quotas,
+        retry_after=spec.retry_after,
+        limit_headers=spec.limit_headers,
+        idempotent=spec.idempotent,
+    )

@@ -17,7 +17,7 @@ from jobharness.runner.folder import RunFolder
 from jobharness.runner.parts import Parts
 from jobharness.wire.statements import Statements
 
-__all__ = ["AGENT_PATH", "Surroundings", "interpreter"]
+__all__ = ["AGENT_PATH", "Surroundings", "app_folder", "interpreter"]
 
 _PLACEHOLDER = re.compile(r"\{([a-z_]+\.[a-z][a-z0-9_-]*)\}")
 
@@ -35,6 +35,14 @@ def interpreter(project: Path, given: str | None) -> Path:
     raise InvalidRequest(f"queue.python: {path} is neither a virtual environment nor a Python interpreter")
 
 
+def app_folder(project: Path, given: str) -> Path:
+    """Where the app's processes run. Raises: InvalidRequest where there is no such folder."""
+    path = (project / given).resolve()
+    if not path.is_dir():
+        raise InvalidRequest(f"queue.folder: there is no folder {path}")
+    return path
+
+
 class Surroundings:
     """Makes environments and commands for the app's processes.
 
@@ -45,9 +53,7 @@ class Surroundings:
     def __init__(self, parts: Parts, folder: RunFolder, places: Mapping[str, str]) -> None:
         self._parts, self._folder, self._places = parts, folder, places
         self.python = interpreter(parts.project, parts.scenario.queue.python)
-        self.cwd = (parts.project / parts.scenario.queue.folder).resolve()
-        if not self.cwd.is_dir():
-            raise InvalidRequest(f"queue.folder: there is no folder {self.cwd}")
+        self.cwd = app_folder(parts.project, parts.scenario.queue.folder)
         self._mishaps = any("mishaps" in getattr(armed.fault, "needs", ()) for armed in parts.faults)
         self._ways: dict[str, Callable[[str], str]] = {}
         self._statements: list[Statements] = []

@@ -29,7 +29,9 @@ class LeaseSpec(Part):
     """How many times the longest run the smallest safe lease is."""
     times: str | None = None
     """A run's folder, from whose history the run times are taken; from runs of the job alone where it is left out."""
-    forbid: tuple[Literal["stale", "short", "pause", "slow", "blocked", "clock"], ...] = ("stale", "short")
+    forbid: tuple[Literal["stale", "short", "pause", "slow", "blocked", "clock"], ...] = Field(
+        default=("stale", "short"), min_length=1
+    )
     """What must not be: a stale owner that settles, a lease that is shorter than the smallest safe one, two live owners by a
     pause, a slow run, a slow run that blocks its process, or a step of a clock."""
     known_gap: str | None = None

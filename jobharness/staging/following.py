@@ -33,7 +33,10 @@ class NodesFollower:
         for folder in node_folders(self._folder):
             if folder not in self._nodes:
                 self._nodes[folder] = Follower(folder)
-            arrived = self._nodes[folder].poll()
+            try:
+                arrived = self._nodes[folder].poll()
+            except FileNotFoundError:
+                continue  # It cannot take part after all, and its folder was just taken away.
             if arrived:
                 offset_ns = _offset_ns(folder)
                 news += [_moved(one, folder.name, offset_ns) for one in arrived]

@@ -14,7 +14,7 @@ from typing import NoReturn
 from jobharness.catalog import queue_kind
 from jobharness.errors import InvalidRequest
 from jobharness.runner.guard import Guard
-from jobharness.runner.surroundings import AGENT_PATH, interpreter
+from jobharness.runner.surroundings import AGENT_PATH, app_folder, interpreter
 from jobharness.scenario.load import load_scenario
 from jobharness.scenario.model import Scenario
 from jobharness.staging.load import check_environment, check_load
@@ -52,12 +52,13 @@ class Join:
         check_load(scenario)
         python = interpreter(Path.cwd(), scenario.queue.python)
         check_environment(python)
+        app = app_folder(Path.cwd(), scenario.queue.folder)
         folder = Path(tempfile.mkdtemp(prefix="jobharness-node-"))
         locust = [str(python), "-m", "locust", "-f", str(LOCUSTFILE), "--loglevel", "WARNING"]
         sys.stdout.flush()
         sys.stderr.flush()
         env = self._environment(scenario, python, folder)
-        os.chdir(Path.cwd() / scenario.queue.folder)
+        os.chdir(app)
         os.execve(python, [*locust, "--worker", "--master-host", self.host, "--master-port", str(self.port)], env)
 
     def _environment(self, scenario: Scenario, python: Path, folder: Path) -> Mapping[str, str]:

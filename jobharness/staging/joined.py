@@ -19,14 +19,12 @@ import locust
 from locust import events
 from locust.env import Environment
 
-from jobharness import __version__
-from jobharness.agent import record
 from jobharness.errors import JobharnessError
 from jobharness.runner.guard import Guard
 from jobharness.scenario.load import load_scenario
 from jobharness.staging.desk import Desk
 from jobharness.staging.member import Greeting, Member
-from jobharness.staging.share import producers_queue
+from jobharness.staging.share import producers_queue, producers_versions
 from jobharness.staging.user import ScheduledUser
 
 __all__ = ["MEMBER", "PlannedUser"]
@@ -45,7 +43,7 @@ def join() -> Member:
 
     said = {
         "host": socket.gethostname(),
-        "versions": {"jobharness": __version__, "Locust": locust.__version__, "records": record.SCHEMA},
+        "versions": producers_versions(locust.__version__),
         "queue": producers_queue(scenario),
         "token": os.environ.get("JOBHARNESS_SHIP_TOKEN", ""),
     }

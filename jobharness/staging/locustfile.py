@@ -18,12 +18,10 @@ import locust
 from locust import events, runners
 from locust.env import Environment
 
-from jobharness import __version__
-from jobharness.agent import record
 from jobharness.runner.folder import ABORT
 from jobharness.staging.desk import Desk
 from jobharness.staging.reception import Awaited, Reception
-from jobharness.staging.share import Share
+from jobharness.staging.share import Share, producers_versions
 from jobharness.staging.user import ScheduledUser
 
 __all__ = ["PlannedUser"]
@@ -95,7 +93,7 @@ def receive_nodes(environment: Environment, **_: Any) -> None:
     if AWAITED:
         asked = json.loads(AWAITED)
         env = {name: os.environ[name] for name in asked["env"]}
-        versions = {"jobharness": __version__, "Locust": locust.__version__, "records": record.SCHEMA}
+        versions = producers_versions(locust.__version__)
         awaited = Awaited(asked["of"], versions, asked["queue"], env, os.environ.get("JOBHARNESS_SHIP_TOKEN", ""))
         Reception(PLAN, Path(os.environ["JOBHARNESS_HISTORY"]), awaited).attend(environment)
 

@@ -26,8 +26,8 @@ USERS_A_NODE = 8
 
 @dataclass(frozen=True)
 class DistributedLocust:
-    """How the load is generated. `nodes`: how many are awaited; `host`, `port`: where Locust's master listens; the others as of
-    `load.Locust`."""
+    """How the load is generated. `nodes_expected`: how many are awaited; `host`, `port`: where Locust's master listens; the
+    others as of `load.Locust`."""
 
     nodes_expected: int
     host: str = "127.0.0.1"

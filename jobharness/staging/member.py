@@ -11,6 +11,7 @@ import json
 import shutil
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import astuple
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -22,7 +23,7 @@ from jobharness.agent.shipper import Files
 from jobharness.clock import now_ns, seconds_between
 from jobharness.errors import AppFailed, ClocksUnknown, EnvironmentFailed, InvalidRequest, JobharnessError
 from jobharness.staging.desk import Desk
-from jobharness.staging.messages import BEAT, ENDED, FAREWELL, HELLO, PLAN, RECORDS, REFUSED, WELCOME
+from jobharness.staging.messages import BEAT, ENDED, FAREWELL, HELLO, PLAN, RECORDS, REFUSED, WELCOME, node_name
 from jobharness.staging.offsets import Exchange, offset_of
 from jobharness.staging.share import Share
 
@@ -109,9 +110,7 @@ class Member:
         self._over = self._ending = self._ended = self._lost = False
 
     @classmethod
-    def join(
-        cls, greeting: Greeting, said: Mapping[str, Any], folder: Path, admit: Callable[[Mapping[str, str]], None]
-    ) -> Member:
+    def join(cls, greeting: Greeting, said: Mapping[str, Any], folder: Path, admit: Admit) -> Member:
         """Join the load test.
 
         Raises: InvalidRequest, of it AppFailed where the app cannot be imported here; EnvironmentFailed. The share is free again.
@@ -121,7 +120,7 @@ class Member:
         try:
             exchanges = [greeting.exchange(number) for _ in range(FIRST_EXCHANGES)]
             now = now_ns()
-            offset_of(f"locust-{number}", exchanges, now, now)
+            offset_of(node_name(number), exchanges, now, now)
             admit(welcome["env"])
             plan = folder / "plan.jsonl"
             jobs = _write_share(greeting, number, plan, welcome["header"])
@@ -135,7 +134,7 @@ class Member:
             raise why from error
         finally:
             greeting.close()
-        _say(f"joined {address} as locust-{number} of {welcome['of']}, with {jobs} jobs")
+        _say(f"joined {address} as {node_name(number)} of {welcome['of']}, with {jobs} jobs")
         return cls(number, address, desk, folder, exchanges)
 
     def attend(self, environment: Any, **_: Any) -> None:
@@ -149,7 +148,7 @@ class Member:
 
     def _go_on(self) -> None:
         while not self._lost:
-            self._tell(BEAT, sent_ns=now_ns(), exchanges=[_plain(each) for each in self._untold])
+            self._tell(BEAT, sent_ns=now_ns(), exchanges=[astuple(each) for each in self._untold])
             self._untold = []
             self._ship()
             if seconds_between(self._heard_ns, now_ns()) > SILENT_S:
@@ -195,9 +194,11 @@ class Member:
     def _leave(self, **_: Any) -> None:
         """How it ended: a listener of `quitting`."""
         self._over = True
+        self._environment.process_exit_code = EnvironmentFailed.exit_code  # Unless what follows shows that it is whole.
         self._ship()  # Whoever ended it: this goes out before Locust's own last word.
         whole = self._ended and self.desk.all_sent
-        self._environment.process_exit_code = 0 if whole else EnvironmentFailed.exit_code
+        if whole:
+            self._environment.process_exit_code = 0
         if self._lost:
             _say(f"error: the master at {self._address} answered nothing for {SILENT_S:g} s, so this node stopped sending")
         elif not whole:
@@ -223,10 +224,6 @@ def _write_share(greeting: Greeting, number: int, plan: Path, header: Mapping[st
 def _exchange(answer: Mapping[str, Any], came_ns: int) -> Exchange:
     sent_ns, master_received_ns, master_sent_ns = answer["clock"]
     return Exchange(sent_ns, master_received_ns, master_sent_ns, came_ns)
-
-
-def _plain(exchange: Exchange) -> list[int]:
-    return [exchange.sent_ns, exchange.master_received_ns, exchange.master_sent_ns, exchange.received_ns]
 
 
 def _say(words: str) -> None:

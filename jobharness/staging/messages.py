@@ -1,6 +1,6 @@
 """What the nodes of a load test and its master say to each other, as custom messages of Locust. Each names the node by `number`.
 
-    hello    {key, host, versions, queue, token}  -> welcome {number, of, header, env, jobs} | refused {why}
+    hello    {key, host, versions, queue, token}  -> welcome {number, of, header, env} | refused {why}
     plan     {number, at}                         -> plan {at, rows}            no rows: that was the last
     beat     {number, sent_ns, exchanges}         -> beat {clock, start_ns, over}
     records  {number, name, at, payload}             a piece of a file, as `jobharness.agent.shipper` cuts it
@@ -12,7 +12,7 @@ The first two are said before a node becomes a Locust worker, as Locust itself h
 
 from __future__ import annotations
 
-__all__ = ["BEAT", "ENDED", "FAREWELL", "HELLO", "PLAN", "RECORDS", "REFUSED", "WELCOME", "WORKER_PROCESS", "node_name"]
+__all__ = ["BEAT", "ENDED", "FAREWELL", "HELLO", "PLAN", "RECORDS", "REFUSED", "WELCOME", "node_name"]
 
 HELLO = "jobharness.hello"
 WELCOME = "jobharness.welcome"
@@ -22,9 +22,6 @@ BEAT = "jobharness.beat"
 RECORDS = "jobharness.records"
 ENDED = "jobharness.ended"
 FAREWELL = "jobharness.farewell"
-
-WORKER_PROCESS = "producer"
-"""What the Locust worker of each node is called in its own records."""
 
 
 def node_name(number: int) -> str:

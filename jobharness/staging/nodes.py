@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import socket
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import astuple, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -59,7 +59,7 @@ class NodeFile:
 def write_node(folder: Path, node: NodeFile) -> None:
     """Write what a node says of itself into its folder, which is made where it is missing. All or nothing; safe to repeat."""
     folder.mkdir(parents=True, exist_ok=True)
-    exchanges = [[each.sent_ns, each.master_received_ns, each.master_sent_ns, each.received_ns] for each in node.exchanges]
+    exchanges = [astuple(each) for each in node.exchanges]
     said = {"name": node.name, "host": node.host, "master": node.master, "exchanges": exchanges, "ended": node.ended}
     if node.unseen:
         said["unseen"] = list(node.unseen)
@@ -114,15 +114,15 @@ def gather_around(master: str, records: Path, folder: Path, header: Mapping[str,
     it can be. Raises: HistoryUnreadable.
     """
     own = (Node(master, NodeFile.here(master).host), log.gather(records, {}))
-    nodes, placed = [read_node(place) for place in node_folders(folder)], [own]
-    for node, place in zip(nodes, node_folders(folder), strict=True):
+    told, placed = [(read_node(place), place) for place in node_folders(folder)], [own]
+    for node, place in told:
         history = log.gather(place, {})
         try:
             placed.append((_placed(node, history, DRIFT_PPM, MOST_APART_S, first=False), history))
         except ClocksUnknown as error:
             nothing = log.gather(folder, {})  # Records are in the nodes' own folders.
             placed.append((Node(node.name, node.host, vanished=True, problem=error.problem), nothing))
-    return _merged(placed, nodes, header)
+    return _merged(placed, [node for node, _ in told], header)
 
 
 def node_folders(folder: Path) -> list[Path]:

@@ -1,7 +1,7 @@
 """Receives the nodes of a load test at Locust's master: hands out shares, answers with its clock, takes in what they record.
 
     node --Locust's messages--> Reception --> records/nodes/NODE/*.rec, *.texts, node.json <--follows-- run
-    run  --PLAN.go, PLAN.over--------^
+    run  --PLAN.go, records/nodes/over--------^
 
 It runs in the process of Locust's master, in whose turn each message is handled; see `messages` for what is said.
 """

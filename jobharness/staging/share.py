@@ -12,10 +12,12 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from jobharness import __version__
+from jobharness.agent import record
 from jobharness.errors import InvalidRequest
 from jobharness.scenario.model import Scenario
 
-__all__ = ["Share", "check_sendable", "plan_header", "plan_rows", "producers_queue"]
+__all__ = ["Share", "check_sendable", "plan_header", "plan_rows", "producers_queue", "producers_versions"]
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,11 @@ def check_sendable(scenario: Scenario, where: str = "the scenario") -> None:
     if any(job.delivery is not None for job in scenario.workload.job):
         problem = "a job's `delivery` is sent again for seconds, beside the plan, which Locust's users cannot"
         raise InvalidRequest(f"{where}: {problem}; use `jobharness run`")
+
+
+def producers_versions(locust: str) -> Mapping[str, Any]:
+    """What all who send have to have alike. `locust`: the version of Locust."""
+    return {"jobharness": __version__, "Locust": locust, "records": record.SCHEMA}
 
 
 def producers_queue(scenario: Scenario) -> Mapping[str, Any]:

@@ -32,7 +32,7 @@ TRY = 120  # Jobs of a first run without the agent, which is not counted and tel
 RUN_S = 3
 MOST = 6000
 LAST = 20  # A queue's first and last jobs are not timed: a worker that polls may sleep before it has seen them.
-STARTS = 5
+STARTS = 6
 SWAP_EVERY_S = 0.25
 WITHIN_S = 120
 
@@ -93,9 +93,10 @@ class Bench:
         """Let the worker, its broker and all that they start run on one processor alone."""
         for root in (*self.servers, psutil.Process(self.worker.pid)):
             for process in (root, *root.children(recursive=True)):
-                for thread in Path(f"/proc/{process.pid}/task").iterdir():
-                    with suppress(OSError):  # It has ended.
-                        os.sched_setaffinity(int(thread.name), {processor})
+                with suppress(OSError):  # The process has ended.
+                    for thread in Path(f"/proc/{process.pid}/task").iterdir():
+                        with suppress(OSError):  # The thread has.
+                            os.sched_setaffinity(int(thread.name), {processor})
 
     def look(self):
         """Take the time of the first jobs and the last. Returns whether all are done."""

@@ -20,7 +20,7 @@ def test_runs_are_saved_and_later_ones_compared_with_them(shop):
     assert by_ref.returncode == 0, by_ref.stdout + by_ref.stderr
     # The ref has all four runs, those of the baseline too.
     assert "2 and 4 runs" in (shop.folder / "record.md").read_text()
-    assert "2 runs of each side are the same, and hide what differs" in " ".join(by_ref.stdout.split())
+    assert "The sides have 2 runs in common, which hide what differs" in " ".join(by_ref.stdout.split())
     other = shop.jobharness("ab", "shop.toml", "--before", ".", "--after", "workload.arrivals.jobs=20", "--runs", "2")
     assert "workload.arrivals.jobs" in other.stdout
 

@@ -97,21 +97,24 @@ def test_a_tick_that_each_worker_sends_for_itself_runs_twice(library, run):
 
 
 def test_one_consumer_of_huey_sends_a_minutes_tick_once(run):
+    scenario = _of_workers("huey")
     _early_in_a_minute()
-    result = run(_of_workers("huey"))
+    result = run(scenario)
     assert result.verdict["one_run_per_tick"].counts == {"ticks": 1, "twice": 0, "missed": 0, "never_ran": 0}
     result.expect.verdict("holds")
 
 
 def test_two_consumers_of_huey_send_a_minutes_tick_twice(run):
+    scenario = _of_workers("huey", workers=2)
     _early_in_a_minute()
-    finding = run(_of_workers("huey", workers=2)).verdict["one_run_per_tick"]
+    finding = run(scenario).verdict["one_run_per_tick"]
     assert finding.word is Word.BROKEN, finding.sentence
     assert finding.counts["twice"] == 1
 
 
 def test_a_consumer_of_huey_that_is_started_again_sends_the_minutes_tick_again(run):
+    scenario = _of_workers("huey", fault=[{"kind": "kill", "at": "1s"}])
     _early_in_a_minute()
-    finding = run(_of_workers("huey", fault=[{"kind": "kill", "at": "1s"}])).verdict["one_run_per_tick"]
+    finding = run(scenario).verdict["one_run_per_tick"]
     assert finding.word is Word.BROKEN, finding.sentence
     assert finding.counts["twice"] == 1

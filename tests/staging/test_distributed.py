@@ -32,7 +32,7 @@ hosts       = ["{address}"]
 """
 GATE = """
 [gate]
-"jobs.lost" = {{ max = 0 }}
+"jobs.lost" = { max = 0 }
 """
 
 
@@ -50,7 +50,7 @@ class Field:
             'kind = "redis"': f'kind = "redis"\nurl  = "redis://{self.address}:{broker}/0"',
             'duration = "8s"': f'duration = "{duration}"',
         }
-        text = SCENARIO + GATE.format()
+        text = SCENARIO + GATE
         for known, wanted in changes.items():
             assert known in text
             text = text.replace(known, wanted)

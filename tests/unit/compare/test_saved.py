@@ -112,7 +112,6 @@ def test_run_whose_producer_was_late_is_not_measured_by(tmp_path):
     said = compare_saved(("a", "b"), [run()], [run(metrics=late)], {}, tmp_path, "")
     assert said.judgements == []
     assert said.headline == "No metric could be judged."
-    assert said.headline == "No metric could be judged."
     assert any("the producer did not keep its schedule" in one for one in said.warnings)
 
 

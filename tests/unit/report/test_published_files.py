@@ -219,3 +219,9 @@ def test_a_page_that_cannot_be_drawn_keeps_no_verdict_from_anybody(tmp_path: Pat
         page = published(tmp_path / "reports" / "1")
     assert json.loads((page.parent / "verdict.json").read_text(encoding="utf-8"))["verdict"]
     assert "&lt;b&gt;planted&lt;/b&gt;" in page.read_text(encoding="utf-8")
+
+
+def test_a_lease_proof_has_its_page_and_no_history(tmp_path: Path) -> None:
+    for name in ("leaseproof.json", "run.json", "report.html"):
+        (tmp_path / name).write_text("{}", encoding="utf-8")
+    assert rebuild(tmp_path) == tmp_path / "report.html"
