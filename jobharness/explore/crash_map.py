@@ -274,10 +274,20 @@ class Explorer:
         """What a trial came to: its job's outcome, and what of the app's data and effects was wrong."""
         outcome = outcome_of(history, self.within_s, self.lease)
         ledger = next((one for one in self.parts.contracts if isinstance(one, ExactlyOnceEffect)), None)
-        found = ledger.check(history) if ledger is not None else None
-        if found is None or found.word is not Verdict.BROKEN:
+        if ledger is None:
             return outcome
-        return replace(outcome, wrong={**outcome.wrong, found.contract: found.sentence})
+        found = ledger.check(history)
+        if found.word is Verdict.BROKEN:
+            return replace(outcome, wrong={**outcome.wrong, found.contract: found.sentence})
+        right = outcome.word in self.allowed and not outcome.wrong
+        if found.word is Verdict.UNKNOWN and outcome.times and right:
+            return Outcome(Word.UNKNOWN, where=found.sentence)  # It was done, and nobody saw its effect.
+        return outcome
+
+    @property
+    def allowed(self) -> frozenset[Word]:
+        """The outcomes that are right."""
+        return allowed_by(self.promised, self.spec.allow)
 
     def _parts_of_control(self) -> Parts:
         """Where nothing goes wrong, a second worker stands by, unless the scenario says that there is only one."""
@@ -337,7 +347,7 @@ class Explorer:
             folder=self.folder.path,
             steps=learned.steps,
             tried=tuple(Tried(one.point, tuple(one.outcomes), tuple(one.trials), one.second) for one in order),
-            allowed=allowed_by(self.promised, self.spec.allow),
+            allowed=self.allowed,
             left_out=(
                 *(one.point.sentence() for one in left_out),
                 *(f"{label}: heard in one of two learning runs only, though it is about the job" for label in learned.doubtful),

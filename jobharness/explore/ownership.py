@@ -57,7 +57,8 @@ class Ownership:
     """What one schedule came to. `two_owners`: whether a job had two live owners; `stale_settled`: whether the first of them
     settled it while the second ran it; `why`: what decided, in words; `after_s`: from when the owner fell silent until the second
     one began; `renewed_s`: the longest time between two renewals that were seen while the owner ran it, None: fewer were;
-    `kept`: whether the broker held the job while it ran; `evidence`: what was seen when, a line each."""
+    `kept`: whether the broker held the job while it ran, True where that was not asked; `evidence`: what was seen when, a line
+    each."""
 
     schedule: Schedule
     two_owners: Answer
@@ -180,6 +181,8 @@ def ownership_of(history: History, schedule: Schedule, terms: LeaseTerms | None)
     gaps_s = [(later - earlier) / 1e9 for earlier, later in pairwise(seen.renewed_ns)]
     renewed_s = max(gaps_s, default=None)
     words = "; ".join(filter(None, (why, further)))
+    asked = "taken" in seen.phases and not seen.cut_short
+    kept = not asked or "taken" in seen.held or len(seen.executions) > 1
     return Ownership(
         schedule,
         two_owners,
@@ -187,7 +190,7 @@ def ownership_of(history: History, schedule: Schedule, terms: LeaseTerms | None)
         words,
         after_s,
         renewed_s,
-        "taken" in seen.held or len(seen.executions) > 1,
+        kept,
         tuple(seen.evidence),
     )
 

@@ -17,6 +17,7 @@ from typing import Any
 
 from jobharness.errors import EnvironmentFailed, InvalidRequest, UnknownName
 from jobharness.explore.lease_proof import KindProof, LeaseProof
+from jobharness.explore.lines import check_lines
 from jobharness.explore.ownership import Answer, Ownership, Schedule, gravest, ownership_of
 from jobharness.explore.play import Played, Waits, play, rehearse_alone
 from jobharness.explore.preparation import Assemble, Preparation, Wishes, jobs_of
@@ -96,7 +97,13 @@ class Prover:
     ) -> None:
         self.spec = scenario.lease or LeaseSpec()
         prepared = provable(scenario, task)
-        assemble(prepared.with_(fault=[*prepared.fault, self._clock_fault]))
+        parts = assemble(prepared.with_(fault=[*prepared.fault, self._clock_fault]))
+        check_lines(parts)  # What is unfit is refused before there is a folder.
+        if not getattr(parts.queue, "lists_held", True):
+            raise InvalidRequest(
+                "a lease proof asks the broker whether it still holds a job that runs; "
+                "queue.ask.held must list them (job id, where)"
+            )
         self._times_from = times
         self._measured = log.load(times / "history.parquet") if times is not None else None
         self._assemble, self._tell = assemble, tell

@@ -112,7 +112,12 @@ def _by_runs(terms: LeaseTerms, times: Times | None, safety: float, further: tup
 
 def _by_renewals(terms: LeaseTerms, times: Times | None, safety: float, blocked: Answer, further: tuple[str, ...]) -> SafeLease:
     assert terms.renewed_s is not None
-    if terms.scales and not (blocked is Answer.YES and times is not None):
+    if blocked is Answer.UNKNOWN:
+        why = "whether a run that blocks its process keeps its lease could not be told"
+        return SafeLease(None, terms.lasts_s, why, further, False)
+    if blocked is Answer.YES and times is None:
+        return SafeLease(None, terms.lasts_s, "no run time was measured", further, False)
+    if terms.scales and blocked is not Answer.YES:
         often = f"any is long enough for its runs: while the job runs it is renewed every {_told(terms.renewed_s)}"
         return SafeLease(None, terms.lasts_s, f"{often}, and more often where it is shorter", (_borne(terms), *further))
     least_s = terms.renewed_s * RENEWALS if not terms.scales else 0.0

@@ -55,6 +55,11 @@ class PythonQueue:
         """The module jobharness.agent.libraries.python."""
         return "python"
 
+    @property
+    def lists_held(self) -> bool:
+        """Whether the scenario says how to ask which jobs are held."""
+        return "held" in self._spec.ask
+
     def counts(self, broker: Broker, app: App) -> Counts:
         """What the queries of queue.ask answer; None for those that it leaves out."""
         found = {name: int(ask_sql(broker, self._spec.ask[name])[0][0]) for name in COUNTED if name in self._spec.ask}

@@ -21,6 +21,7 @@ Further abilities are asked for and not required of everyone:
 - `scheduler_command(python, name)` (`HasScheduler`): how its scheduler starts, where that is a process of its own.
 - `mishaps = True`: the agent's module for the library has `AROUND` (see `agent.libraries`), so that faults of tasks work. Where
   it does not, a scenario with one is refused.
+- `lists_held = False`: `held` cannot list the jobs, and answers none. A lease proof is refused then.
 - `dead(broker, app)` (`ListsDead`): the jobs in the place where the library keeps failed ones. With it, the history
   has `job.buried`, and the contract `dead_letters` can be asked for.
 """

@@ -221,8 +221,21 @@ def test_what_cannot_be_proved_is_refused_before_anything_starts(shop, tmp_path)
     scenario = load_scenario(project / "scenarios" / "shop.toml")
     with pytest.raises(UnknownName, match="charge"):
         harness.prove_lease(scenario, "charges")
+    with pytest.raises(InvalidRequest, match="has no connection to write to"):
+        harness.prove_lease(scenario.with_(crashmap={"steps": "writes"}))
+    elsewhere = load_scenario(LEASES / "celery_redis.toml").with_(broker__url="redis://127.0.0.1:1")
     with pytest.raises(InvalidRequest, match=r"broker\.url"):
-        Harness(ROOT, tmp_path).prove_lease(load_scenario(LEASES / "celery_redis.toml").with_(broker__url="redis://127.0.0.1:1"))
+        Harness(ROOT, tmp_path / "reports").prove_lease(elsewhere)
+    assert not (tmp_path / "reports").exists()
+
+
+def test_queue_that_cannot_list_what_it_holds_is_refused_before_anything_starts(shop, tmp_path):
+    """Without the list, a job that is held is taken for one that was acknowledged, and for one that was forgotten."""
+    project, _ = shop
+    scenario = load_scenario(project / "scenarios" / "shop.toml")
+    ask = {name: query for name, query in scenario.queue.ask.items() if name != "held"}
+    with pytest.raises(InvalidRequest, match=r"queue\.ask\.held must list them"):
+        Harness(project, tmp_path / "reports").prove_lease(scenario.with_(queue__ask=ask))
     assert not (tmp_path / "reports").exists()
 
 

@@ -146,6 +146,15 @@ def test_trial_that_was_cut_short_or_never_began_tells_nothing():
     assert answers("0.0 producer enqueue.begin a")[0] is Answer.UNKNOWN
 
 
+def test_broker_is_said_to_have_kept_nothing_only_where_it_was_asked():
+    def kept(lines):
+        return ownership_of(history(lines), Schedule.PAUSE, TERMS).kept
+
+    asked = TAKEN.replace("    0.201  harness   job.held              a  text=unacked\n", "")
+    assert kept(TAKEN) and not kept(asked)
+    assert kept("0.0 producer enqueue.begin a") and kept(asked + "\n 0.4 harness run.cut_short - text=broken")
+
+
 def test_longest_time_between_two_renewals_is_seen():
     lines = TAKEN + "".join(f"\n {moment} worker-1 job.lease_extended a" for moment in (0.5, 1.5, 3.7))
     found = ownership_of(history(lines + NUDGED.format(worker="worker-2", waited="5.000")), Schedule.SLOW, TERMS)

@@ -1,5 +1,6 @@
 """The smallest safe lease: from run times and from what was seen of renewals, with the setting's name and unit."""
 
+from dataclasses import replace
 from math import inf
 
 import pytest
@@ -11,6 +12,7 @@ from tests.histories import history
 
 TIMES = Times(500, 20.3, 19.0, "reports/monday")
 UNRENEWED = LeaseTerms("a visibility timeout", "visibility_timeout", lasts_s=30.0)
+RENEWED = LeaseTerms("a heartbeat", "stalled_after", lasts_s=30.0, renewed_s=10.0)
 
 
 def safe(terms, slow=Answer.NO, blocked=Answer.NO, times=TIMES, safety=2.0):
@@ -32,7 +34,7 @@ def test_setting_is_told_in_its_own_unit_and_less_what_the_library_adds():
 
 
 def test_lease_that_is_renewed_outlasts_a_missed_renewal_whatever_the_runs():
-    found = safe(LeaseTerms("a heartbeat", "stalled_after", lasts_s=30.0, renewed_s=10.0))
+    found = safe(RENEWED)
     assert found.least_s == 20.0 and not found.too_short
     assert "as it is, a pause of up to 20 s is borne" in found.further
 
@@ -65,10 +67,20 @@ def test_where_there_is_no_lease_it_says_what_that_means():
 
 
 @pytest.mark.parametrize(
-    ("terms", "slow", "times"), [(None, Answer.YES, TIMES), (UNRENEWED, Answer.UNKNOWN, TIMES), (UNRENEWED, Answer.YES, None)]
+    ("terms", "slow", "blocked", "times"),
+    [
+        (None, Answer.YES, Answer.NO, TIMES),
+        (UNRENEWED, Answer.UNKNOWN, Answer.NO, TIMES),
+        (UNRENEWED, Answer.YES, Answer.NO, None),
+        (RENEWED, Answer.NO, Answer.UNKNOWN, TIMES),
+        (RENEWED, Answer.NO, Answer.YES, None),
+        (replace(RENEWED, scales=True), Answer.NO, Answer.UNKNOWN, TIMES),
+        (replace(RENEWED, scales=True), Answer.NO, Answer.YES, None),
+    ],
 )
-def test_what_nobody_could_tell_is_not_known(terms, slow, times):
-    assert not safe(terms, slow, times=times).known
+def test_what_nobody_could_tell_is_not_known(terms, slow, blocked, times):
+    found = safe(terms, slow, blocked, times)
+    assert not found.known and found.least_s is None
 
 
 def test_times_are_from_taking_to_settling_and_of_jobs_that_ran_once():
