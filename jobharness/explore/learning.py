@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from jobharness.clock import deadline_ns, now_ns, seconds_between
+from jobharness.clock import now_ns, seconds_between
 from jobharness.errors import JobNeverSettled, TrafficUnreadable
 from jobharness.explore.lines import INSTEAD
 from jobharness.explore.stage import WORKER, Setting, Stage, stage_in
@@ -63,7 +63,7 @@ def learn(setting: Setting, path: Path, idle_s: float, within_s: float, ignore: 
         stage.transcribe(True)
         idled_ns = now_ns()
         stage.phase("idle")
-        stage.until(lambda: seconds_between(idled_ns, now_ns()) > idle_s, idle_s + 5)
+        stage.look_on(idle_s)
         main = stage.fleet.workers[0].process
         sent_ns = now_ns()
         stage.phase("job")
@@ -72,8 +72,7 @@ def learn(setting: Setting, path: Path, idle_s: float, within_s: float, ignore: 
         ended_ns = now_ns()
         settled = ended and stage.until(lambda: not stage.unsettled(), SETTLES_WITHIN_S)
         settled_ns = now_ns()
-        quiet_ns = deadline_ns(QUIET_S)
-        stage.until(lambda: now_ns() > quiet_ns, QUIET_S + 5)
+        stage.look_on(QUIET_S)
         owners = {number: who for peer in stage.wires for number, who in stage.owners(peer).items()}
         children = main is not None and stage.seen.runner not in (0, main.pid)
         where = "" if settled or not ended else stage.holds_job() or "counted by the broker, and not listed"
@@ -102,7 +101,8 @@ def _split(history: History, sent_ns: int, idle_s: float) -> tuple[IdleTalk, lis
 
 
 def _enqueued_ns(history: History) -> int:
-    return int(history.of(Kind.ENQUEUE_BEGIN).select("time_ns").collect()["time_ns"].min() or 0)  # type: ignore[arg-type]
+    times = history.of(Kind.ENQUEUE_BEGIN).select("time_ns").collect()["time_ns"]
+    return int(times.min() or 0)  # type: ignore[arg-type]  # polars types min() as any literal
 
 
 def _check_readable(stage: Stage, history: History) -> None:

@@ -78,12 +78,6 @@ class Ownership:
         """As JSON."""
         return asdict(self)
 
-    @classmethod
-    def of(cls, plain: dict[str, Any]) -> Ownership:
-        """From JSON."""
-        answers = {name: Answer(plain[name]) for name in ("two_owners", "stale_settled")}
-        return cls(**{**plain, "schedule": Schedule(plain["schedule"]), **answers, "evidence": tuple(plain["evidence"])})
-
 
 @dataclass
 class _Execution:
@@ -150,8 +144,8 @@ class _Seen:
             self._note(row["time_ns"], f"the broker holds it: {text}")
 
     def _note(self, time_ns: int, words: str) -> None:
-        if words and "taken" in self.phases | {"": 0}:
-            self.evidence.append(f"{(time_ns - self.phases.get('taken', time_ns)) / 1e9:6.2f} s  {words}")
+        if words and "taken" in self.phases:
+            self.evidence.append(f"{(time_ns - self.phases['taken']) / 1e9:6.2f} s  {words}")
         elif words:
             self.evidence.append(f"          {words}")
 

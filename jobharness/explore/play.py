@@ -14,7 +14,7 @@ from pathlib import Path
 import psutil
 
 from jobharness.brokers.broker import MessageQueues
-from jobharness.clock import deadline_ns, now_ns, seconds_between
+from jobharness.clock import now_ns, seconds_between
 from jobharness.errors import EnvironmentFailed
 from jobharness.explore.holds import Begun, Holds
 from jobharness.explore.ownership import Schedule
@@ -49,14 +49,11 @@ class _Ends:
 
     def __init__(self) -> None:
         self._ended: set[tuple[bytes, str, int]] = set()
-        self._settled: set[tuple[bytes, str]] = set()
 
     def see(self, news: list[News]) -> None:
         for one in news:
             if one.kind in EXECUTION_ENDS:
                 self._ended.add((one.key, one.name, one.process))
-            elif one.kind is Kind.JOB_SETTLED:
-                self._settled.add((one.key, one.name))
 
     def has(self, begun: Begun) -> bool:
         return (begun.key, begun.worker, begun.process) in self._ended
@@ -221,8 +218,7 @@ class _Play:
         """Looked at twice: a server may count late."""
         if self._held():
             return False
-        later_ns = deadline_ns(COUNTED_WITHIN_S / 2)
-        self.stage.until(lambda: now_ns() > later_ns, COUNTED_WITHIN_S + 5)
+        self.stage.look_on(COUNTED_WITHIN_S / 2)
         return not self._held()
 
     def _note_held(self) -> None:
@@ -237,6 +233,5 @@ class _Play:
         while not condition():
             if seconds_between(began_ns, now_ns()) > within_s:
                 return False
-            soon_ns = deadline_ns(LOOK_AGAIN_S)
-            self.stage.until(lambda soon_ns=soon_ns: now_ns() > soon_ns, LOOK_AGAIN_S + 5)  # type: ignore[misc]
+            self.stage.look_on(LOOK_AGAIN_S)
         return True

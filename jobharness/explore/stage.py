@@ -235,6 +235,11 @@ class Stage:
             time.sleep(TICK_S)
         return True
 
+    def look_on(self, for_s: float) -> None:
+        """Look on for so long. Raises: as `until`."""
+        over_ns = deadline_ns(for_s)
+        self.until(lambda: now_ns() > over_ns, for_s + 5)
+
     def turn(self) -> None:
         """Look once."""
         for wire in self.wires.values():

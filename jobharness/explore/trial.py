@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from jobharness.clock import deadline_ns, now_ns, seconds_between
+from jobharness.clock import now_ns, seconds_between
 from jobharness.errors import EnvironmentFailed, ProcessFailed
 from jobharness.explore.points import CONTROL, Act, Point
 from jobharness.explore.stage import Setting, Stage, stage_in
@@ -73,8 +73,7 @@ def _cut_short(setting: Setting, path: Path, why: str) -> History:
 def _try(stage: Stage, point: Point, patience: Patience, second: Point | None) -> None:
     try:
         stage.transcribe(True)
-        still_ns = deadline_ns(patience.still_s)
-        stage.until(lambda: now_ns() > still_ns, patience.still_s + 5)
+        stage.look_on(patience.still_s)
         if point.kind == CONTROL:
             _run_undisturbed(stage, patience)
         elif not _reach(stage, point, patience):
@@ -171,7 +170,7 @@ def _settles(stage: Stage, within_s: float) -> bool:
         # A job that is run again and again moves for ever: what it does to its effects has been seen by then.
         if seconds_between(began_ns, now_ns()) > MOST_TURNS * within_s:
             return False
-        _look_on(stage)
+        stage.look_on(LOOK_AGAIN_S)
     return True
 
 
@@ -183,10 +182,5 @@ def _done(stage: Stage) -> bool:
 
     if not now():
         return False
-    _look_on(stage)
+    stage.look_on(LOOK_AGAIN_S)
     return now()
-
-
-def _look_on(stage: Stage) -> None:
-    wait_ns = deadline_ns(LOOK_AGAIN_S)
-    stage.until(lambda: now_ns() > wait_ns, LOOK_AGAIN_S + 5)
