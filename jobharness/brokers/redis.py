@@ -12,6 +12,7 @@ from jobharness.brokers.provide import Offer
 from jobharness.brokers.server import ContainerPlan, NotReady, ServerBroker
 from jobharness.errors import BrokerFailed, ExtraMissing
 from jobharness.scenario.model import BrokerSpec
+from jobharness.upstream.certificate import Certificate
 
 if TYPE_CHECKING:
     import redis
@@ -41,8 +42,8 @@ class RedisBroker(ServerBroker):
 
     def __init__(self, spec: BrokerSpec) -> None:
         super().__init__(spec)
-        if spec.tls and importlib.util.find_spec("trustme") is None:
-            raise ExtraMissing("trustme", "upstream", "broker.tls")
+        if spec.tls and importlib.util.find_spec(Certificate.package) is None:
+            raise ExtraMissing(Certificate.package, "upstream", "broker.tls")
         self._before: dict[str, dict[str, str]] = {}  # What was changed by a fault -> the settings before.
         self._kept: redis.Redis | None = None  # The one connection that is sure to be let in when nobody is.
 
@@ -56,15 +57,10 @@ class RedisBroker(ServerBroker):
 
     def _by_tls(self, folder: Path) -> Sequence[str]:
         """No port but one that speaks TLS, with a certificate made for this run."""
-        import trustme
-
-        authority = trustme.CA(organization_name="jobharness, for one run")
         place = folder.with_name("redis-tls")  # Not among the data, which a fault may throw away.
         place.mkdir(exist_ok=True)
-        issued, ca, chain = authority.issue_cert("127.0.0.1"), place / "ca.pem", place / "server.pem"
-        issued.private_key_and_cert_chain_pem.write_to_path(str(chain))
-        authority.cert_pem.write_to_path(str(ca))
-        files = ("--tls-cert-file", str(chain), "--tls-key-file", str(chain), "--tls-ca-cert-file", str(ca))
+        made = Certificate.made_for(("127.0.0.1",), place, "server")
+        files = ("--tls-cert-file", str(made.chain), "--tls-key-file", str(made.chain), "--tls-ca-cert-file", str(made.ca))
         return ["--port", "0", "--tls-port", str(self._port), "--tls-auth-clients", "no", *files]
 
     def _container(self) -> ContainerPlan:

@@ -5,13 +5,13 @@ Each execution that begins takes the next of a row of orders of its own (see `ag
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from jobharness.history.event import Kind
 from jobharness.history.follow import News
+from jobharness.runner.scene import place_order
 
 __all__ = ["Begun", "Holds"]
 
@@ -37,7 +37,6 @@ class Holds:
         coroutine need not."""
         self._folder, self._task = folder, task
         self.begun: list[Begun] = []
-        (folder / "hits").mkdir(exist_ok=True)
         for number in range(1, ORDERS + 1):
             self._place(number, "block" if blocks and number == 1 else "hang")
 
@@ -47,9 +46,7 @@ class Holds:
             "action": action, "task": self._task, "hits": 1, "share": 1.0, "delay_s": 0.0, "factor": 1.0, "size_bytes": 0,
             "code": 0, "label": label, "seed": number,
         }  # fmt: skip
-        hidden = self._folder / f"{label}.new"
-        hidden.write_text(json.dumps(order), encoding="utf-8")
-        hidden.rename(self._folder / f"{label}.json")
+        place_order(self._folder / f"{label}.json", order)
 
     def see(self, news: Sequence[News]) -> None:
         """Learn which execution took which order."""

@@ -22,7 +22,7 @@ from jobharness.runner.outsiders import Outsiders
 from jobharness.upstream.server import Upstream
 from jobharness.wire.control import Wire
 
-__all__ = ["RunScene"]
+__all__ = ["RunScene", "place_order"]
 
 ENDING = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
 
@@ -112,11 +112,7 @@ class RunScene:
 
     def order_mishap(self, order: Mapping[str, Any]) -> None:
         """Write the order, whole at once."""
-        path = self._order_path()
-        (path.parent / "hits").mkdir(exist_ok=True)
-        hidden = path.with_suffix(".new")
-        hidden.write_text(json.dumps(dict(order)), encoding="utf-8")
-        hidden.rename(path)
+        place_order(self._order_path(), order)
 
     def cancel_mishap(self) -> None:
         """Remove the order."""
@@ -173,6 +169,14 @@ class RunScene:
             if worker.name == name and worker.process is not None
             for child in worker.process.children()
         ]
+
+
+def place_order(path: Path, order: Mapping[str, Any]) -> None:
+    """Write an order of a mishap (see `agent.mishaps`), whole at once. `path`: in the run's folder of mishaps."""
+    (path.parent / "hits").mkdir(exist_ok=True)
+    hidden = path.with_suffix(".new")
+    hidden.write_text(json.dumps(dict(order)), encoding="utf-8")
+    hidden.rename(path)
 
 
 def _runs(process: psutil.Process) -> bool:

@@ -6,7 +6,6 @@ import http.client
 import importlib.util
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -16,14 +15,12 @@ from jobharness.processes.ports import free_port, is_open
 from jobharness.processes.process import Process, wait_for
 from jobharness.processes.site import Site
 from jobharness.upstream.behaviour import Manners, Misbehaviour
+from jobharness.upstream.certificate import Certificate
 
 __all__ = ["PACKAGES", "Upstream"]
 
 PACKAGES = ("uvicorn", "httptools", "uvloop")
 """What the server process imports; the extra `upstream` installs them."""
-
-TLS_PACKAGE = "trustme"
-"""Makes the certificate that the server shows under the names of hosts called by https."""
 
 USUAL_PORTS = {"http": 80, "https": 443}
 READY_WITHIN_S = 15.0
@@ -43,13 +40,13 @@ class Upstream:
     def __init__(self, manners: Manners, hosts: Sequence[str] = ()) -> None:
         self._origins = [origin for host in hosts for origin in _origins(host)]
         secure = any(way == "tls" for _, _, way in self._origins)
-        for package in (*PACKAGES, *((TLS_PACKAGE,) if secure else ())):
+        for package in (*PACKAGES, *((Certificate.package,) if secure else ())):
             if importlib.util.find_spec(package) is None:
                 raise ExtraMissing(package, "upstream", "an [upstream]")
         self._manners = manners
         self._port = free_port()
         self._tls_port = free_port() if secure else 0
-        self._certificate: _Certificate | None = None
+        self._certificate: Certificate | None = None
         self._process: Process | None = None
 
     @property
@@ -78,7 +75,7 @@ class Upstream:
         manners = self._manners.model_dump_json()
         command = [sys.executable, "-m", "jobharness.upstream.api", str(self._port), str(site.records), manners]
         if self._tls_port:
-            self._certificate = _Certificate.made_for(sorted({host for host, _, _ in self._origins}), site.data)
+            self._certificate = Certificate.made_for(sorted({host for host, _, _ in self._origins}), site.data, "upstream")
             command += [str(self._tls_port), str(self._certificate.chain)]
         process = site.start("upstream", command)
         self._process = process
@@ -121,21 +118,3 @@ def _origins(host: str) -> Iterator[tuple[str, int, str]]:
     name, _, port = place.partition(":")
     for one in (scheme,) if scheme else USUAL_PORTS:
         yield name.lower(), int(port) if port else USUAL_PORTS[one], "tls" if one == "https" else "plain"
-
-
-@dataclass(frozen=True)
-class _Certificate:
-    """`chain`: key and certificate as the server needs them; `ca`: what its callers have to trust. Files of the run's folder."""
-
-    chain: Path
-    ca: Path
-
-    @classmethod
-    def made_for(cls, hosts: Sequence[str], folder: Path) -> _Certificate:
-        import trustme
-
-        authority = trustme.CA(organization_name="jobharness, for one run")
-        made = cls(folder / "upstream.pem", folder / "upstream-ca.pem")
-        authority.issue_cert(*hosts).private_key_and_cert_chain_pem.write_to_path(str(made.chain))
-        authority.cert_pem.write_to_path(str(made.ca))
-        return made
