@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,17 +30,30 @@ class ScenarioFile(pytest.File):
         except InvalidRequest as error:
             raise self.CollectError(str(error)) from None
         name = f"{self.path.stem}[{scenario.queue.adapter}-{scenario.broker.kind}]"
-        yield ScenarioItem.from_parent(self, name=name, scenario=scenario)
+        yield ScenarioItem.from_parent(self, name=name, scenario=scenario, gap=scenario.known_gap)
         if scenario.crashmap is not None:
-            yield CrashMapItem.from_parent(self, name=f"crash map of {name}", scenario=scenario)
+            gap = scenario.crashmap.known_gap
+            yield CrashMapItem.from_parent(self, name=f"crash map of {name}", scenario=scenario, gap=gap, keywords=("crashmap",))
         if scenario.lease is not None:
-            yield LeaseProofItem.from_parent(self, name=f"lease proof of {name}", scenario=scenario)
+            gap = scenario.lease.known_gap
+            yield LeaseProofItem.from_parent(
+                self, name=f"lease proof of {name}", scenario=scenario, gap=gap, keywords=("leaseproof",)
+            )
 
 
 class _Item(pytest.Item):
-    """What the tests of a scenario have in common: how they fail, and where they stand."""
+    """What the tests of a scenario have in common: how they are found, how they fail, and where they stand.
 
-    scenario: Scenario
+    `gap`: why it is known to be broken, a strict expected failure; `keywords`: what `-k` finds it by, beside the scenario's tags.
+    """
+
+    def __init__(self, *, scenario: Scenario, gap: str | None, keywords: Sequence[str] = (), **rest: Any) -> None:
+        super().__init__(**rest)
+        self.scenario = scenario
+        self.add_marker("jobharness")
+        self.extra_keyword_matches.update((*scenario.tags, *keywords))
+        if gap is not None:
+            self.add_marker(pytest.mark.xfail(reason=gap, raises=_Broken, strict=True))
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
         """Our own words and no traceback: what failed is the jobs, not this code."""
@@ -70,15 +83,6 @@ class _Item(pytest.Item):
 class CrashMapItem(_Item):
     """The crash map of a scenario as a test: it fails where an outcome is not allowed, or could not be seen."""
 
-    def __init__(self, *, scenario: Scenario, **rest: Any) -> None:
-        super().__init__(**rest)
-        self.scenario = scenario
-        self.add_marker("jobharness")
-        self.extra_keyword_matches.update((*scenario.tags, "crashmap"))
-        gap = scenario.crashmap.known_gap if scenario.crashmap is not None else None
-        if gap is not None:
-            self.add_marker(pytest.mark.xfail(reason=gap, raises=_Broken, strict=True))
-
     def runtest(self) -> None:
         """Make the map, and fail unless all of it is right."""
         from jobharness.pytest_plugin.session import make_harness, map_story
@@ -94,15 +98,6 @@ class CrashMapItem(_Item):
 class LeaseProofItem(_Item):
     """The lease proof of a scenario as a test: it fails where something forbidden was found, or could not be told."""
 
-    def __init__(self, *, scenario: Scenario, **rest: Any) -> None:
-        super().__init__(**rest)
-        self.scenario = scenario
-        self.add_marker("jobharness")
-        self.extra_keyword_matches.update((*scenario.tags, "leaseproof"))
-        gap = scenario.lease.known_gap if scenario.lease is not None else None
-        if gap is not None:
-            self.add_marker(pytest.mark.xfail(reason=gap, raises=_Broken, strict=True))
-
     def runtest(self) -> None:
         """Make the proof, and fail unless nothing forbidden is in it."""
         from jobharness.pytest_plugin.session import make_harness, proof_story
@@ -117,14 +112,6 @@ class LeaseProofItem(_Item):
 
 class ScenarioItem(_Item):
     """One scenario as a test. A known gap is a strict expected failure: only a broken contract counts as the failure expected."""
-
-    def __init__(self, *, scenario: Scenario, **rest: Any) -> None:
-        super().__init__(**rest)
-        self.scenario = scenario
-        self.add_marker("jobharness")
-        self.extra_keyword_matches.update(scenario.tags)
-        if scenario.known_gap is not None:
-            self.add_marker(pytest.mark.xfail(reason=scenario.known_gap, raises=_Broken, strict=True))
 
     def runtest(self) -> None:
         """Run it, leave what it came to in the report's properties, and fail unless it passed."""
