@@ -6,7 +6,8 @@ import shlex
 import shutil
 import signal
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -118,14 +119,8 @@ class Harness:
         """
         parts = self._parts(scenario, changes)
         explorer = self._explorer(parts, task, tell)
-        try:
+        with _kept(explorer.folder.path):
             chart = explorer.explore()
-        except InvalidRequest:
-            shutil.rmtree(explorer.folder.path)
-            raise
-        except EnvironmentFailed as error:
-            error.add_note(f"What was seen until then, with the log of every process: {_as_typed(explorer.folder.path)}")
-            raise
         publish_map(chart)
         return chart
 
@@ -153,14 +148,8 @@ class Harness:
             return assemble(scenario, self.project, parts.source)
 
         prover = Prover(parts.scenario, task, times, assembled, lambda: new_folder(self.reports, name), tell or _silent)
-        try:
+        with _kept(prover.folder.path):
             proof = prover.prove()
-        except InvalidRequest:
-            shutil.rmtree(prover.folder.path)
-            raise
-        except EnvironmentFailed as error:
-            error.add_note(f"What was seen until then, with the log of every process: {_as_typed(prover.folder.path)}")
-            raise
         publish_proof(proof)
         return proof
 
@@ -266,6 +255,19 @@ class Harness:
         )
         publish(result)
         return replace(result, notes=_told(result))
+
+
+@contextmanager
+def _kept(folder: Path) -> Iterator[None]:
+    """A failure says where to find what was seen until then; of an invalid request nothing is kept, since nothing was started."""
+    try:
+        yield
+    except InvalidRequest:
+        shutil.rmtree(folder)
+        raise
+    except EnvironmentFailed as error:
+        error.add_note(f"What was seen until then, with the log of every process: {_as_typed(folder)}")
+        raise
 
 
 def _told(result: Result) -> list[str]:

@@ -20,13 +20,13 @@ from typing import Any
 
 from jobharness.contracts.exactly_once_effect import ExactlyOnceEffect
 from jobharness.contracts.finding import Word as Verdict
-from jobharness.errors import EnvironmentFailed, InvalidRequest, UnknownName
+from jobharness.errors import EnvironmentFailed
 from jobharness.explore.chart import CrashMap, Tried, allowed_by
 from jobharness.explore.learning import Learned, Lesson, combined, learn
 from jobharness.explore.lines import check_lines
 from jobharness.explore.outcome import Lease, Outcome, Word, outcome_of
 from jobharness.explore.points import CONTROL, Point, control_point, points_of, telling_first
-from jobharness.explore.preparation import Assemble, Preparation, Wishes
+from jobharness.explore.preparation import Assemble, Preparation, Wishes, sendable, undisturbed
 from jobharness.explore.recovery import Recovery, bound_of
 from jobharness.explore.stage import Setting
 from jobharness.explore.trial import Patience, attempt
@@ -39,7 +39,7 @@ from jobharness.runner.masking import without_secrets
 from jobharness.runner.parts import Parts
 from jobharness.scenario.model import CrashmapSpec, Scenario
 
-__all__ = ["Explorer", "lone_job"]
+__all__ = ["Explorer"]
 
 LANES_PER_CORE = 14
 MOST_TRIES = 5
@@ -52,38 +52,11 @@ SLACK_S = 1.0
 NOT_CODE = frozenset(("node_modules", "reports", "venv", "env", "site-packages", "__pycache__", "build", "dist"))
 
 
-def lone_job(scenario: Scenario, task: str | None) -> Scenario:
-    """The scenario with nothing going wrong, one worker that is always replaced, and one kind of job.
-
-    Raises: UnknownName for a task that the workload does not have; InvalidRequest where it has none at all.
-    """
-    tasks = {job.task: job for job in scenario.workload.job if job.task is not None}
-    wanted = task or (scenario.crashmap.job if scenario.crashmap is not None else None) or next(iter(tasks), None)
-    if wanted is None:
-        raise InvalidRequest("a crash map needs a job that is sent by its `task`; the workload has none. Add a [[workload.job]]")
-    if scenario.broker.url is not None:
-        raise InvalidRequest(
-            "a crash map needs a fresh broker for each trial, and does not empty one that it did not start; leave broker.url out"
-        )
-    if wanted not in tasks:
-        raise UnknownName("task in this scenario's workload", wanted, tasks)
-    job = tasks[wanted]
+def _lone_job(scenario: Scenario, task: str | None) -> Scenario:
+    """The scenario with nothing going wrong, one worker that is always replaced, and one kind of job. Raises: as `sendable`."""
     spec = scenario.crashmap or CrashmapSpec()
-    return scenario.with_(
-        fault=(),
-        control=False,
-        service=None,
-        gate={},
-        queue__workers=1,
-        queue__restart="always",
-        queue__restart_delay=0.0,
-        queue__settings={**scenario.queue.settings, **spec.settings},
-        workload={
-            "locale": scenario.workload.locale,
-            "arrivals": {"process": "backlog", "jobs": 2},
-            "job": [job.model_dump(exclude_unset=True)],
-        },
-    )
+    job, *_ = sendable(scenario, "a crash map", task or spec.job)
+    return undisturbed(scenario, [job], 1, spec.settings)
 
 
 @dataclass
@@ -112,7 +85,7 @@ class Explorer:
         self.spec = scenario.crashmap or CrashmapSpec()
         self.promised = scenario.contract.delivery
         self._made_of = scenario
-        alone = lone_job(scenario, task)
+        alone = _lone_job(scenario, task)
         check_lines(assemble(alone))  # What is unfit is refused before there is a folder.
         self._assemble, self._tell = assemble, tell
         self._number = 0

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from jobharness.brokers.broker import LivesInFolder
+from jobharness.errors import InvalidRequest, UnknownName
 from jobharness.explore.outcome import Lease
 from jobharness.explore.rooms import Rooms, places_of
 from jobharness.explore.stage import Setting, Start
@@ -26,10 +27,11 @@ from jobharness.runner.peers import start_peers
 from jobharness.runner.setup import set_up
 from jobharness.runner.surroundings import Surroundings
 from jobharness.scenario.model import Scenario
+from jobharness.scenario.workload import JobSpec
 from jobharness.wire.framing import FRAMINGS
 from jobharness.workload.plan import planned_jobs
 
-__all__ = ["Assemble", "Preparation", "Wishes", "jobs_of"]
+__all__ = ["Assemble", "Preparation", "Wishes", "jobs_of", "sendable", "undisturbed"]
 
 WIRE = (
     "uvloop",
@@ -134,6 +136,44 @@ class Preparation:
             name: value for name, value in around.for_process("zygote", "zygote").items() if not name.startswith("JOBHARNESS_")
         }
         return zygote("zygote", around.python, env, parts.queue.preload, "jobharness_agent.zygote"), start_wire
+
+
+def sendable(scenario: Scenario, what: str, wanted: str | None) -> list[JobSpec]:
+    """The kinds of job that are sent by their task, or the one that is wanted. `what` is to be made of them: "a crash map".
+
+    Raises: UnknownName for a task that the workload does not have; InvalidRequest where it has none at all, or the broker is not
+    ours.
+    """
+    tasks = {job.task: job for job in scenario.workload.job if job.task is not None}
+    if not tasks:
+        raise InvalidRequest(f"{what} needs a job that is sent by its `task`; the workload has none. Add a [[workload.job]]")
+    if scenario.broker.url is not None:
+        raise InvalidRequest(
+            f"{what} needs a fresh broker for each trial and empties none that it did not start; leave broker.url out"
+        )
+    if wanted is not None and wanted not in tasks:
+        raise UnknownName("task in this scenario's workload", wanted, tasks)
+    return [job for name, job in tasks.items() if wanted in (None, name)]
+
+
+def undisturbed(scenario: Scenario, jobs: Sequence[JobSpec], workers: int, settings: Mapping[str, Any]) -> Scenario:
+    """The scenario with nothing going wrong, these kinds of job, and workers that are always replaced. `settings`: are laid over
+    the app's own."""
+    return scenario.with_(
+        fault=(),
+        control=False,
+        service=None,
+        gate={},
+        queue__workers=workers,
+        queue__restart="always",
+        queue__restart_delay=0.0,
+        queue__settings={**scenario.queue.settings, **settings},
+        workload={
+            "locale": scenario.workload.locale,
+            "arrivals": {"process": "backlog", "jobs": 2},
+            "job": [job.model_dump(exclude_unset=True, by_alias=True) for job in jobs],
+        },
+    )
 
 
 def jobs_of(parts: Parts) -> Sequence[Mapping[str, Any]]:

@@ -15,12 +15,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from jobharness.errors import EnvironmentFailed, InvalidRequest, UnknownName
+from jobharness.errors import EnvironmentFailed, InvalidRequest
 from jobharness.explore.lease_proof import KindProof, LeaseProof
 from jobharness.explore.lines import check_lines
 from jobharness.explore.ownership import Answer, Ownership, Schedule, gravest, ownership_of
 from jobharness.explore.play import Played, Waits, play, rehearse_alone
-from jobharness.explore.preparation import Assemble, Preparation, Wishes, jobs_of
+from jobharness.explore.preparation import Assemble, Preparation, Wishes, jobs_of, sendable, undisturbed
 from jobharness.explore.safe_lease import Times, safe_lease, seconds_of, times_of
 from jobharness.explore.stage import Setting
 from jobharness.history import log
@@ -34,7 +34,7 @@ from jobharness.runner.parts import Parts
 from jobharness.scenario.lease import LeaseSpec
 from jobharness.scenario.model import Scenario
 
-__all__ = ["Prover", "provable"]
+__all__ = ["Prover"]
 
 LANES_PER_CORE = 8
 ALONE = 3  # So often each job runs alone, for its times.
@@ -46,40 +46,13 @@ LEAST_JUMP_S = 600.0
 WORKERS = 2
 
 
-def provable(scenario: Scenario, task: str | None) -> Scenario:
+def _provable(scenario: Scenario, task: str | None) -> Scenario:
     """The scenario with nothing going wrong but what the proof does, two workers that are always replaced, and the wanted jobs.
-
-    Raises: UnknownName for a task that the workload does not have; InvalidRequest where there is nothing to prove.
-    """
+    Raises: as `sendable`."""
     spec = scenario.lease or LeaseSpec()
-    tasks = {job.task: job for job in scenario.workload.job if job.task is not None}
-    wanted = task or spec.job
-    if not tasks:
-        raise InvalidRequest(
-            "a lease proof needs a job that is sent by its `task`; the workload has none. Add a [[workload.job]]"
-        )
-    if scenario.broker.url is not None:
-        raise InvalidRequest(
-            "a lease proof needs a fresh broker for each trial and empties none that it did not start; leave broker.url out"
-        )
-    if wanted is not None and wanted not in tasks:
-        raise UnknownName("task in this scenario's workload", wanted, tasks)
-    jobs = [job for name, job in tasks.items() if wanted in (None, name)]
-    return scenario.with_(
-        fault=[{"kind": "task", "action": "hang", "at": "0s"}],
-        control=False,
-        service=None,
-        gate={},
-        queue__workers=WORKERS,
-        queue__restart="always",
-        queue__restart_delay=0.0,
-        queue__settings={**scenario.queue.settings, **spec.settings},
-        workload={
-            "locale": scenario.workload.locale,
-            "arrivals": {"process": "backlog", "jobs": 2},
-            "job": [job.model_dump(exclude_unset=True, by_alias=True) for job in jobs],
-        },
-    )
+    jobs = sendable(scenario, "a lease proof", task or spec.job)
+    held = {"kind": "task", "action": "hang", "at": "0s"}
+    return undisturbed(scenario, jobs, WORKERS, spec.settings).with_(fault=[held])
 
 
 class Prover:
@@ -96,7 +69,7 @@ class Prover:
         tell: Callable[[str], None],
     ) -> None:
         self.spec = scenario.lease or LeaseSpec()
-        prepared = provable(scenario, task)
+        prepared = _provable(scenario, task)
         parts = assemble(prepared.with_(fault=[*prepared.fault, self._clock_fault]))
         check_lines(parts)  # What is unfit is refused before there is a folder.
         if not getattr(parts.queue, "lists_held", True):
