@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -20,10 +20,10 @@ from jobharness.scenario.model import Scenario
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from docs.maps import cases  # found by the line above
+from docs.pairs_page import PairsPage
 from tests.support.subjects import NEWEST
 
 ROOT = Path(__file__).parents[1]
-PAGE = ROOT / "docs" / "leases.md"
 TOLD: Mapping[str, Mapping[str, str]] = {"python": {"lasts": "20s", "found_within": "1s", "setting": "its own"}}
 """What a scenario must say of a lease that no adapter knows: that of the kit's home-grown queue."""
 
@@ -44,7 +44,8 @@ COLUMNS = (
     "queue", "broker", "pool", "settings", "its lease", "pause", "slow run", "blocking", "stale owner settled", "rests on",
     "must outlast", "made on",
 )  # fmt: skip
-HEAD += f"| {' | '.join(COLUMNS)} |\n|{' --- |' * len(COLUMNS)}\n"
+PAIRS = {name: pair for name, case in NEWEST.items() if (pair := case.pair)[0] not in ALONE}
+PAGE = PairsPage(ROOT / "docs" / "leases.md", HEAD, COLUMNS, PAIRS)
 
 
 def row_of(settings_name: str, scenario: Scenario, reports: Path) -> str:
@@ -124,24 +125,7 @@ def main(wanted: list[str]) -> None:
             row = row_of(settings_name, scenario, Path(reports))
             sys.stdout.write(f"{row}\n")
             sys.stdout.flush()
-            kept = dict(_lines()) if PAGE.exists() else {}
-            kept[scenario.queue.adapter, scenario.broker.kind, settings_name] = row
-            PAGE.write_text(HEAD + "".join(f"{line}\n" for _, line in sorted(kept.items())) + _missing(kept), encoding="utf-8")
-
-
-def _missing(kept: Mapping[tuple[str, str, str], str]) -> str:
-    """Which pairs the page lacks, by the name that `make leases PAIRS=...` takes."""
-    there = {(adapter, broker.replace("postgresql", "postgres")) for adapter, broker, _ in kept}
-    others = {name: case for name, case in NEWEST.items() if case.subject.queue["adapter"] not in ALONE}
-    left = [name for name, case in others.items() if (case.subject.queue["adapter"], case.subject.broker["kind"]) not in there]
-    return f"\nNot made yet: {', '.join(left)}.\n" if left else ""
-
-
-def _lines() -> Iterator[tuple[tuple[str, str, str], str]]:
-    for line in PAGE.read_text(encoding="utf-8").splitlines():
-        cells = [cell.strip() for cell in line.strip("|").split("|")]
-        if len(cells) == len(COLUMNS) and cells[0] not in ("queue", "---"):
-            yield (cells[0].split()[0], cells[1].split()[0], cells[3]), line
+            PAGE.put((scenario.queue.adapter, scenario.broker.kind, settings_name), row)
 
 
 if __name__ == "__main__":

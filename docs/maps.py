@@ -21,10 +21,10 @@ from jobharness.harness import Harness
 from jobharness.scenario.model import Scenario
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-from tests.support.subjects import NEWEST  # found by the line above
+from docs.pairs_page import PairsPage  # found by the line above
+from tests.support.subjects import NEWEST
 
 ROOT = Path(__file__).parents[1]
-PAGE = ROOT / "docs" / "maps.md"
 SAFEST: Mapping[str, tuple[Mapping[str, Any], Mapping[str, Any]]] = {
     "celery": ({"task_acks_late": True, "task_reject_on_worker_lost": True, "worker_prefetch_multiplier": 1}, {}),
     "rq": ({}, {"retry": {"max": 3}}),
@@ -50,7 +50,7 @@ COLUMNS = (
     "queue", "broker", "pool", "settings", "points", "lost", "stuck", "dead-lettered", "twice", "late", "once-pending", "once",
     "unknown", "recovery: at most / seen", "worst at",
 )  # fmt: skip
-HEAD += f"| {' | '.join(COLUMNS)} |\n|{' --- |' * len(COLUMNS)}\n"
+PAGE = PairsPage(ROOT / "docs" / "maps.md", HEAD, COLUMNS, {name: case.pair for name, case in NEWEST.items()})
 
 
 def scenario_of(subject: Subject, settings: Mapping[str, Any], options: Mapping[str, Any]) -> Scenario:
@@ -125,23 +125,7 @@ def main(wanted: list[str]) -> None:
             row = row_of(name, settings_name, scenario, Path(reports))
             sys.stdout.write(f"{row}\n")
             sys.stdout.flush()
-            kept = dict(_lines()) if PAGE.exists() else {}
-            kept[scenario.queue.adapter, scenario.broker.kind, settings_name] = row
-            PAGE.write_text(HEAD + "".join(f"{line}\n" for _, line in sorted(kept.items())) + _missing(kept), encoding="utf-8")
-
-
-def _missing(kept: Mapping[tuple[str, str, str], str]) -> str:
-    """Which pairs the page lacks, by the name that `make maps PAIRS=...` takes."""
-    there = {(adapter, broker.replace("postgresql", "postgres")) for adapter, broker, _ in kept}
-    left = [name for name, case in NEWEST.items() if (case.subject.queue["adapter"], case.subject.broker["kind"]) not in there]
-    return f"\nNot made yet: {', '.join(left)}.\n" if left else ""
-
-
-def _lines() -> Iterator[tuple[tuple[str, str, str], str]]:
-    for line in PAGE.read_text(encoding="utf-8").splitlines():
-        cells = [cell.strip() for cell in line.strip("|").split("|")]
-        if len(cells) == len(COLUMNS) and cells[0] not in ("queue", "---"):
-            yield (cells[0].split()[0], cells[1].split()[0], cells[3]), line
+            PAGE.put((scenario.queue.adapter, scenario.broker.kind, settings_name), row)
 
 
 if __name__ == "__main__":

@@ -22,10 +22,10 @@ from jobharness.runner.result import Result
 from jobharness.scenario.model import Scenario
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-from tests.support.subjects import NEWEST, Case  # found by the line above
+from docs.pairs_page import PairsPage  # found by the line above
+from tests.support.subjects import NEWEST, Case
 
 ROOT = Path(__file__).parents[1]
-PAGE = ROOT / "docs" / "outcomes.md"
 WITHIN = "150s"
 HEAD = f"""\
 # What happens to a job whose worker is killed
@@ -35,9 +35,9 @@ outlast a reader's patience: django-q2's `retry` is 15 s, and the home-grown que
 killed (SIGKILL of the worker and all it started) in the middle of a job, and a process manager starts it again. A job that has
 not come back {WITHIN} later counts as lost, or as stuck where the broker still holds it. Written by `make outcomes`.
 
-| queue | broker | killed mid-job | lost | stuck | run twice | back, the slowest after | on |
-| --- | --- | --- | --- | --- | --- | --- | --- |
 """
+COLUMNS = ("queue", "broker", "killed mid-job", "lost", "stuck", "run twice", "back, the slowest after", "on")
+PAGE = PairsPage(ROOT / "docs" / "outcomes.md", HEAD, COLUMNS, {name: case.pair for name, case in NEWEST.items()})
 
 
 @dataclass(frozen=True)
@@ -114,17 +114,7 @@ def main(wanted: list[str]) -> None:
             row = row_of(subject, case.linger, Path(reports))
             sys.stdout.write(f"{row}\n")
             sys.stdout.flush()
-            # Read again: other pairs may be run at the same time.
-            kept = dict(_lines()) if PAGE.exists() else {}
-            kept[subject.queue["adapter"], subject.broker["kind"]] = str(row)
-            PAGE.write_text(HEAD + "".join(f"{line}\n" for _, line in sorted(kept.items())), encoding="utf-8")
-
-
-def _lines() -> Iterator[tuple[tuple[str, str], str]]:
-    for line in PAGE.read_text(encoding="utf-8").splitlines():
-        cells = [cell.strip() for cell in line.strip("|").split("|")]
-        if len(cells) == 8 and cells[0] not in ("queue", "---"):
-            yield (cells[0].split()[0], cells[1].split()[0]), line
+            PAGE.put(case.pair, str(row))
 
 
 if __name__ == "__main__":

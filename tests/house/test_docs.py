@@ -4,6 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from docs.pairs_page import PairsPage
 from tests.study.judge import PAST
 from tests.support.subjects import NEWEST
 
@@ -20,7 +21,7 @@ def test_every_pair_has_its_outcome():
     page = (ROOT / "docs" / "outcomes.md").read_text(encoding="utf-8").splitlines()
     _, _, *rows = ([cell.strip() for cell in line.strip("|").split("|")] for line in page if line.startswith("| "))
     told = {(queue.split()[0], broker.split()[0]) for queue, broker, *_ in rows}
-    assert told == {(case.subject.queue["adapter"], case.subject.broker["kind"]) for case in NEWEST.values()}
+    assert told == {case.pair for case in NEWEST.values()}
     assert not [outcome for _, _, outcome, *_ in rows if not outcome.isdigit()]
 
 
@@ -34,5 +35,28 @@ def test_every_pair_has_its_leases():
     page = (ROOT / "docs" / "leases.md").read_text(encoding="utf-8").splitlines()
     _, _, *rows = ([cell.strip() for cell in line.strip("|").split("|")] for line in page if line.startswith("| "))
     told = {(queue.split()[0], broker.split()[0]) for queue, broker, *_ in rows}
-    pairs = {(case.subject.queue["adapter"], case.subject.broker["kind"]) for case in NEWEST.values()}
-    assert told == {pair for pair in pairs if pair[0] != "apscheduler"}
+    assert told == {case.pair for case in NEWEST.values() if case.pair[0] != "apscheduler"}
+
+
+def test_page_of_pairs_keeps_the_line_of_what_is_not_made_anew(tmp_path):
+    """And says which pairs it lacks."""
+    pairs = {"rq on redis": ("rq", "redis"), "saq on redis": ("saq", "redis"), "huey on sqlite": ("huey", "sqlite")}
+    page = PairsPage(tmp_path / "page.md", "# Pairs\n\n", ("queue", "broker", "pool", "settings"), pairs)
+    for key, row in (
+        (("saq", "redis", "safest"), "| saq 0.1 | redis 7 | default | safest |"),
+        (("saq", "redis", "defaults"), "| saq 0.1 | redis 7 | default | defaults |"),
+        (("rq", "redis", "defaults"), "| rq 3 | redis 7 | default | defaults |"),
+        (("saq", "redis", "defaults"), "| saq 0.2 | redis 7 | default | defaults |"),
+    ):
+        page.put(key, row)
+    assert (tmp_path / "page.md").read_text(encoding="utf-8").splitlines() == [
+        "# Pairs",
+        "",
+        "| queue | broker | pool | settings |",
+        "| --- | --- | --- | --- |",
+        "| rq 3 | redis 7 | default | defaults |",
+        "| saq 0.2 | redis 7 | default | defaults |",
+        "| saq 0.1 | redis 7 | default | safest |",
+        "",
+        "Not made yet: huey on sqlite.",
+    ]

@@ -26,6 +26,11 @@ class Case:
     wanted: tuple[str, tuple[str, ...]] | None
     linger: Job
 
+    @property
+    def pair(self) -> tuple[str, str]:
+        """Its queue and its broker, as a scenario names them."""
+        return str(self.subject.queue["adapter"]), str(self.subject.broker["kind"])
+
     def subject_there(self) -> Subject:
         """The subject in its environment, which is built when there is none yet.
 
