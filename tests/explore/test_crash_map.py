@@ -15,10 +15,9 @@ from jobharness.explore.replay import Now
 from jobharness.harness import Harness
 from jobharness.scenario.model import Scenario
 from tests.support.require import missing
-from tests.support.subjects import NEWEST
+from tests.support.stalled import retrying_stalled_jobs
 
 ROOT = Path(__file__).parents[2]
-LEASE_SHOP = ROOT / "scenarios" / "apps" / "lease_shop"
 
 
 def require_binary(*names):
@@ -130,26 +129,7 @@ def test_celery_on_rabbitmq_with_late_acknowledgement_loses_nothing(tmp_path):
 
 def test_procrastinate_that_retries_stalled_jobs_loses_nothing(tmp_path):
     require_binary("postgres")
-    python = NEWEST["procrastinate on postgres"].subject_there().queue["python"]
-    scenario = Scenario.model_validate(
-        {
-            "title": "procrastinate, stalled jobs retried",
-            "queue": {
-                "adapter": "procrastinate",
-                "app": "scenarios.apps.procrastinate_shop.app",
-                "python": python,
-                "settings": {"fetch_job_polling_interval": 0.5, "update_heartbeat_interval": 0.5, "stalled_worker_timeout": 3},
-                "env": {"DATABASE_URL": "{broker.url}", "PYTHONPATH": ".", "SHOP_RETRY_STALLED": "1"},
-            },
-            "broker": {"kind": "postgres"},
-            "workload": {
-                "arrivals": {"rate": "1/s"},
-                "duration": "1s",
-                "job": [{"task": "charge", "kwargs": {"order_id": "o-1", "amount": 3}}],
-            },
-            "crashmap": {"recovery": "8s", "tries": 1},
-        }
-    )
+    scenario = retrying_stalled_jobs(crashmap={"recovery": "8s", "tries": 1})
     chart = Harness(ROOT, tmp_path).crash_map(scenario)
     assert chart.steps[0].take
     assert Word.LOST not in chart.counts and Word.STUCK not in chart.counts
@@ -184,33 +164,16 @@ def lease_shop(task="charge", **kwargs):
     )
 
 
-@pytest.fixture
-def shop(tmp_path):
-    """A project with the lease shop in it: `write(file, old, new)` changes its source."""
-    project = tmp_path / "project"
-    shutil.copytree(LEASE_SHOP, project / "lease_shop", ignore=shutil.ignore_patterns("__pycache__"))
-    for file in (project / "lease_shop").glob("*.py"):
-        file.write_text(file.read_text(encoding="utf-8").replace("scenarios.apps.lease_shop", "lease_shop"), encoding="utf-8")
-
-    def write(name, old, new):
-        file = project / "lease_shop" / name
-        text = file.read_text(encoding="utf-8")
-        assert old in text
-        file.write_text(text.replace(old, new), encoding="utf-8")
-
-    return project, write
-
-
 def test_queue_that_settles_before_the_effect_is_found_and_its_fix_is_seen(shop, tmp_path):
     project, write = shop
     right = "        with Renewal(job):\n            tasks.perform(job)\n"
-    write("worker.py", right, "        queue.settle(job)\n" + right)
+    write("lease_shop/worker.py", right, "        queue.settle(job)\n" + right)
     harness = Harness(project, tmp_path / "reports")
     chart = harness.crash_map(lease_shop(order_id="o-1", amount=3))
     lost = [tried for tried in chart.broken if tried.worst.word is Word.LOST]
     assert "DELETE: worker killed, its reply on its way" in [tried.point.sentence() for tried in lost]
 
-    write("worker.py", "        queue.settle(job)\n" + right, right)
+    write("lease_shop/worker.py", "        queue.settle(job)\n" + right, right)
     fixed = harness.crash_map(lease_shop(order_id="o-1", amount=3))
     assert fixed.verdict == "holds"
     replayed = harness.replay(chart.folder / "trials" / f"{lost[0].trials[0]}.json")
@@ -239,7 +202,7 @@ def test_points_at_which_a_retry_doubles_an_effect_are_shown_and_gone_when_the_e
 
     values = '"INSERT INTO charges VALUES (?, ?, ?)", (order_id, amount, time.time())'
     once = '"INSERT INTO charges SELECT ?, ?, ? WHERE NOT EXISTS (SELECT 1 FROM charges WHERE order_id = ?)"'
-    write("tasks.py", values, f"{once}, (order_id, amount, time.time(), order_id)")
+    write("lease_shop/tasks.py", values, f"{once}, (order_id, amount, time.time(), order_id)")
     replayed = harness.replay(chart.folder / "trials" / f"{before.telling}.json")
     assert replayed.now is Now.FIXED
     assert [(one.word, one.wrong) for one in replayed.outcomes] == [(Word.TWICE, {})] * 3
@@ -268,17 +231,17 @@ def test_lease_that_is_not_renewed_is_found_and_gone_when_fixed(shop, tmp_path):
     scenario = scenario.with_(
         contract__delivery="exactly-once", crashmap__budget="0s", crashmap__recovery="2s", queue__env__SHOP_LEASE_S="1.5"
     )
-    write("worker.py", "        with Renewal(job):\n            tasks.perform(job)\n", "        tasks.perform(job)\n")
+    write("lease_shop/worker.py", "        with Renewal(job):\n            tasks.perform(job)\n", "        tasks.perform(job)\n")
     harness = Harness(project, tmp_path / "reports")
     assert harness.crash_map(scenario).control.worst.word is Word.TWICE
 
-    write("worker.py", "        tasks.perform(job)\n", "        with Renewal(job):\n            tasks.perform(job)\n")
+    write("lease_shop/worker.py", "        tasks.perform(job)\n", "        with Renewal(job):\n            tasks.perform(job)\n")
     assert harness.crash_map(scenario).control.worst.word is Word.ONCE
 
 
 def test_job_that_never_settles_stops_the_map_with_its_life_story(shop, tmp_path):
     project, write = shop
-    write("worker.py", "        queue.settle(job)\n", "        pass\n")
+    write("lease_shop/worker.py", "        queue.settle(job)\n", "        pass\n")
     with pytest.raises(JobNeverSettled, match="is not settled") as stopped:
         Harness(project, tmp_path / "reports").crash_map(lease_shop(order_id="o-1", amount=3))
     assert "job.finished" in str(stopped.value)
@@ -324,11 +287,11 @@ def test_recovering_worker_is_killed_at_each_step_of_the_recovery_and_the_job_is
 def test_map_is_a_test_of_pytest_and_its_known_gap_a_strict_expected_failure(shop):
     project, write = shop
     right = "        with Renewal(job):\n            tasks.perform(job)\n"
-    write("worker.py", right, "        queue.settle(job)\n" + right)
+    write("lease_shop/worker.py", right, "        queue.settle(job)\n" + right)
     (project / "scenarios").mkdir()
     _write_scenario(project, "scenarios/shop.toml", crashmap={"known_gap": "jobs are settled before they run"})
     assert "1 xfailed" in _pytest(project)
-    write("worker.py", "        queue.settle(job)\n" + right, right)
+    write("lease_shop/worker.py", "        queue.settle(job)\n" + right, right)
     closed = _pytest(project)
     assert "1 failed" in closed and "XPASS(strict)" in closed
 

@@ -14,6 +14,7 @@ from jobharness.harness import Harness
 from jobharness.scenario.load import load_scenario
 from jobharness.scenario.model import Scenario
 from tests.explore.test_crash_map import require_binary
+from tests.support.stalled import retrying_stalled_jobs
 from tests.support.subjects import NEWEST
 
 ROOT = Path(__file__).parents[2]
@@ -25,23 +26,12 @@ UNCHECKED = '"DELETE FROM jobs WHERE id = ?", (job.id,)'
 
 
 @pytest.fixture
-def shop(tmp_path):
-    """A project with the lease shop and its scenario: `write(file, old, new)` changes its source."""
-    project = tmp_path / "project"
-    shutil.copytree(
-        ROOT / "scenarios" / "apps" / "lease_shop", project / "lease_shop", ignore=shutil.ignore_patterns("__pycache__")
-    )
+def shop(shop):
+    """With its scenario in it."""
+    project, write = shop
     (project / "scenarios").mkdir()
     shutil.copy(LEASES / "home_grown.toml", project / "scenarios" / "shop.toml")
-    for file in (*(project / "lease_shop").glob("*.py"), project / "scenarios" / "shop.toml"):
-        file.write_text(file.read_text(encoding="utf-8").replace("scenarios.apps.lease_shop", "lease_shop"), encoding="utf-8")
-
-    def write(name, old, new):
-        file = project / name
-        text = file.read_text(encoding="utf-8")
-        assert old in text
-        file.write_text(text.replace(old, new), encoding="utf-8")
-
+    write("scenarios/shop.toml", "scenarios.apps.lease_shop", "lease_shop")
     return project, write
 
 
@@ -177,26 +167,8 @@ def test_stream_of_redis_lets_a_former_consumer_acknowledge_and_rests_on_the_bro
 
 def test_procrastinate_hands_a_paused_workers_job_out_by_the_apps_task_and_by_the_databases_clock(tmp_path):
     require_binary("postgres")
-    scenario = Scenario.model_validate(
-        {
-            "title": "procrastinate, stalled jobs retried",
-            "queue": {
-                "adapter": "procrastinate",
-                "app": "scenarios.apps.procrastinate_shop.app",
-                "python": NEWEST["procrastinate on postgres"].subject_there().queue["python"],
-                "settings": {"fetch_job_polling_interval": 0.5, "update_heartbeat_interval": 0.5, "stalled_worker_timeout": 3},
-                "env": {"DATABASE_URL": "{broker.url}", "PYTHONPATH": ".", "SHOP_RETRY_STALLED": "1"},
-            },
-            "broker": {"kind": "postgres"},
-            "workload": {
-                "arrivals": {"rate": "1/s"},
-                "duration": "1s",
-                "job": [{"task": "charge", "kwargs": {"order_id": "o-1", "amount": 3}}],
-            },
-            "lease": {"lasts": "3s", "found_within": "4s", "setting": "seconds_since_heartbeat"},
-        }
-    )
-    proof = Harness(ROOT, tmp_path).prove_lease(scenario)
+    lease = {"lasts": "3s", "found_within": "4s", "setting": "seconds_since_heartbeat"}
+    proof = Harness(ROOT, tmp_path).prove_lease(retrying_stalled_jobs(lease=lease))
     found, kind = owners(proof, "charge")
     assert found[Schedule.PAUSE][0] is Answer.YES
     assert found[Schedule.SLOW] == (Answer.NO, Answer.NONE)
