@@ -4,7 +4,7 @@ alive.
 A tick that has a name (a minute of the wall clock) comes once. Of a plain period, two ticks lie at least half of it
 apart; more than one and a half of it without a tick is a tick missed. Where the scenario says how often an entry comes due, that
 is asked of the whole workload: also of a scheduler that never began, or never came back. What comes due while the run is being
-stopped is not judged.
+stopped is not judged, and of what comes due while the queue drains not whether it ran: a schedule goes on as long as it is let.
 """
 
 from __future__ import annotations
@@ -60,7 +60,9 @@ class OneRunPerTick(RunPromise):
         again = pl.concat([self._named_again(ticks), self._too_soon(ticks)])
         missed = self._missed(ticks.filter(~_of(history, [entry for entry, _ in self.expected])))
         missed = pl.concat([missed, *(self._absent(ticks, history, entry, every_s) for entry, every_s in self.expected)])
-        idle = ticks.filter(pl.col("ran") == 0)
+        drain_ns = history.phase_ns("drain")
+        due = ticks if drain_ns is None else ticks.filter(pl.col("time_ns") <= drain_ns)
+        idle = due.filter(pl.col("ran") == 0)
         never = offences(
             "its job never ran", job=idle["job"].to_numpy(), row=idle["row"].to_numpy(), weight=np.zeros(idle.height)
         )

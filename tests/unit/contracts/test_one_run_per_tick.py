@@ -16,6 +16,8 @@ KEPT = {
     "a period and a half apart": _tick(1, "a") + _tick(2.5, "b"),
     "of two entries by one name": _tick(1, "a", "text=nightly group=noon") + _tick(1.1, "b", "text=hourly group=noon"),
     "without a period": _tick(1, "a", "text=nightly") + _tick(1.1, "b", "text=nightly") + _tick(8, "c", "text=nightly"),
+    "never run, due while the queue drains": _tick(1, "a", "group=noon")
+    + "5 harness run.phase - text=drain\n5.001 scheduler schedule.tick b group=night",
     "named, however far apart": _tick(1, "a", "text=nightly group=noon value=1s")
     + _tick(8, "b", "text=nightly group=night value=1s"),
 }
@@ -47,6 +49,11 @@ BROKEN = {
         _tick(1, "a") + _tick(1.2, "b") + "1.2 harness run.phase - text=stop",
         "1 of 2 ticks came twice",
         [(1, "came 200 ms after the tick before, with a period of 1000 ms")],
+    ),
+    "never run, due as the queue begins to drain": (
+        _tick(1, "a", "group=noon") + "5 harness run.phase - text=drain\n5 scheduler schedule.tick b group=night",
+        "1 of 2 ticks never ran their job",
+        [(1, "its job never ran")],
     ),
     "at one moment": (
         _tick(1, "a") + _tick(1, "b"),
