@@ -120,15 +120,15 @@ def _counts(history: History, groups: list[Rows]) -> list[list[Metric]]:
 
 def _counted(history: History, completed: Mask, jobs: Rows) -> Iterator[Metric]:
     tally = history.tally
-    acknowledged, finished = (taken(tally.has(kind), jobs) for kind in (Kind.ENQUEUE_ACKNOWLEDGED, Kind.JOB_FINISHED))
-    running, failures, retries = (
-        taken(tally.count(kind), jobs) for kind in (Kind.JOB_RUNNING, Kind.JOB_FAILED, Kind.JOB_RETRIED)
+    acknowledged = taken(tally.has(Kind.ENQUEUE_ACKNOWLEDGED), jobs)
+    running, finished, failures, retries = (
+        taken(tally.count(kind), jobs) for kind in (Kind.JOB_RUNNING, Kind.JOB_FINISHED, Kind.JOB_FAILED, Kind.JOB_RETRIED)
     )
     count, ran, executions = int(acknowledged.sum()), int((running > 0).sum()), int(running.sum(dtype=np.int64))
     failed = int(failures.sum(dtype=np.int64))
-    duplicated = running > 1 + retries
+    duplicated = (running > 1 + retries) | (finished > 1)
     yield Metric("jobs.acknowledged", count, "jobs", count, "neither")
-    yield Metric("jobs.completed", int(finished.sum()), "jobs", count, "higher")
+    yield Metric("jobs.completed", int((finished > 0).sum()), "jobs", count, "higher")
     yield Metric("jobs.lost_or_stuck", int((acknowledged & ~taken(completed, jobs)).sum()), "jobs", count)
     yield Metric("jobs.duplicated", int(duplicated.sum()), "jobs", ran)
     yield Metric("attempts.mean", executions / ran if ran else None, "1", ran)

@@ -26,7 +26,7 @@ def deliveries(history: History) -> Iterator[Metric]:
     count, ran = int(acknowledged.sum()), int((running > 0).sum())
     unfinished = acknowledged & (tally.completed_ns == NEVER)
     held = tally.has(Kind.JOB_HELD)
-    duplicated = running > 1 + tally.count(Kind.JOB_RETRIED)
+    duplicated = (running > 1 + tally.count(Kind.JOB_RETRIED)) | (tally.count(Kind.JOB_FINISHED) > 1)
     yield Metric("jobs.acknowledged", count, "jobs", count, "neither")
     yield from _unacknowledged(history)
     yield Metric("jobs.completed", int(finished.sum()), "jobs", count, "higher")

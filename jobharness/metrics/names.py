@@ -44,7 +44,9 @@ DEFINITIONS = (
     Definition("jobs.completed", "messaging.client.consumed.messages", "jobs", "jobs whose code returned at least once"),
     Definition("jobs.lost", "jobharness_jobs_lost", "jobs", "acknowledged, never completed, and not held by the broker"),
     Definition("jobs.stuck", "jobharness_jobs_stuck", "jobs", "acknowledged, never completed, still held by the broker"),
-    Definition("jobs.duplicated", "jobharness_jobs_duplicated", "jobs", "run more often than retries of their own explain"),
+    Definition(
+        "jobs.duplicated", "jobharness_jobs_duplicated", "jobs", "completed twice, or run more often than retries explain"
+    ),
     Definition("jobs.dead", "jobharness_jobs_dead", "jobs", "given up by the library"),
     Definition("attempts.mean", "jobharness_attempts_per_job", "1", "executions per job that ran"),
     Definition("error_rate", "jobharness_error_ratio", "1", "executions that raised, of all executions"),
@@ -54,7 +56,7 @@ DEFINITIONS = (
     Definition("latency.*", "jobharness_latency_seconds", "s", "from the intended arrival to the first completion"),
     Definition("run_time.*", "messaging.process.duration", "s", "of each execution that ended"),
     Definition("faults.strikes", "jobharness_fault_strikes", "1", "strikes of all faults"),
-    Definition("faults.jobs_hit", "jobharness_fault_jobs_hit", "jobs", "jobs in flight where a fault struck"),
+    Definition("faults.jobs_hit", "jobharness_fault_jobs_hit", "jobs", "jobs in flight where a fault struck, for each strike"),
     Definition("recovery.never", "jobharness_recovery_never", "jobs", "of the jobs hit: those that were never completed"),
     Definition(
         "recovery.p50",

@@ -23,7 +23,7 @@ TABLES = {
 }
 ANY_SETTING = ("celery", "django-q2")  # These take what they do not know.
 # What stands for something of the reader's own, and is the app's of the kit here.
-READERS_OWN = ("app", "command", "folder", "python", "methods", "ask")
+READERS_OWN = ("app", "command", "setup", "folder", "python", "methods", "ask")
 
 pytestmark = pytest.mark.real
 

@@ -80,17 +80,12 @@ def test_execution_that_raises_is_dead_once_and_the_others_are_done(run):
     assert set(lives.filter(pl.col("finished") == 1)["job"]) == set(lives["job"]) - hits
 
 
-# What the three tests of the two storms share, where tests are spread over processes.
-both_storms = pytest.mark.xdist_group("storms")
-
-
 @pytest.fixture(scope="module")
 def storms(run):
     """The two tasks in the same storm of 429s: who reads Retry-After, and who does not."""
     return run("api_says_429_politely"), run("api_says_429_at_once")
 
 
-@both_storms
 def test_polite_task_wastes_one_request_a_job_and_waits_as_long_as_it_was_told(storms):
     polite, _ = storms
     refused = [row for row in rows(polite.history, Kind.UPSTREAM_ANSWERED) if row["value"] == 429]
@@ -102,14 +97,12 @@ def test_polite_task_wastes_one_request_a_job_and_waits_as_long_as_it_was_told(s
     assert all(1.5e9 < retried[row["job"]] <= 2e9 for row in refused)
 
 
-@both_storms
 def test_hasty_task_wastes_many_times_more_requests(storms):
     polite, hasty = (sum(1 for row in rows(result.history, Kind.UPSTREAM_ANSWERED) if row["value"] == 429) for result in storms)
     assert hasty > 1.5 * polite  # Five times on an idle machine: a busy one tries less often in the same time.
     assert storms[1].metrics["attempts.mean"].value > storms[0].metrics["attempts.mean"].value
 
 
-@both_storms
 def test_each_effect_of_the_storm_was_applied_once(storms):
     for result in storms:
         effects = [result.history.text(row["text"]) for row in rows(result.history, Kind.EFFECT_APPLIED)]

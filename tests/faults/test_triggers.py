@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[2]
 POLITE = ROOT / "scenarios" / "faults" / "api_says_429_politely.toml"
 CHARGE = "scenarios.apps.celery_shop.charge"
 
-pytestmark = [pytest.mark.real, pytest.mark.xdist_group("triggers")]
+pytestmark = pytest.mark.real
 
 TRIGGERS = {
     "moment": {"at": "500ms"},

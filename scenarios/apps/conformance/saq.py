@@ -5,7 +5,8 @@ import os
 
 from saq import Queue
 
-queue = Queue.from_url(os.environ.get("BROKER_URL", "redis://127.0.0.1:6379/0"))
+URL = os.environ.get("BROKER_URL", "redis://127.0.0.1:6379/0")
+queue = Queue.from_url(URL)
 
 
 async def succeed(ctx, *, number):
@@ -38,15 +39,25 @@ async def delayed(ctx, *, number):
     """Return at once; sent with a delay."""
 
 
-async def start_swept(ctx):
-    """Hold the lock of the sweep for a minute.
+async def start_unswept(ctx):
+    """Hold the lock of the sweep: for a minute on Redis, for as long as this process lives on PostgreSQL.
 
-    At its start a worker sweeps the active jobs, and takes one that it, or another, has popped a moment ago for one whose worker
-    died (saq/queue/redis.py, sweep: its status is still queued). It is then aborted, or run twice. Here that would come and go.
-    With SAQ_SWEEPS, as a crash map needs it, sweeps are left alone.
+    A sweep takes a job whose state is about to change for one whose worker died; it is then aborted, or run twice. On Redis that
+    is one that a worker has popped a moment ago (saq/queue/redis.py: its status is still queued). On PostgreSQL, before it asked
+    for `stuck`, it is one that ends at that moment (saq/queue/postgres.py of 0.18: its status was read before its lock). A worker
+    sweeps at its start and every minute. Here that would come and go. With SAQ_SWEEPS, as a crash map needs it, sweeps are left
+    alone.
     """
-    if hasattr(queue, "redis") and not os.environ.get("SAQ_SWEEPS"):
+    if os.environ.get("SAQ_SWEEPS"):
+        return
+    if hasattr(queue, "redis"):
         await queue.redis.set(f"saq:{queue.name}:sweep", 1, ex=60)
+    else:
+        from psycopg import AsyncConnection
+
+        ctx["sweep_lock"] = await AsyncConnection.connect(URL, autocommit=True)
+        lock = "SELECT pg_try_advisory_lock(%s, hashtext(%s))"
+        await ctx["sweep_lock"].execute(lock, (queue.saq_lock_keyspace, queue.name))
 
 
-settings = {"startup": start_swept, "queue": queue, "functions": [succeed, fail, retry, give_up, time_out, delayed]}
+settings = {"startup": start_unswept, "queue": queue, "functions": [succeed, fail, retry, give_up, time_out, delayed]}

@@ -13,6 +13,7 @@ QUEUE = {
     "adapter": "apscheduler",
     "app": f"{APP}.jobs:scheduler",
     "command": ["python", "-m", f"{APP}.run"],
+    "setup": [["python", "-m", f"{APP}.tables"]],
     "workers": 1,
     "env": {"BROKER_URL": "{broker.url}"},
 }

@@ -246,3 +246,18 @@ def _peak(run):
             waiting -= 1
         most = max(most, waiting)
     return most
+
+
+def test_a_job_that_was_done_and_is_asked_for_again_is_a_duplicate():
+    """SAQ's old sweep on PostgreSQL retried jobs that were done: a retry explains another run, and no second completion."""
+    again = """
+        1.0 producer enqueue.begin a task=mail
+        1.1 producer enqueue.acknowledged a
+        2.0 worker-1 job.running a
+        2.1 worker-1 job.finished a
+        3.0 worker-2 job.retried a
+        3.1 worker-2 job.running a
+        3.2 worker-2 job.finished a
+    """
+    assert measure(history(again))["jobs.duplicated"].value == 1
+    assert break_down(history(again)).tasks["mail"]["jobs.duplicated"].value == 1

@@ -9,8 +9,9 @@ from apscheduler.schedulers.blocking import BlockingScheduler
 
 URL = os.environ.get("BROKER_URL", "sqlite:///conformance.sqlite3").replace("postgresql://", "postgresql+psycopg://")
 
+store = SQLAlchemyJobStore(url=URL)
 scheduler = BlockingScheduler(
-    jobstores={"default": SQLAlchemyJobStore(url=URL), "memory": MemoryJobStore()},
+    jobstores={"default": store, "memory": MemoryJobStore()},
     job_defaults={"misfire_grace_time": None},
     timezone="UTC",
 )
