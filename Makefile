@@ -2,18 +2,21 @@
 PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
-PROCESSES ?= 3
 
 .PHONY: demo test check bench contracts-proof mutants sample clean docs gate-study leases load maps outcomes setup
 
 demo: $(VENV)/.demo
 	$(BIN)/pytest --jobharness scenarios/*.toml
 
-# The real tests mostly wait, so several processes run them; the tests of a file stay together, and share what it sets up.
-# WITHOUT="tests/explore tests/compare": folders to leave out. (5: with --last-failed, none had failed.)
+# WITHOUT="tests/explore tests/compare": folders to leave out. The runs of tests/faults mostly wait, so several go side by side; each of
+# the two sessions remembers its own failures. (5: with --last-failed, none of these had failed.)
 test: $(VENV)/.dev
-	$(BIN)/pytest tests --ignore=tests/benchmarks $(foreach folder,$(WITHOUT),--ignore=$(folder)) \
-	  --numprocesses $(PROCESSES) --dist loadfile --timeout 900 $(ARGS) || [ $$? -eq 5 ]
+	status=0; \
+	$(BIN)/pytest tests --ignore=tests/benchmarks --ignore=tests/faults $(foreach folder,$(WITHOUT),--ignore=$(folder)) \
+	  --timeout 600 $(ARGS) || [ $$? -eq 5 ] || status=1; \
+	$(BIN)/pytest tests/faults --numprocesses 4 --dist loadfile --timeout 900 -o cache_dir=.pytest_cache/faults $(ARGS) \
+	  || [ $$? -eq 5 ] || status=1; \
+	exit $$status
 
 # The fast tier: lint, types, layers and unit tests.
 check: $(VENV)/.dev

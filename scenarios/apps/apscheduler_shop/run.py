@@ -1,6 +1,7 @@
 """The scheduler's process."""
 
 import signal
+from threading import Thread
 
 from scenarios.apps.apscheduler_shop.jobs import look_again, scheduler
 
@@ -8,7 +9,8 @@ from scenarios.apps.apscheduler_shop.jobs import look_again, scheduler
 def main():
     """Run jobs until told to stop."""
     scheduler.add_job(look_again, "interval", seconds=0.2, jobstore="memory", id="look-again")
-    signal.signal(signal.SIGTERM, lambda *_: scheduler.shutdown(wait=False))
+    # In a thread of its own: the handler may have interrupted the main loop while it held the lock that a shutdown needs.
+    signal.signal(signal.SIGTERM, lambda *_: Thread(target=scheduler.shutdown, kwargs={"wait": False}).start())
     scheduler.start()
 
 
