@@ -166,13 +166,13 @@ def _naming(where: str, key: str) -> Iterator[None]:
 
 def queue_kind(name: str) -> type[Queue]:
     """The queue adapter called `name`. Raises: UnknownName."""
-    kind: type[Queue] = _load("queue adapter", name, names("queues", QUEUES))
+    kind: type[Queue] = _load("queue adapter", name, QUEUES if name in QUEUES else names("queues", QUEUES))
     return kind
 
 
 def broker_kind(name: str) -> type[Broker]:
     """The kind of broker called `name`. Raises: UnknownName."""
-    kind: type[Broker] = _load("kind of broker", name, names("brokers", BROKERS))
+    kind: type[Broker] = _load("kind of broker", name, BROKERS if name in BROKERS else names("brokers", BROKERS))
     return kind
 
 

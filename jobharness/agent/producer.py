@@ -24,6 +24,9 @@ from time import monotonic_ns
 from . import boot, events, pace
 from .dispatch import Dispatch, Service
 
+LOOK_AGAIN_S = 0.0005
+LATEST_SHARE = 0.02  # Of the wait: the longer it was, the less often it is looked whether it is over,
+LATEST_S = 0.01  # but never less often than this.
 LATE_NS = 1_000_000  # A send that begins this long after its moment is recorded as late.
 
 
@@ -94,9 +97,14 @@ class Done:
         self.lost = sent - self._count() if sent else 0  # Sent by another producer, which is gone; perhaps never done.
 
     def await_room(self, sent, in_flight):
-        """Wait until fewer than `in_flight` of the jobs sent are not done. Returns the moment, which is when the next is due."""
+        """Wait until fewer than `in_flight` of the jobs sent are not done. Returns the moment, which is when the next is due.
+
+        It is seen late by 2 % of the wait, and by 10 ms, at most.
+        """
+        began_ns = monotonic_ns()
         while sent - self.lost - self._count() >= in_flight:
-            time.sleep(0.0005)
+            waited_s = (monotonic_ns() - began_ns) / 1e9
+            time.sleep(min(LATEST_S, max(LOOK_AGAIN_S, LATEST_SHARE * waited_s)))
         return monotonic_ns()
 
     def _count(self):

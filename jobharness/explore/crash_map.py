@@ -41,7 +41,7 @@ from jobharness.scenario.model import CrashmapSpec, Scenario
 
 __all__ = ["Explorer"]
 
-LANES_PER_CORE = 14
+LANES_PER_CORE = 10
 MOST_TRIES = 5
 MOST_LESSONS = 3
 MOST_UNTOLD = 3  # Tries that could not tell, all for the same reason: a fourth would not either.

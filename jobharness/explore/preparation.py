@@ -33,9 +33,15 @@ from jobharness.workload.plan import planned_jobs
 
 __all__ = ["Assemble", "Preparation", "Wishes", "jobs_of", "sendable", "undisturbed"]
 
+STANDARD = ("encodings.ascii", "encodings.idna", "http.client", "sqlite3", "urllib.request")
+"""What the agent and many an app import, of the standard library."""
+
 WIRE = (
     "uvloop",
     "asyncio",
+    "encodings.idna",
+    "jobharness.history.follow",
+    "jobharness.wire.door",
     "jobharness.wire.link",
     "jobharness.wire.listener",
     *(name.partition(":")[0] for name in FRAMINGS.values()),
@@ -135,7 +141,7 @@ class Preparation:
         env = {
             name: value for name, value in around.for_process("zygote", "zygote").items() if not name.startswith("JOBHARNESS_")
         }
-        return zygote("zygote", around.python, env, parts.queue.preload, "jobharness_agent.zygote"), start_wire
+        return zygote("zygote", around.python, env, (*STANDARD, *parts.queue.preload), "jobharness_agent.zygote"), start_wire
 
 
 def sendable(scenario: Scenario, what: str, wanted: str | None) -> list[JobSpec]:

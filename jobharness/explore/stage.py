@@ -6,6 +6,7 @@ for `learning` and `trial` to say.
 
 from __future__ import annotations
 
+import os
 import shutil
 import signal
 import time
@@ -13,6 +14,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from threading import Semaphore
 from typing import Any
 
 import psutil
@@ -47,7 +49,8 @@ from jobharness.workload.plan import write_plan
 
 __all__ = ["WORKER", "Setting", "Stage", "Start", "stage_in"]
 
-TICK_S = 0.015
+SET_PER_CORE = 2
+TICK_S = 0.03
 COUNT_EVERY_S = 0.2
 READY_WITHIN_S = 60.0
 DEAD_WITHIN_S = 10.0
@@ -63,7 +66,8 @@ class Setting:
     """What the stages of one map have in common.
 
     `parts`: makes the parts of the scenario with a broker of its own, at each call; `app`: as it said of itself; `mark`: of the
-    map's run; `jobs`: the job and the nudge, in the producer's form; `rooms`: in the servers that all stages share.
+    map's run; `jobs`: the job and the nudge, in the producer's form; `rooms`: in the servers that all stages share; `entrance`: lets
+    as many stages be set at a time as the processors can serve: that is work, and what comes after it is mostly waiting.
     """
 
     parts: Callable[[], Parts]
@@ -73,6 +77,7 @@ class Setting:
     start: Start = Process
     start_wire: Start = Process
     rooms: Rooms = field(default_factory=Rooms)
+    entrance: Semaphore = field(default_factory=lambda: Semaphore(SET_PER_CORE * (os.cpu_count() or 1)))
 
 
 @dataclass
@@ -132,7 +137,8 @@ class Stage:
         with ExitStack() as stack:
             stack.callback(self._gather)
             try:
-                self._set(stack)
+                with self.setting.entrance:
+                    self._set(stack)
             except EnvironmentFailed as error:
                 self.cut_short(str(error))
                 raise

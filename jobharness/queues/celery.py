@@ -34,7 +34,8 @@ class CeleryQueue:
         "celery.bin.celery", "celery.bin.worker", "celery.apps.worker", "celery.worker.consumer", "celery.worker.strategy",
         "celery.worker.control", "celery.concurrency.prefork", "celery.concurrency.solo", "celery.concurrency.thread",
         "celery.app.trace", "celery.app.amqp", "celery.app.control", "celery.app.events", "celery.app.log", "celery.loaders.app",
-        "celery.backends.base", "kombu.transport.redis", "kombu.transport.pyamqp", "kombu.pools", "kombu.serialization",
+        "celery.events", "celery.fixups.django", "celery.backends.base", "kombu.transport.redis", "kombu.transport.pyamqp",
+        "kombu.pools", "kombu.serialization",
     )  # fmt: skip
     brokers = ("redis", "rabbitmq", "sqlite")
     shapes = {"chain": "`chain`", "group": "`group`", "chord": "`chord`, with a result backend"}
