@@ -66,8 +66,8 @@ class Setting:
     """What the stages of one map have in common.
 
     `parts`: makes the parts of the scenario with a broker of its own, at each call; `app`: as it said of itself; `mark`: of the
-    map's run; `jobs`: the job and the nudge, in the producer's form; `rooms`: in the servers that all stages share; `entrance`: lets
-    as many stages be set at a time as the processors can serve: that is work, and what comes after it is mostly waiting.
+    map's run; `jobs`: the job and the nudge, in the producer's form; `rooms`: in the servers that all stages share; `entrance`:
+    lets as many stages be set at a time as the processors can serve: that is work, and what comes after it is mostly waiting.
     """
 
     parts: Callable[[], Parts]
