@@ -54,10 +54,12 @@ class Row:
 
 def scenario_of(subject: Subject, job: Job) -> Scenario:
     """Jobs that run for a second, by themselves or until the library's time limit, and three kills in the middle of one."""
+    queue = subject.scenario().model_dump(exclude_unset=True)["queue"]
+    env = {**queue["env"], "SAQ_SWEEPS": "1"}  # The kit keeps SAQ from sweeping, and so from finding jobs of dead workers.
     return Scenario.model_validate(
         {
             "title": f"outcome of {subject.name}",
-            "queue": {"workers": 2, **subject.scenario().model_dump(exclude_unset=True)["queue"], "ready_within": "60s"},
+            "queue": {"workers": 2, **queue, "env": env, "ready_within": "60s"},
             "broker": dict(subject.broker),
             "workload": {
                 "arrivals": {"process": "constant", "rate": "1/s"},

@@ -9,6 +9,7 @@ import importlib
 import importlib.util
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from importlib.metadata import entry_points
 from pathlib import Path
 from random import Random
@@ -144,8 +145,13 @@ METRICS = tuple(name for definition in DEFINITIONS for name in definition.names)
 
 def names(group: str, ours: dict[str, str]) -> dict[str, str]:
     """Every kind of a group by name: `module:class`."""
-    others = {entry.name: entry.value for entry in entry_points(group=f"jobharness.{group}")}
-    return {**others, **ours}
+    return {**_installed(group), **ours}
+
+
+@cache
+def _installed(group: str) -> dict[str, str]:
+    """Those of other packages. Every package's metadata is read for it, and a crash map asks for each of its trials."""
+    return {entry.name: entry.value for entry in entry_points(group=f"jobharness.{group}")}
 
 
 def _load(noun: str, name: str, known: dict[str, str]) -> Any:
@@ -166,13 +172,13 @@ def _naming(where: str, key: str) -> Iterator[None]:
 
 def queue_kind(name: str) -> type[Queue]:
     """The queue adapter called `name`. Raises: UnknownName."""
-    kind: type[Queue] = _load("queue adapter", name, QUEUES if name in QUEUES else names("queues", QUEUES))
+    kind: type[Queue] = _load("queue adapter", name, names("queues", QUEUES))
     return kind
 
 
 def broker_kind(name: str) -> type[Broker]:
     """The kind of broker called `name`. Raises: UnknownName."""
-    kind: type[Broker] = _load("kind of broker", name, BROKERS if name in BROKERS else names("brokers", BROKERS))
+    kind: type[Broker] = _load("kind of broker", name, names("brokers", BROKERS))
     return kind
 
 

@@ -45,8 +45,8 @@ async def start_unswept(ctx):
     A sweep takes a job whose state is about to change for one whose worker died; it is then aborted, or run twice. On Redis that
     is one that a worker has popped a moment ago (saq/queue/redis.py: its status is still queued). On PostgreSQL, before it asked
     for `stuck`, it is one that ends at that moment (saq/queue/postgres.py of 0.18: its status was read before its lock). A worker
-    sweeps at its start and every minute. Here that would come and go. With SAQ_SWEEPS, as a crash map needs it, sweeps are left
-    alone.
+    sweeps at its start and every minute. Here that would come and go. With SAQ_SWEEPS, where workers are to die, sweeps are
+    left alone.
     """
     if os.environ.get("SAQ_SWEEPS"):
         return

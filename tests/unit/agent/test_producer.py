@@ -1,0 +1,34 @@
+"""How a producer waits for room in a closed loop, by a clock that stands still but while it sleeps."""
+
+import pytest
+
+from jobharness.agent import producer
+
+S = 1_000_000_000
+
+
+class Clock:
+    """Moves on by what is slept; at `over_ns` the job in flight is done."""
+
+    def __init__(self, path, over_ns):
+        self.now_ns, self.looks, self._path, self._over_ns = 0, 0, path, over_ns
+
+    def monotonic_ns(self):
+        return self.now_ns
+
+    def sleep(self, seconds):
+        self.looks += 1
+        self.now_ns += round(seconds * S)
+        if self.now_ns >= self._over_ns:
+            self._path.write_bytes((1).to_bytes(8, "little"))
+
+
+@pytest.mark.parametrize(("over_s", "late_s", "most_looks"), [(0.001, 0.0005, 3), (0.1, 0.002, 150), (20.0, 0.01, 2200)])
+def test_the_longer_it_waits_the_less_often_it_looks_and_is_hardly_late(tmp_path, monkeypatch, over_s, late_s, most_looks):
+    """Looked at every half millisecond, as the first ones are, it would be 40,000 looks in 20 s: half of a crash map's work."""
+    clock = Clock(tmp_path / "done", round(over_s * S))
+    monkeypatch.setattr(producer, "monotonic_ns", clock.monotonic_ns)
+    monkeypatch.setattr(producer.time, "sleep", clock.sleep)
+    due_ns = producer.Done(str(tmp_path / "done")).await_room(1, 1)
+    assert 0 <= due_ns - over_s * S <= late_s * S
+    assert clock.looks <= most_looks
