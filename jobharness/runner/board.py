@@ -17,7 +17,7 @@ __all__ = ["PROGRESS", "Board"]
 _ACKNOWLEDGED, _SETTLED = 1, 2
 
 PROGRESS = frozenset((Kind.JOB_RECEIVED, Kind.JOB_RUNNING, Kind.JOB_FINISHED, Kind.JOB_FAILED, Kind.JOB_RETRIED, Kind.JOB_DEAD))
-"""What shows that a job is moving."""
+"""What shows that a job is moving. Those of a schedule do not count: it goes on whatever else stands."""
 LEAVES_FLIGHT = frozenset(
     (
         Kind.JOB_FINISHED, Kind.JOB_FAILED, Kind.JOB_TIMED_OUT, Kind.JOB_DEAD, Kind.JOB_REJECTED,
@@ -37,16 +37,19 @@ class Board:
         self.given_up: dict[str, bytes] = {}  # Ids of the jobs that were given up -> their keys.
         self._ids: dict[bytes, str] = {}  # Of jobs under way whose key does not tell the id.
         self._open: dict[bytes, int] = {}  # Flags of jobs whose enqueue or completion was not both seen.
+        self._ticks: set[bytes] = set()  # Jobs under way that a schedule sent.
         self._flight: defaultdict[str, dict[bytes, int]] = defaultdict(dict)  # worker -> job -> process running it, or 0
 
     def see(self, news: Iterable[News]) -> None:
         """Take in events, in any order that keeps each process's own."""
-        for one in news:
+        together = list(news)
+        self._ticks.update(one.key for one in together if one.kind is Kind.SCHEDULE_TICK)
+        for one in together:
             self._see(one)
 
     def _see(self, one: News) -> None:
         kind = one.kind
-        if kind in PROGRESS:
+        if kind in PROGRESS and one.key not in self._ticks:
             delay_ns = one.value if kind is Kind.JOB_RETRIED else 0
             self.last_progress_ns = max(self.last_progress_ns, one.time_ns + delay_ns)
         if kind is Kind.ENQUEUE_BEGIN:
@@ -59,7 +62,8 @@ class Board:
             if one.role != "worker":
                 self._flight[one.name].pop(one.key, None)
             self._mark(one.key, _ACKNOWLEDGED)
-            self.last_progress_ns = max(self.last_progress_ns, one.time_ns)
+            if one.key not in self._ticks:
+                self.last_progress_ns = max(self.last_progress_ns, one.time_ns)
         elif kind is Kind.ENQUEUE_LINKED:
             # It is to come, though nobody has enqueued it yet: the run is not over before.
             self._mark(one.key, _ACKNOWLEDGED)
@@ -93,6 +97,7 @@ class Board:
         flags = self._open.get(key, 0) | flag
         if flags == _ACKNOWLEDGED | _SETTLED:
             self._open.pop(key, None)
+            self._ticks.discard(key)
         else:
             self._open[key] = flags
 

@@ -73,7 +73,12 @@ def test_killed_solo_worker_with_late_acknowledgement_gets_its_job_back(run, sce
     settings = {
         "task_acks_late": True,
         "worker_prefetch_multiplier": 1,
-        "broker_transport_options": {"visibility_timeout": 1, "unacked_restore_interval": 1, "unacked_restore_throttle": 1},
+        "broker_transport_options": {
+            "visibility_timeout": 1,
+            "unacked_restore_interval": 1,
+            "unacked_restore_throttle": 1,
+            "unacked_mutex_expire": 5,
+        },
     }
     result = run(
         scenario(

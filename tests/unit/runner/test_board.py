@@ -74,6 +74,20 @@ def test_worker_that_is_gone_holds_nothing(board):
     assert board.in_flight("worker-1") == [] and board.in_flight("worker-2") == [B] and board.running == 1
 
 
+def test_a_schedule_that_goes_on_is_no_progress(board):
+    board.see([news(Kind.ENQUEUE_ACKNOWLEDGED, time_ns=5, name="producer"), news(Kind.JOB_RECEIVED, time_ns=7)])
+    board.see(
+        [
+            news(Kind.JOB_RECEIVED, B, time_ns=20),
+            news(Kind.SCHEDULE_TICK, B, time_ns=18),
+            news(Kind.ENQUEUE_ACKNOWLEDGED, B, time_ns=19),
+        ]
+    )
+    board.see([news(Kind.JOB_FINISHED, B, time_ns=30)])
+    assert board.last_progress_ns == 7
+    assert board.unsettled == 1
+
+
 def test_progress_is_when_something_last_moved_and_a_retry_counts_from_its_delay(board):
     board.see([news(Kind.JOB_RECEIVED, time_ns=5), news(Kind.ENQUEUE_BEGIN, time_ns=99), news(Kind.JOB_RUNNING, time_ns=7)])
     assert board.last_progress_ns == 7
