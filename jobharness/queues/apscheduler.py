@@ -33,8 +33,10 @@ class ApschedulerQueue:
         (
             Kind.ENQUEUE_BEGIN, Kind.ENQUEUE_ACKNOWLEDGED, Kind.ENQUEUE_NOT_BEFORE, Kind.JOB_RECEIVED, Kind.JOB_RUNNING,
             Kind.JOB_FINISHED, Kind.JOB_FAILED, Kind.JOB_DEAD, Kind.JOB_SETTLED, Kind.WORKER_READY, Kind.WORKER_STOPPING,
+            Kind.SCHEDULE_TICK,
         )
     )  # fmt: skip
+    ticks = "its function; each scheduler runs it"
 
     def __init__(self, spec: QueueSpec) -> None:
         if not spec.command:

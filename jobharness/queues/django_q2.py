@@ -40,9 +40,10 @@ class DjangoQ2Queue:
         (
             Kind.ENQUEUE_BEGIN, Kind.ENQUEUE_ACKNOWLEDGED, Kind.JOB_RECEIVED, Kind.JOB_RUNNING, Kind.JOB_FINISHED,
             Kind.JOB_FAILED, Kind.JOB_RETRIED, Kind.JOB_DEAD, Kind.JOB_TIMED_OUT, Kind.JOB_SETTLED, Kind.WORKER_READY,
-            Kind.WORKER_STOPPING,
+            Kind.WORKER_STOPPING, Kind.SCHEDULE_TICK,
         )
     )  # fmt: skip
+    ticks = "its function, of a `Schedule`"
 
     def __init__(self, spec: QueueSpec) -> None:
         if spec.pool is not None:

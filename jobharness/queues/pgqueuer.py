@@ -42,9 +42,10 @@ class PgqueuerQueue:
         (
             Kind.ENQUEUE_BEGIN, Kind.ENQUEUE_ACKNOWLEDGED, Kind.ENQUEUE_NOT_BEFORE, Kind.ENQUEUE_PRIORITY, Kind.JOB_RECEIVED,
             Kind.JOB_RUNNING, Kind.JOB_FINISHED, Kind.JOB_FAILED, Kind.JOB_RETRIED, Kind.JOB_DEAD, Kind.JOB_SETTLED,
-            Kind.JOB_LEASE_EXTENDED, Kind.WORKER_READY, Kind.WORKER_STOPPING,
+            Kind.JOB_LEASE_EXTENDED, Kind.WORKER_READY, Kind.WORKER_STOPPING, Kind.SCHEDULE_TICK,
         )
     )  # fmt: skip
+    ticks = "its entrypoint"
 
     def __init__(self, spec: QueueSpec) -> None:
         if spec.pool is not None:

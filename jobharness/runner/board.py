@@ -27,7 +27,8 @@ LEAVES_FLIGHT = frozenset(
 
 
 class Board:
-    """Counts and the jobs in flight. Memory grows with the jobs that are unsettled, not with those that are done."""
+    """Counts and the jobs in flight. Memory grows with the jobs that are unsettled, and with the ticks of schedules; not
+    with the jobs that are done."""
 
     def __init__(self) -> None:
         self.begun = self.acknowledged = self.finished = self.dead = 0
@@ -37,7 +38,7 @@ class Board:
         self.given_up: dict[str, bytes] = {}  # Ids of the jobs that were given up -> their keys.
         self._ids: dict[bytes, str] = {}  # Of jobs under way whose key does not tell the id.
         self._open: dict[bytes, int] = {}  # Flags of jobs whose enqueue or completion was not both seen.
-        self._ticks: set[bytes] = set()  # Jobs under way that a schedule sent.
+        self._ticks: set[bytes] = set()  # Jobs that a schedule sent.
         self._flight: defaultdict[str, dict[bytes, int]] = defaultdict(dict)  # worker -> job -> process running it, or 0
 
     def see(self, news: Iterable[News]) -> None:
@@ -97,7 +98,6 @@ class Board:
         flags = self._open.get(key, 0) | flag
         if flags == _ACKNOWLEDGED | _SETTLED:
             self._open.pop(key, None)
-            self._ticks.discard(key)
         else:
             self._open[key] = flags
 

@@ -11,11 +11,11 @@ from jobharness.scenario.load import load_scenario
 __all__ = ["ArrivalShape"]
 
 
-QUIET_S = 5.0  # Locust's workers report every 3 s.
+QUIET_S = 10.0  # Locust's workers report every 3 s.
 
 
 class ArrivalShape(LoadTestShape):
-    """Keeps `--users` users until the last arrival of `scenario`, and ends the test once nothing has come after it for 5 s.
+    """Keeps `--users` users until the last arrival of `scenario`, and ends the test once nothing has come after it for 10 s.
 
     The rate of the moment is the plan's, which `ScheduledUser` keeps: a shape can but say how many users there are.
     """

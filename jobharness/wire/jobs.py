@@ -29,7 +29,8 @@ TOKENS = re.compile(
 
 
 class Job(NamedTuple):
-    """A job of the run. `number`: from 1, in the order of enqueuing. `name`: the library's id."""
+    """A job of the run. `number`: from 1, in the order of enqueuing, of those that the workload sent; 0 for what workers and
+    schedulers enqueue. `name`: the library's id."""
 
     key: bytes
     number: int
@@ -39,13 +40,13 @@ class Job(NamedTuple):
 class Jobs:
     """The jobs that were enqueued so far, found in messages.
 
-    Args: `enqueued` returns the (key, id) of the jobs whose enqueue began since it was last called; the id is "" where
-    the key is the id.
+    Args: `enqueued` returns the (key, id, whether the workload sent it) of the jobs whose enqueue began since it was last called;
+    the id is "" where the key is the id.
     """
 
-    def __init__(self, enqueued: Callable[[], Iterable[tuple[bytes, str]]]) -> None:
+    def __init__(self, enqueued: Callable[[], Iterable[tuple[bytes, str, bool]]]) -> None:
         self._enqueued = enqueued
-        self._count = 0
+        self._count = self._sent = 0
         self._names: dict[bytes, Job] = {}
         self._odd: dict[bytes, Job] = {}  # Ids that TOKENS does not find, long enough to be searched for.
         self._short: dict[bytes, Job] = {}  # Ids such as "17", which only whole values can be compared with.
@@ -53,12 +54,13 @@ class Jobs:
 
     def learn(self) -> None:
         """Take in the jobs enqueued since the last call."""
-        for key, name in self._enqueued():
+        for key, name, sent in self._enqueued():
             dashed = name or str(UUID(bytes=key))
             if dashed.encode() in self._names or dashed.encode() in self._odd or dashed.encode() in self._short:
                 continue
             self._count += 1
-            job = Job(key, self._count, dashed)
+            self._sent += sent
+            job = Job(key, self._sent if sent else 0, dashed)
             # The agent names a job by its key, in the header of a request.
             for spelt in {dashed.encode(), key.hex().encode(), *({dashed.replace("-", "").encode()} if not name else ())}:
                 book = self._names if TOKENS.fullmatch(spelt) else self._short if len(spelt) < SHORT else self._odd

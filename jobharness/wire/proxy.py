@@ -196,11 +196,12 @@ WATCH_EVERY_S = 0.002
 VERBS = ("listen", "ports", "arm", "disarm", "release", "lay", "lift", "transcribe", "peers", "await_job")
 
 
-def _enqueued(records: Path) -> Callable[[], Iterable[tuple[bytes, str]]]:
+def _enqueued(records: Path) -> Callable[[], Iterable[tuple[bytes, str, bool]]]:
     follower = Follower(records)
 
-    def new() -> Iterator[tuple[bytes, str]]:
-        return ((one.key, one.text) for one in follower.poll() if one.kind is Kind.ENQUEUE_BEGIN)
+    def new() -> Iterator[tuple[bytes, str, bool]]:
+        begun = (one for one in follower.poll() if one.kind is Kind.ENQUEUE_BEGIN)
+        return ((one.key, one.text, one.role not in ("worker", "scheduler")) for one in begun)
 
     return new
 

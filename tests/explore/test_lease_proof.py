@@ -158,8 +158,9 @@ def test_stream_of_redis_lets_a_former_consumer_acknowledge_and_rests_on_the_bro
     proof = Harness(ROOT, tmp_path).prove_lease(scenario)
     found, kind = owners(proof, "scenarios.apps.taskiq_shop:charge")
     assert found[Schedule.SLOW] == found[Schedule.BLOCKED] == (Answer.YES, Answer.YES)
-    # Its client takes the pause for a timeout, of which a worker's process may end before the job does.
-    assert found[Schedule.PAUSE] in ((Answer.YES, Answer.YES), (Answer.NO, Answer.NONE))
+    # Its client takes the pause for a timeout, of which a worker's process may end before the job does. Where the new owner was done
+    # first, there is nothing left to acknowledge.
+    assert found[Schedule.PAUSE] in ((Answer.YES, Answer.YES), (Answer.YES, Answer.REFUSED), (Answer.NO, Answer.NONE))
     assert found[Schedule.AHEAD] == found[Schedule.BEHIND] == (Answer.NO, Answer.NONE)
     assert kind.clock == "no worker's clock"
     assert "idle_timeout (ms) >= " in kind.safe.sentence

@@ -222,6 +222,16 @@ def test_plugin_imports_nothing_heavy():
     assert [name for name in HEAVY if name in loaded] == []
 
 
+@pytest.mark.parametrize("name", ["jobharness.wire.proxy", "jobharness.upstream.api", "jobharness.processes.guardian"])
+def test_a_process_beside_the_workers_imports_no_tables(name):
+    """It is started once a run, and once a trial of a crash map: what it imports is most of what it costs."""
+    code = (
+        f"import sys, {name}; print(*(name for name in ('polars', 'numpy', 'scipy', 'faker', 'plotly') if name in sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == []
+
+
 PLANTED = {
     "clock.py": "import jobharness.processes.process",
     "errors.py": "import redis",

@@ -13,9 +13,38 @@ from tests.support.environments import environment, wanted
 
 pytestmark = pytest.mark.real
 
-APPS = {"arq": "ticks_arq.WorkerSettings", "saq": "ticks_saq.settings", "huey": "ticks_huey.huey"}
-ENTRIES = {"arq": ("cron:tidy_up", "2s"), "saq": ("tidy_up", "2s"), "huey": ("ticks_huey.tidy_up", "60s")}
-"""The name that the library gives the entry, and how often it comes due."""
+
+def _python(code):
+    return ["python", "-c", code]
+
+
+# What [queue] has of each library, its broker, and of its entry the name that the library gives it and how often it comes due.
+LIBRARIES = {
+    "arq": ({"app": "ticks_arq.WorkerSettings"}, "redis", "cron:tidy_up", 2),
+    "saq": ({"app": "ticks_saq.settings"}, "redis", "tidy_up", 4),
+    "huey": ({"app": "ticks_huey.huey"}, "redis", "ticks_huey.tidy_up", 60),
+    "procrastinate": ({"app": "ticks_procrastinate.app"}, "postgres", "tidy_up", 2),
+    "pgqueuer": ({"app": "ticks_pgqueuer:main"}, "postgres", "tidy_up", 4),
+    "apscheduler": (
+        {
+            "app": "ticks_apscheduler:scheduler",
+            "command": _python("import ticks_apscheduler; ticks_apscheduler.main()"),
+            "setup": [_python("import ticks_apscheduler; ticks_apscheduler.set_up()")],
+        },
+        "sqlite", "ticks_apscheduler:tidy_up", 2,
+    ),
+    "django_q2": (
+        {
+            "adapter": "django-q2",
+            "app": "ticks_django",
+            "setup": [
+                ["python", "manage.py", "migrate", "--no-input"],
+                ["python", "manage.py", "shell", "-c", "import ticks_django; ticks_django.set_up()"],
+            ],
+        },
+        "sqlite", "ticks_django.tidy_up", 60,
+    ),
+}  # fmt: skip
 
 
 def _scenario(scenario, arguments=("--beat",), every_s=0.5, lasting="3s", **parts):
@@ -50,23 +79,26 @@ def test_an_embedded_scheduler_outlives_its_killed_worker_and_each_tick_comes_tw
     assert finding.counts["twice"] >= 1
 
 
-def _of_workers(library, workers=1, fault=(), **env):
+def _of_workers(library, workers=1, fault=(), lasting="", **env):
     """A scenario whose workers send the periodic jobs themselves."""
     subjects = importlib.import_module(f"tests.conformance.subjects.{library}")
-    python, requirements = wanted(subjects, "NEWEST", "redis")
-    entry, every = ENTRIES[library]
+    parts, broker, entry, every_s = LIBRARIES[library]
+    python, requirements = wanted(subjects, "NEWEST", broker)
     plain = {
         "title": f"ticks on {library}",
         "queue": {
             "adapter": library,
-            "app": APPS[library],
             "workers": workers,
             "python": str(environment(*requirements, python=python)),
-            "env": {"BROKER_URL": "{broker.url}", **env},
+            "env": {"BROKER_URL": "{broker.url}", "PYTHONPATH": ".", **env},
             "restart_delay": "10ms",
+            **parts,
         },
-        "broker": {"kind": "redis"},
-        "workload": {"duration": "7s" if every == "2s" else "3s", "cron": [{"entry": entry, "every": every}]},
+        "broker": {"kind": broker},
+        "workload": {
+            "duration": lasting or f"{3 * every_s + 1 if every_s < 60 else 3}s",
+            "cron": [{"entry": entry, "every": f"{every_s}s"}],
+        },
         "contract": {"delivery": "at-least-once", "recovery": "5s"},
         "fault": list(fault),
     }
@@ -79,12 +111,28 @@ def _early_in_a_minute():
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-@pytest.mark.parametrize("library", ["arq", "saq"])
+@pytest.mark.parametrize("library", ["arq", "saq", "procrastinate", "pgqueuer"])
 def test_a_tick_that_workers_agree_on_runs_once(library, workers, run):
     result = run(_of_workers(library, workers))
     finding = result.verdict["one_run_per_tick"]
     assert finding.word is Word.HOLDS, finding.sentence
-    assert finding.counts["ticks"] >= 3
+    assert finding.counts["ticks"] >= (2 if library in ("saq", "pgqueuer") else 3)
+    result.expect.verdict("holds")
+
+
+def test_one_scheduler_on_a_job_store_runs_each_tick_once_and_two_run_it_twice(run):
+    """APScheduler 3: "sharing a persistent job store among two or more processes will lead to incorrect scheduler behavior"."""
+    one = run(_of_workers("apscheduler"))
+    assert one.verdict["one_run_per_tick"].counts["ticks"] >= 3
+    one.expect.verdict("holds")
+    finding = run(_of_workers("apscheduler", workers=2)).verdict["one_run_per_tick"]
+    assert finding.word is Word.BROKEN, finding.sentence
+    assert finding.counts["twice"] >= 1
+
+
+def test_a_schedule_of_django_q2_that_is_due_runs_once(run):
+    result = run(_of_workers("django_q2", lasting="34s"))  # A cluster looks for what is due every half minute.
+    assert result.verdict["one_run_per_tick"].counts == {"ticks": 1, "twice": 0, "missed": 0, "never_ran": 0}
     result.expect.verdict("holds")
 
 

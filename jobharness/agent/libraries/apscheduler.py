@@ -3,7 +3,7 @@
 `BaseScheduler._real_add_job` is every enqueue, `BaseExecutor.submit_job` takes a job, `BaseScheduler.remove_job` settles it:
 right after it was submitted and before it has run (apscheduler/schedulers/base.py). `run_job` runs it
 (apscheduler/executors/base.py): the job that it is given reports when its function is called. A job that came too late (its
-misfire grace time is over) is given up. Only jobs that run once are reported: nobody has sent the periodic ones.
+misfire grace time is over) is given up. Each tick of a periodic one is a job of its own, by the moment that it was due at.
 """
 
 import datetime
@@ -29,11 +29,10 @@ def attach_scheduler(recorder, settings):
     def add(original, self, job, *args, **kwargs):
         moment = getattr(job, "next_run_time", None) or getattr(job.trigger, "run_date", None)
         delay_s = moment.timestamp() - time.time() if moment is not None else 0.0
-        one_shot = type(job.trigger).__name__ == "DateTrigger"
-        if one_shot:
+        if _once(job):
             sending.begin(recorder, job.id, name_of(job), delay_s=delay_s if delay_s > 0.001 else 0.0)
         answer = original(self, job, *args, **kwargs)
-        if one_shot:
+        if _once(job):
             sending.acknowledge(recorder, job.id, name_of(job))
         return answer
 
@@ -63,31 +62,45 @@ def attach_executor(recorder, settings):
 
     @wrap(base.BaseExecutor, "submit_job")
     def submit_job(original, self, job, run_times):
-        if type(job.trigger).__name__ == "DateTrigger":
-            key, text = recorder.job(job.id)
-            recorder.record(events.JOB_RECEIVED, key, 0, 1, recorder.text(name_of(job)), text)
+        name = name_of(job)
+        for moment in run_times:
+            if not _once(job):
+                sending.tick(recorder, _id_of(job, moment), name, "%s@%s" % (job.id, moment.isoformat()))
+            key, text = recorder.job(_id_of(job, moment))
+            recorder.record(events.JOB_RECEIVED, key, 0, 1, recorder.text(name), text)
         return original(self, job, run_times)
 
     original = base.run_job
 
     @functools.wraps(original)
     def run_job(job, jobstore_alias, run_times, logger_name):
-        if type(job.trigger).__name__ != "DateTrigger":
-            return original(job, jobstore_alias, run_times, logger_name)
-        seen = _Seen(job, recorder)
-        answer = original(seen, jobstore_alias, run_times, logger_name)
-        if not seen.called:
-            seen.record(events.JOB_DEAD, events.DEAD_REVOKED, recorder.text(MISSED))
-        return answer
+        told = []
+        for moment in run_times:
+            seen = _Seen(job, _id_of(job, moment), recorder)
+            told += original(seen, jobstore_alias, [moment], logger_name)
+            if not seen.called:
+                seen.record(events.JOB_DEAD, events.DEAD_REVOKED, recorder.text(MISSED))
+            if not _once(job):
+                seen.record(events.JOB_SETTLED)
+        return told
 
     base.run_job = run_job
+
+
+def _once(job):
+    return type(job.trigger).__name__ == "DateTrigger"
+
+
+def _id_of(job, moment):
+    """The id of one of its executions."""
+    return job.id if _once(job) else "%s@%s" % (job.id, moment.isoformat())
 
 
 class _Seen:
     """A job whose function reports its calls."""
 
-    def __init__(self, job, recorder):
-        self._job, self._recorder, self.called = job, recorder, False
+    def __init__(self, job, job_id, recorder):
+        self._job, self.job_id, self._recorder, self.called = job, job_id, recorder, False
         self.function = job.func
 
     def __getattr__(self, name):
@@ -97,12 +110,12 @@ class _Seen:
         return str(self._job)
 
     def record(self, kind, value=0, text=0):
-        key, _ = self._recorder.job(self._job.id)
+        key, _ = self._recorder.job(self.job_id)
         self._recorder.record(kind, key, value, 1, self._recorder.text(name_of(self._job)), text)
 
     def func(self, *args, **kwargs):
         self.called = True
-        self.record(events.JOB_RUNNING, text=self._recorder.job(self._job.id)[1])
+        self.record(events.JOB_RUNNING, text=self._recorder.job(self.job_id)[1])
         try:
             answer = self.function(*args, **kwargs)
         except BaseException as error:
@@ -131,7 +144,7 @@ def attach_mishaps(mishaps):
     @functools.wraps(original)
     def run_job(job, *args, **kwargs):
         if isinstance(job, _Seen):
-            job.function = mishaps.around(job.function, lambda *_, **__: (name_of(job), job.id))
+            job.function = mishaps.around(job.function, lambda *_, **__: (name_of(job), job.job_id))
         return original(job, *args, **kwargs)
 
     base.run_job = run_job

@@ -19,7 +19,8 @@ def attach_signals(recorder, settings):
     from celery import signals
 
     record, text, job = recorder.record, recorder.text, recorder.job
-    retry_due_ns = {}  # Job id -> when its retry may run: the message is sent, and perhaps taken, before `task_retry` comes.
+    # Job id -> when its retry was sent, and when that may run: it may have been taken, and done, before `task_retry` comes.
+    retries_sent = {}
 
     def connect(signal):
         return lambda handler: signal.connect(handler, weak=False)
@@ -35,8 +36,9 @@ def attach_signals(recorder, settings):
             rank = _rank(properties)
             if rank is not None:
                 record(events.ENQUEUE_PRIORITY, key, rank)
-        elif headers and headers.get("eta"):
-            retry_due_ns[headers["id"]] = _monotonic_ns(headers["eta"])
+        elif headers:
+            sent_ns = time.monotonic_ns()
+            retries_sent[headers["id"]] = sent_ns, _monotonic_ns(headers["eta"]) if headers.get("eta") else sent_ns
 
     @connect(signals.after_task_publish)
     def enqueue_acknowledged(sender=None, headers=None, **_):
@@ -57,9 +59,9 @@ def attach_signals(recorder, settings):
     def retried(sender=None, request=None, reason=None, **_):
         key = job(request.id)[0]
         attempt = (getattr(request, "retries", 0) or 0) + 1
-        record(events.JOB_FAILED, key, 0, attempt, text(sender.name), recorder.error(getattr(reason, "exc", None)))
-        delay_ns = max(0, retry_due_ns.pop(request.id, 0) - time.monotonic_ns())
-        record(events.JOB_RETRIED, key, delay_ns, attempt, text(sender.name))
+        sent_ns, due_ns = retries_sent.pop(request.id, (0, 0))
+        record(events.JOB_FAILED, key, 0, attempt, text(sender.name), recorder.error(getattr(reason, "exc", None)), 0, sent_ns)
+        record(events.JOB_RETRIED, key, max(0, due_ns - sent_ns), attempt, text(sender.name), 0, 0, sent_ns)
 
     @connect(signals.task_failure)
     def dead(sender=None, task_id=None, exception=None, **_):

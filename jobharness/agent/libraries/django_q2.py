@@ -1,10 +1,11 @@
 """django-q2 1.6 and newer, on any of its brokers. A cluster is a tree of forks: sentinel, pusher, monitor and workers.
 
-`pre_enqueue` and `pre_execute` are signals (django_q/signals.py). The rest has none that every version sends, so the functions
-that the processes run are wrapped: `pusher` takes a task from the broker (received), `worker` puts its result into a queue
-(finished, failed, timed out), `monitor` acknowledges it (settled) or leaves it to be delivered again when its lock has run out
-(retried). A worker that the sentinel ends for its time limit cannot say so itself: it keeps the job it runs in memory that the
-two share, and `Sentinel.reincarnate` says it. Attempts are counted in the database and not in the package: they are not known.
+`pre_enqueue` and `pre_execute` are signals (django_q/signals.py); what a schedule has due is enqueued by `async_task`, too. The
+rest has none that every version sends, so the functions that the processes run are wrapped: `pusher` takes a task from the
+broker (received), `worker` puts its result into a queue (finished, failed, timed out), `monitor` acknowledges it (settled) or
+leaves it to be delivered again when its lock has run out (retried). A worker that the sentinel ends for its time limit cannot
+say so itself: it keeps the job it runs in memory that the two share, and `Sentinel.reincarnate` says it. Attempts are counted
+in the database and not in the package: they are not known.
 """
 
 import functools
@@ -33,6 +34,20 @@ def attach_settings(recorder, settings):
             self.Q_CLUSTER = dict(getattr(self, "Q_CLUSTER", {}), **settings)
 
 
+due = {}
+"""The tick of the schedule that this process's scheduler is about to enqueue."""
+
+
+def attach_schedules(recorder, settings):
+    """Learn which tick comes due: the scheduler asks a schedule for its next run right before it enqueues this one."""
+    from django_q.models import Schedule
+
+    @wrap(Schedule, "calculate_next_run")
+    def calculate_next_run(original, self, *args, **kwargs):
+        due["mark"] = "%s@%s" % (self.name or self.pk, self.next_run.isoformat())
+        return original(self, *args, **kwargs)
+
+
 def attach_tasks(recorder, settings):
     """Record what is enqueued."""
     from django_q import tasks
@@ -43,10 +58,13 @@ def attach_tasks(recorder, settings):
 
     @functools.wraps(original)
     def async_task(*args, **kwargs):
+        mark = due.pop("mark", None)
         task_id = original(*args, **kwargs)
         name = begun.pop(task_id, None)
         if name is not None:
             sending.acknowledge(recorder, task_id, name)
+            if mark is not None:
+                sending.ticked(recorder, task_id, name, mark)
         return task_id
 
     def enqueue_begin(sender=None, task=None, **_):
@@ -240,6 +258,7 @@ def _first_words(task):
 
 WATCH = {
     "django.conf": attach_settings,
+    "django_q.models": attach_schedules,
     "django_q.tasks": attach_tasks,
     "django_q.pusher": attach_pusher,
     "django_q.worker": attach_worker,

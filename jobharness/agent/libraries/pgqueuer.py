@@ -3,7 +3,8 @@
 `Queries.enqueue` and its synchronous twin give jobs their ids, so both events of an enqueue are written when the insert has
 returned. `Queries.dequeue` takes jobs, `log_jobs` and `retry_job` settle them, `update_heartbeat` renews the hold on them. An
 entrypoint's executor is wrapped where the manager registers it (`QueueManager.register_executor`): around its `execute` an
-execution begins and ends. A process is ready when its first look for jobs has returned: by then it listens.
+execution begins and ends. `SchedulerManager.dispatch` runs what a schedule has due, without a job: each tick is reported as one.
+A process is ready when its first look for jobs has returned: by then it listens.
 """
 
 import asyncio
@@ -138,6 +139,48 @@ def attach_manager(module, recorder, settings):
             waiting.cancel()
 
 
+def attach_scheduler(module, recorder, settings):
+    """Record each tick of a schedule as a job that is sent, taken and run at once."""
+    manager = _home(module, "SchedulerManager")
+    if manager is None:
+        return
+
+    @wrap(manager, "dispatch")
+    async def dispatch(original, self, executor, schedule, *args, **kwargs):
+        moment = schedule.next_run.isoformat()
+        tick = _Tick(executor, recorder, "%s@%s" % (schedule.id, moment), schedule.entrypoint)
+        sending.tick(recorder, tick.job_id, schedule.entrypoint, "%s@%s" % (schedule.expression, moment))
+        tick.record(events.JOB_RECEIVED, text=recorder.job(tick.job_id)[1])
+        answer = await original(self, tick, schedule, *args, **kwargs)
+        tick.record(events.JOB_SETTLED)
+        return answer
+
+
+class _Tick:
+    """The executor of a schedule, for one tick of it."""
+
+    def __init__(self, executor, recorder, job_id, entrypoint):
+        self._executor, self._recorder, self.job_id, self._entrypoint = executor, recorder, job_id, entrypoint
+
+    def __getattr__(self, name):
+        return getattr(self._executor, name)
+
+    def record(self, kind, value=0, text=0):
+        self._recorder.record(kind, self._recorder.job(self.job_id)[0], value, 1, self._recorder.text(self._entrypoint), text)
+
+    async def execute(self, *args, **kwargs):
+        self.record(events.JOB_RUNNING, text=self._recorder.job(self.job_id)[1])
+        try:
+            answer = await self._executor.execute(*args, **kwargs)
+        except BaseException as error:
+            words = self._recorder.text(one_line(error))
+            self.record(events.JOB_FAILED, text=words)
+            self.record(events.JOB_DEAD, events.DEAD_RAISED, words)
+            raise
+        self.record(events.JOB_FINISHED)
+        return answer
+
+
 async def _note_stop(recorder, shutdown):
     await shutdown.wait()
     recorder.record(events.WORKER_STOPPING)
@@ -191,6 +234,7 @@ WATCH = {
     for attach, names in (
         (attach_queries, ("pgqueuer.queries", "pgqueuer.adapters.persistence.queries")),
         (attach_manager, ("pgqueuer.qm", "pgqueuer.core.qm")),
+        (attach_scheduler, ("pgqueuer.sm", "pgqueuer.core.sm")),
     )
     for name in names
 }

@@ -98,12 +98,17 @@ class Renew(Settle):
 
 
 class Retry(Settle):
-    """A job goes back, to be run again after the argument `delay` (or `delay_s`, or `countdown`)."""
+    """A job goes back, to be run again after the argument `delay` (or `delay_s`, or `countdown`): from when the call began, since
+    another worker may have it before this one returns."""
 
     kind = events.JOB_RETRIED
 
-    def value(self, call):
-        return int(call.delay_s() * 1e9)
+    def before(self, recorder, call):
+        return time.monotonic_ns()
+
+    def after(self, recorder, call, began_ns, answer):
+        if answer is not False:
+            write(recorder, self.kind, call.job, int(call.delay_s() * 1e9), time_ns=began_ns)
 
 
 class Bury(Settle):
@@ -152,11 +157,11 @@ def part_of(job, names, default=None):
     return job[0] if isinstance(job, (tuple, list)) and names is IDS else default
 
 
-def write(recorder, kind, job, value=0, words="", named=False):
-    """Record an event of a job."""
+def write(recorder, kind, job, value=0, words="", named=False, time_ns=0):
+    """Record an event of a job. `time_ns`: when it happened, where that was before now."""
     key, text = recorder.job(part_of(job, IDS, job))
     attempt = int(part_of(job, ATTEMPTS, 0) or 0)
-    recorder.record(kind, key, value, attempt, recorder.text(task_of(job)), text if named else recorder.text(words))
+    recorder.record(kind, key, value, attempt, recorder.text(task_of(job)), text if named else recorder.text(words), 0, time_ns)
 
 
 def task_of(job):

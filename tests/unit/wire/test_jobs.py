@@ -14,10 +14,10 @@ ONE, TWO, TAG, OTHER = (str(uuid.UUID(int=number)) for number in (1, 2, 3, 4))
 
 @pytest.fixture
 def jobs():
-    """`jobs(*ids)`: a book in which these jobs were enqueued, in this order."""
+    """`jobs(*ids)`: a book in which these jobs were enqueued, in this order; those of `by_workers` not by the workload."""
 
-    def make(*ids):
-        waiting = [(key_of(job_id), "" if len(job_id) == 36 else job_id) for job_id in ids]
+    def make(*ids, by_workers=()):
+        waiting = [(key_of(job_id), "" if len(job_id) == 36 else job_id, job_id not in by_workers) for job_id in ids]
 
         def enqueued():
             new, waiting[:] = list(waiting), []
@@ -45,6 +45,15 @@ def test_jobs_are_numbered_in_the_order_of_enqueuing(jobs):
     book = jobs(TWO, ONE)
     (job,) = book.of(Message(Direction.TO_BROKER, "X", ONE.encode()), tuple)
     assert (job.number, job.key) == (2, key_of(ONE))
+
+
+def test_what_workers_and_schedulers_enqueue_has_no_number_and_takes_none(jobs):
+    book = jobs(OTHER, TWO, ONE, by_workers=[OTHER])
+    numbers = {
+        job_id: [job.number for job in book.of(Message(Direction.TO_BROKER, "X", job_id.encode()), tuple)]
+        for job_id in (OTHER, TWO, ONE)
+    }
+    assert numbers == {OTHER: [0], TWO: [1], ONE: [2]}
 
 
 def test_name_that_was_seen_with_a_job_stands_for_it(jobs):
