@@ -3,7 +3,8 @@
 `BaseScheduler._real_add_job` is every enqueue, `BaseExecutor.submit_job` takes a job, `BaseScheduler.remove_job` settles it:
 right after it was submitted and before it has run (apscheduler/schedulers/base.py). `run_job` runs it
 (apscheduler/executors/base.py): the job that it is given reports when its function is called. A job that came too late (its
-misfire grace time is over) is given up. Each tick of a periodic one is a job of its own, by the moment that it was due at.
+misfire grace time is over) is given up. Each tick of a periodic one is a job of its own, by the moment that it was due at; not of
+one that a scheduler keeps in its own memory, for itself.
 """
 
 import datetime
@@ -60,8 +61,14 @@ def attach_executor(recorder, settings):
     """Record what is submitted and what runs, in threads and in processes."""
     from apscheduler.executors import base
 
+    in_memory = set()  # Job stores; a process that an executor forks knows those of the jobs submitted before.
+
     @wrap(base.BaseExecutor, "submit_job")
     def submit_job(original, self, job, run_times):
+        store = self._scheduler._jobstores.get(job._jobstore_alias)
+        if not _once(job) and type(store).__name__ == "MemoryJobStore":
+            in_memory.add(job._jobstore_alias)
+            return original(self, job, run_times)
         name = name_of(job)
         for moment in run_times:
             if not _once(job):
@@ -74,6 +81,8 @@ def attach_executor(recorder, settings):
 
     @functools.wraps(original)
     def run_job(job, jobstore_alias, run_times, logger_name):
+        if not _once(job) and jobstore_alias in in_memory:
+            return original(job, jobstore_alias, run_times, logger_name)
         told = []
         for moment in run_times:
             seen = _Seen(job, _id_of(job, moment), recorder)
