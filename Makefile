@@ -13,7 +13,7 @@ demo: $(VENV)/.demo
 
 # WITHOUT="tests/explore tests/compare": folders to leave out. Half of the time is waiting, so JOBS files go side by side.
 # (5: with --last-failed, nothing had failed.)
-JOBS ?= 2
+JOBS ?= 3
 test: $(VENV)/.dev
 	$(BIN)/pytest tests --ignore=tests/benchmarks $(foreach folder,$(WITHOUT),--ignore=$(folder)) \
 	  --numprocesses $(JOBS) --dist loadfile --timeout 900 $(ARGS) || [ $$? -eq 5 ]
