@@ -1,5 +1,6 @@
 """Loads by real Locust processes: every job of the plan is sent once, at its moment; a process that is lost loses its own share."""
 
+import http.client
 import json
 import os
 import signal
@@ -7,6 +8,7 @@ import subprocess
 import sys
 import urllib.request
 from collections import Counter
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -180,7 +182,8 @@ def test_stop_in_the_web_interface_ends_the_run(load):
 
     names = ("nap enqueue", "nap started", "nap done")
     assert wait_for(lambda: {line["name"] for line in ask("/stats/requests")["stats"]} >= set(names), 30)
-    ask("/stop", "POST")
+    with suppress(http.client.RemoteDisconnected):  # It may be gone before it has answered.
+        ask("/stop", "POST")
     code, findings = run.ended(60)
     assert code == 3, run.output
     assert "aborted by Stop in Locust's web interface" in findings["observed"]["sentence"]

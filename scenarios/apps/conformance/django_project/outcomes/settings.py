@@ -42,7 +42,7 @@ Q_CLUSTER = {
     "orm": "default",
     "workers": 2,
     "timeout": 5,
-    "retry": 15,
+    "retry": 25,
     "max_attempts": 2,
     "poll": 0.1,
     "save_limit": 0,
