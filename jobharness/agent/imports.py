@@ -1,6 +1,6 @@
 """Calls a function once a module has been imported, without importing it.
 
-The finder and the loader are plain classes: `importlib.abc` takes longer to import than all of the agent.
+The finder and the loader are plain classes: every process of the app would pay for what `importlib.abc` imports.
 """
 
 import sys

@@ -133,10 +133,8 @@ def test_procrastinate_that_retries_stalled_jobs_loses_nothing(tmp_path):
     chart = Harness(ROOT, tmp_path).crash_map(scenario)
     assert chart.steps[0].take
     assert Word.LOST not in chart.counts and Word.STUCK not in chart.counts
-    killed = [tried.worst.word for tried in chart.tried if tried.point.victim == "tree"]
-    # One try a point: where a busy machine kept the kill from its moment, nothing is said of it.
-    told = [word for word in killed if word is not Word.UNKNOWN]
-    assert len(told) > len(killed) / 2 > 1 and set(told) <= {Word.ONCE, Word.TWICE}
+    killed = [tried for tried in chart.tried if tried.point.victim == "tree"]
+    assert len(killed) > 3 and {tried.worst.word for tried in killed} <= {Word.ONCE, Word.TWICE}
 
 
 # The home-grown queue over SQLite, right and with a bug planted.

@@ -70,7 +70,7 @@ def test_broker_gives_a_job_to_a_worker_that_it_does_not_know_to_be_dead(run):
     (job,) = finding.jobs
     held = next(row for row in rows(result.history, Kind.BROKER_STEP))
     assert finding.word is Word.BROKEN and "-> BRPOP" in result.history.text(held["group"])
-    # It was enqueued when the worker was dead, and was seen by nobody: not by its replacement either, whose BRPOP stood behind.
+    # It was enqueued when the worker was dead, and was seen by nobody, its replacement included.
     begun = next(row["time_ns"] for row in rows(result.history, Kind.ENQUEUE_BEGIN) if row["job"] == job)
     assert held["time_ns"] < begun and Kind.JOB_RECEIVED not in kinds_of(result.history, job)
 

@@ -148,8 +148,9 @@ def test_the_agent_records_processes_of_the_user_s_own(library, redis, started, 
     code = SENDER.format(library=library, send=send, pauses=PAUSES)
     assert own(str(venv / "bin" / "python"), "-c", code).wait(60) == 0
     trace = _await_finished(folder, tmp_path / "trace.csv", len(PAUSES))
-    # A busy machine stretches one or the other.
-    assert sorted(abs(_gaps_s(trace) - np.array(PAUSES[1:])))[len(PAUSES) // 2] < 0.15
+    # A pause is never shorter than it was; a busy machine stretches one or the other.
+    stretched_s = _gaps_s(trace) - np.array(PAUSES[1:])
+    assert min(stretched_s) > -0.02 and np.median(stretched_s) < 0.15
     assert {one.task.rpartition(".")[2] for one in trace} == {"succeed"}
     assert all(one.run_time_s is not None and one.run_time_s < 1 for one in trace)
     if library == "rq":
