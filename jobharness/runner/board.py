@@ -50,7 +50,7 @@ class Board:
 
     def _see(self, one: News) -> None:
         kind = one.kind
-        if kind in PROGRESS and one.key not in self._ticks:
+        if (kind in PROGRESS or kind is Kind.ENQUEUE_ACKNOWLEDGED) and one.key not in self._ticks:
             delay_ns = one.value if kind is Kind.JOB_RETRIED else 0
             self.last_progress_ns = max(self.last_progress_ns, one.time_ns + delay_ns)
         if kind is Kind.ENQUEUE_BEGIN:
@@ -63,8 +63,6 @@ class Board:
             if one.role != "worker":
                 self._flight[one.name].pop(one.key, None)
             self._mark(one.key, _ACKNOWLEDGED)
-            if one.key not in self._ticks:
-                self.last_progress_ns = max(self.last_progress_ns, one.time_ns)
         elif kind is Kind.ENQUEUE_LINKED:
             # It is to come, though nobody has enqueued it yet: the run is not over before.
             self._mark(one.key, _ACKNOWLEDGED)

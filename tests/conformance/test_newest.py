@@ -5,16 +5,12 @@ import pytest
 
 from jobharness.catalog import QUEUES, queue_kind
 from jobharness.conformance import CHECKS
-from tests.support.kit import observed
+from tests.support.kit import evidence_of
 from tests.support.subjects import NEWEST
 
 pytestmark = pytest.mark.real
 
-
-@pytest.fixture(scope="module", params=NEWEST)
-def evidence(request, tmp_path_factory):
-    """What was seen of one subject; made once for all checks."""
-    return observed(NEWEST[request.param], tmp_path_factory.mktemp("conformance"))
+evidence = evidence_of(NEWEST)
 
 
 @pytest.mark.parametrize("check", CHECKS)

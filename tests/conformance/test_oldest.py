@@ -3,16 +3,12 @@
 import pytest
 
 from jobharness.conformance import CHECKS
-from tests.support.kit import observed
+from tests.support.kit import evidence_of
 from tests.support.subjects import OLDEST
 
 pytestmark = pytest.mark.real
 
-
-@pytest.fixture(scope="module", params=OLDEST)
-def evidence(request, tmp_path_factory):
-    """What was seen of one subject; made once for all checks."""
-    return observed(OLDEST[request.param], tmp_path_factory.mktemp("conformance"))
+evidence = evidence_of(OLDEST)
 
 
 @pytest.mark.parametrize("check", CHECKS)

