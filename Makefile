@@ -92,13 +92,14 @@ $(VENV)/bin/python:
 	  { echo "jobharness needs Python 3.11 or newer; $(PYTHON) is older. Try: make demo PYTHON=python3.12"; exit 2; }
 	$(PYTHON) -m venv $(VENV)
 
-# uv installs in seconds what takes pip minutes; pip does it where uv cannot be had, or does not know of the index that pip was told of.
+# uv installs in seconds what takes pip minutes; pip does it where uv cannot be had, or does not know of the index that pip was told of,
+# and says what is wrong where neither can. Like pip, uv is to trust the machine's certificates.
 $(VENV)/.uv: | $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade pip uv || $(BIN)/python -m pip install --quiet --upgrade pip
 	@touch $@
 
 INSTALL = install() { \
-	  $(BIN)/uv pip install --quiet --python $(BIN)/python "$$@" || $(BIN)/python -m pip install --quiet "$$@"; }; install
+	  UV_SYSTEM_CERTS=true $(BIN)/uv pip install --quiet --python $(BIN)/python "$$@" 2> /dev/null || $(BIN)/python -m pip install --quiet "$$@"; }; install
 
 $(VENV)/.demo: pyproject.toml | $(VENV)/.uv
 	@$(INSTALL) --editable '.[demo]'

@@ -64,9 +64,11 @@ def _uv() -> str | None:
 
 
 def _built_by_uv(uv: str, python: str, folder: Path, requirements: Sequence[str]) -> bool:
+    """Whether it could. Like pip, it is to trust the machine's certificates."""
+    env = {"UV_SYSTEM_CERTS": "true", **os.environ}
     made = [uv, "venv", "--quiet", "--clear", "--python", python, str(folder)]
     filled = [uv, "pip", "install", "--quiet", "--compile-bytecode", "--python", str(folder), *requirements]
-    return all(subprocess.run(command, capture_output=True, check=False).returncode == 0 for command in (made, filled))
+    return all(subprocess.run(command, env=env, capture_output=True, check=False).returncode == 0 for command in (made, filled))
 
 
 def _run(command: Sequence[str], requirements: Sequence[str]) -> None:
