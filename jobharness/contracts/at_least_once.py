@@ -33,8 +33,8 @@ class AtLeastOnce(Promise):
 
     def evidence(self, history: History) -> Evidence:
         """The lost and the stuck jobs, those that were enqueued first before the others."""
-        tally = history.tally
-        acknowledged = (tally.count(Kind.ENQUEUE_ACKNOWLEDGED) > 0) & ~_waiting(history) & ~_too_late(history)
+        tally, columns = history.tally, history.columns
+        acknowledged = tally.has(Kind.ENQUEUE_ACKNOWLEDGED) & ~_waiting(history) & ~_too_late(history)
         uncompleted = tally.completed_ns == NEVER
         missing = np.flatnonzero(acknowledged & uncompleted)
         held = tally.count(Kind.JOB_HELD)[missing] > 0
@@ -42,7 +42,7 @@ class AtLeastOnce(Promise):
         found = offences(
             _why(),
             job=missing,
-            weight=-tally.first_ns(Kind.ENQUEUE_ACKNOWLEDGED)[missing],
+            weight=-columns["time_ns"][tally.row("first", Kind.ENQUEUE_ACKNOWLEDGED)[missing]],
             held=held,
             worker_lost=tally.deaths(Dead.WORKER_LOST)[missing] > 0,
             given_up=tally.deaths(Dead.RAISED, Dead.TIMED_OUT, Dead.REVOKED, Dead.UNKNOWN_TASK)[missing] > 0,
@@ -78,8 +78,12 @@ def _waiting(history: History) -> npt.NDArray[np.bool_]:
 
 def _too_late(history: History) -> npt.NDArray[np.bool_]:
     """The jobs that a schedule enqueued when the run was already being stopped: nobody was left to run them."""
-    stop_ns = history.phase_ns("stop")
-    late: npt.NDArray[np.bool_] = history.tally.first_ns(Kind.ENQUEUE_ACKNOWLEDGED) > (NEVER if stop_ns is None else stop_ns)
+    stop_ns, columns, late = history.phase_ns("stop"), history.columns, np.zeros(history.jobs.height, np.bool_)
+    if stop_ns is not None:
+        first = np.searchsorted(columns["time_ns"], stop_ns, side="right")
+        rows = columns.rows_of_jobs(Kind.ENQUEUE_ACKNOWLEDGED)
+        jobs = columns["job"][rows[np.searchsorted(rows, first) :]]
+        late[jobs] = history.tally.row("first", Kind.ENQUEUE_ACKNOWLEDGED)[jobs] >= first
     return late
 
 

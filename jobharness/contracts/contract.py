@@ -11,7 +11,6 @@ import traceback
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Protocol
 
 from jobharness.contracts.agreement import agreed
@@ -95,9 +94,17 @@ def judge(history: History, contracts: Iterable[Contract]) -> Verdict:
 
     Of a history that was merged from several nodes only what all its worlds agree on is decided, see `contracts.agreement`.
     """
-    # Most of it is arithmetic over large arrays, which leaves Python's lock alone.
+    contracts = list(contracts)
+    # Most of it is arithmetic over large arrays, which leaves Python's lock alone. Executions take longest to make, and most who
+    # need to know when jobs ran wait for them: they are made first, while the others are judged.
     with ThreadPoolExecutor(THREADS) as pool:
-        findings = list(pool.map(partial(_check, history), contracts))
+        if any(Kind.JOB_RUNNING in contract.needs for contract in contracts):
+            pool.submit(lambda: history.executions)
+        checks = {
+            number: pool.submit(_check, history, contracts[number])
+            for number in sorted(range(len(contracts)), key=lambda number: Kind.JOB_RUNNING in contracts[number].needs)
+        }
+        findings = [checks[number].result() for number in range(len(contracts))]
     if len(history.columns.rows(Kind.RUN_ABORTED)):
         findings = [_excused(finding, "seen until the run was aborted") for finding in findings]
     return Verdict(tuple(sorted(findings, key=lambda finding: finding.word)))

@@ -51,31 +51,34 @@ class Waits:
     until_ns: Int64s
     within_s: float
 
-    @cached_property
-    def came(self) -> Mask:
-        """Those judged for which it came."""
-        return np.asarray(self.judged & (self.until_ns != NEVER))
+    def came(self, some: slice) -> Mask:
+        """Which of these jobs were judged, and it came."""
+        return np.asarray(self.judged[some] & (self.until_ns[some] != NEVER))
+
+    def took_ns(self, some: slice | Int64s) -> Int64s:
+        """How long it took for these jobs, where it came."""
+        since_ns = np.broadcast_to(self.since_ns, len(self.judged))
+        return np.asarray(self.until_ns[some] - since_ns[some])
 
     @cached_property
-    def took_ns(self) -> Int64s:
-        """How long it took where it came."""
-        return np.asarray(self.until_ns - self.since_ns)
-
-    @property
     def longest_ms(self) -> int:
         """The longest of those that came; 0 without any."""
-        return int(self.took_ns.max(where=self.came, initial=0)) // 1_000_000
+        longest_ns = (self.took_ns(some).max(where=self.came(some), initial=0) for some in slices(len(self.judged)))
+        return int(max(longest_ns, default=0)) // 1_000_000
 
     @cached_property
     def late(self) -> Int64s:
         """The jobs that waited too long, ascending."""
-        within_ns = round(self.within_s * NS_PER_S)
-        return np.flatnonzero(self.judged & ((self.took_ns > within_ns) | (self.until_ns == NEVER)))
+        within_ns, found = round(self.within_s * NS_PER_S), [np.empty(0, np.int64)]
+        for some in slices(len(self.judged)):
+            late = self.judged[some] & ((self.took_ns(some) > within_ns) | (self.until_ns[some] == NEVER))
+            found.append(np.flatnonzero(late) + some.start)
+        return np.concatenate(found)
 
     @property
     def late_by_ns(self) -> Int64s:
         """What the late ones waited; `NEVER` where it never came."""
-        return np.where(self.never, NEVER, self.took_ns[self.late])
+        return np.where(self.never, NEVER, self.took_ns(self.late))
 
     @property
     def never(self) -> Mask:

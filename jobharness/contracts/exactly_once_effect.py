@@ -42,12 +42,12 @@ class ExactlyOnceEffect(Promise):
 
     def evidence(self, history: History) -> Evidence:
         """Effects applied again first, the most often first; then jobs without theirs."""
-        again = self._again(history)
-        missing = self._missing(history)
+        again, expected = self._again(history), self._expected(history)
+        missing = np.flatnonzero(expected & ~history.tally.has(Kind.EFFECT_APPLIED))
         effects = len(history.columns.rows_of_jobs(Kind.EFFECT_APPLIED))
-        counts = {"effects": effects, "repeated": again.height, "missing": missing.height}
-        judged = effects + int(self._expected(history).sum())
-        return Evidence(judged, pl.concat([again, missing]), missing.height, counts)
+        counts = {"effects": effects, "repeated": again.height, "missing": len(missing)}
+        found = offences("it took no effect", job=missing, weight=np.zeros(len(missing)))
+        return Evidence(effects + int(expected.sum()), pl.concat([again, found]), len(missing), counts)
 
     def _again(self, history: History) -> pl.DataFrame:
         columns = history.columns
@@ -66,14 +66,8 @@ class ExactlyOnceEffect(Promise):
 
     def _expected(self, history: History) -> Mask:
         tally = history.tally
-        numbers = [number for task in self.tasks if (number := history.number_of(task)) is not None]
-        wanted = np.isin(tally.label("task"), numbers) & (tally.count(Kind.ENQUEUE_ACKNOWLEDGED) > 0)
-        died = (tally.count(Kind.JOB_DEAD) > 0) & (tally.count(Kind.JOB_FINISHED) == 0)
-        return np.asarray(wanted & ~died)
-
-    def _missing(self, history: History) -> pl.DataFrame:
-        missing = np.flatnonzero(self._expected(history) & (history.tally.count(Kind.EFFECT_APPLIED) == 0))
-        return offences("it took no effect", job=missing, weight=np.zeros(len(missing)))
+        died = tally.has(Kind.JOB_DEAD) & ~tally.has(Kind.JOB_FINISHED)
+        return np.asarray(history.jobs_of(self.tasks) & tally.has(Kind.ENQUEUE_ACKNOWLEDGED) & ~died)
 
     def broken(self, figures: Mapping[str, int]) -> str:
         """How many were applied again, how many never."""

@@ -39,14 +39,14 @@ class FifoPerKey(RunPromise):
         jobs = np.flatnonzero(keyed).astype(np.uint32)
         table = {
             "key": taken(key, jobs),
-            "begun_ns": taken(tally.first_ns(Kind.ENQUEUE_BEGIN), jobs),
-            "acknowledged_ns": taken(tally.first_ns(Kind.ENQUEUE_ACKNOWLEDGED), jobs),
-            "running_ns": taken(tally.first_ns(Kind.JOB_RUNNING), jobs),
+            "begun_ns": tally.first_ns(Kind.ENQUEUE_BEGIN, jobs),
+            "acknowledged_ns": tally.first_ns(Kind.ENQUEUE_ACKNOWLEDGED, jobs),
+            "running_ns": tally.first_ns(Kind.JOB_RUNNING, jobs),
             "job": jobs,
         }
         if history.clocks.wide:
-            table["sent_by"] = taken(tally.first_process(Kind.ENQUEUE_BEGIN), jobs)
-            table["run_by"] = taken(tally.first_process(Kind.JOB_RUNNING), jobs)
+            table["sent_by"] = tally.first_process(Kind.ENQUEUE_BEGIN, jobs)
+            table["run_by"] = tally.first_process(Kind.JOB_RUNNING, jobs)
         return pl.DataFrame(table)
 
     def weigh(self, observed: pl.DataFrame, history: History) -> Evidence:

@@ -11,7 +11,7 @@ import polars as pl
 from jobharness.clock import NS_PER_S
 from jobharness.contracts.evidence import ms
 from jobharness.contracts.promise import Evidence, Promise, offences
-from jobharness.history.columns import NEVER, Int64s
+from jobharness.history.columns import Int64s
 from jobharness.history.event import Kind
 from jobharness.history.frame import History
 
@@ -39,15 +39,11 @@ class NotBefore(Promise):
         """The jobs that began too early, by how much."""
         columns, tally = history.columns, history.tally
         tolerance_ns = round(self.tolerance_s * NS_PER_S)
-        due_ns, begun_ns = tally.first_value(Kind.ENQUEUE_NOT_BEFORE), tally.first_ns(Kind.JOB_RUNNING)
-        delayed = np.flatnonzero(due_ns != NEVER)
-        early = delayed[begun_ns[delayed] < due_ns[delayed] - tolerance_ns]
-        sent = offences(
-            pl.format("began {} ms before its time", "by"),
-            job=early,
-            weight=due_ns[early] - begun_ns[early],
-            by=ms(due_ns[early] - begun_ns[early]),
-        )
+        delayed = np.flatnonzero(tally.has(Kind.ENQUEUE_NOT_BEFORE))
+        due_ns, begun_ns = tally.first_value(Kind.ENQUEUE_NOT_BEFORE, delayed), tally.first_ns(Kind.JOB_RUNNING, delayed)
+        early = begun_ns < due_ns - tolerance_ns
+        by_ns = due_ns[early] - begun_ns[early]
+        sent = offences(pl.format("began {} ms before its time", "by"), job=delayed[early], weight=by_ns, by=ms(by_ns))
         pairs = self._retries(history)
         until_ns = columns["time_ns"][pairs[0]] + columns["value"][pairs[0]]
         ahead_ns = until_ns - columns["time_ns"][pairs[1]]
@@ -61,7 +57,7 @@ class NotBefore(Promise):
             by=ms(ahead_ns[soon]),
         )
         judged = len(delayed) + len(until_ns)
-        counts = {"delayed": judged, "early": len(early) + len(rows)}
+        counts = {"delayed": judged, "early": len(by_ns) + len(rows)}
         return Evidence(judged, pl.concat([sent, retried]), 0, counts)
 
     def _retries(self, history: History) -> tuple[Int64s, Int64s]:

@@ -39,8 +39,7 @@ class PoisonContained(Promise):
     def evidence(self, history: History) -> Evidence:
         """The healthy jobs that waited too long: those that never began first, then the longest waits."""
         tally = history.tally
-        numbers = [number for task in self.tasks if (number := history.number_of(task)) is not None]
-        poison = np.isin(tally.label("task"), numbers)
+        poison = history.jobs_of(self.tasks)
         ran = int((poison & tally.has(Kind.JOB_RUNNING)).sum())
         healthy = ~poison & tally.has(Kind.ENQUEUE_ACKNOWLEDGED) & (tally.intended_ns != NEVER)
         waits = Waits(healthy, tally.due_ns, tally.first_ns(Kind.JOB_RUNNING), self.max_delay_s)

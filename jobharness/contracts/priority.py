@@ -41,27 +41,25 @@ class Priority(RunPromise):
     def observe(self, history: History) -> pl.DataFrame:
         """`rank, waits_from_ns, taken_ns, running_ns, job` of the jobs with a priority that were run."""
         tally = history.tally
-        rank, running = tally.first_value(Kind.ENQUEUE_PRIORITY), tally.first_ns(Kind.JOB_RUNNING)
-        jobs = np.flatnonzero((rank != NEVER) & (running != NEVER))
-        own_ns = tally.first_value(Kind.ENQUEUE_NOT_BEFORE)[jobs]
+        jobs = np.flatnonzero(tally.has(Kind.ENQUEUE_PRIORITY) & tally.has(Kind.JOB_RUNNING))
+        own_ns, running_ns = tally.first_value(Kind.ENQUEUE_NOT_BEFORE, jobs), tally.first_ns(Kind.JOB_RUNNING, jobs)
+        acknowledged_ns, received_ns = (tally.first_ns(kind, jobs) for kind in (Kind.ENQUEUE_ACKNOWLEDGED, Kind.JOB_RECEIVED))
         table = pl.DataFrame(
             {
-                "rank": rank[jobs],
+                "rank": tally.first_value(Kind.ENQUEUE_PRIORITY, jobs),
                 # A delayed job waits for nobody before its time.
-                "waits_from_ns": np.maximum(
-                    tally.first_ns(Kind.ENQUEUE_ACKNOWLEDGED)[jobs], np.where(own_ns == NEVER, 0, own_ns)
-                ),
-                "taken_ns": np.minimum(tally.first_ns(Kind.JOB_RECEIVED), running)[jobs],
-                "running_ns": running[jobs],
+                "waits_from_ns": np.maximum(acknowledged_ns, np.where(own_ns == NEVER, 0, own_ns)),
+                "taken_ns": np.minimum(received_ns, running_ns),
+                "running_ns": running_ns,
                 "job": jobs.astype(np.uint32),
             }
         )
         if not history.clocks.wide:
             return table
         sent, received, ran = (
-            tally.first_process(kind)[jobs] for kind in (Kind.ENQUEUE_ACKNOWLEDGED, Kind.JOB_RECEIVED, Kind.JOB_RUNNING)
+            tally.first_process(kind, jobs) for kind in (Kind.ENQUEUE_ACKNOWLEDGED, Kind.JOB_RECEIVED, Kind.JOB_RUNNING)
         )
-        taken = np.where(tally.first_ns(Kind.JOB_RECEIVED)[jobs] == NEVER, ran, received)
+        taken = np.where(received_ns == NEVER, ran, received)
         return table.with_columns(sent_by=sent, taken_by=taken, run_by=ran)
 
     def weigh(self, observed: pl.DataFrame, history: History) -> Evidence:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import numpy as np
 import polars as pl
 
 from jobharness.contracts.evidence import Waits, ms
@@ -33,13 +34,13 @@ class ScheduleLateness(Promise):
     def evidence(self, history: History) -> Evidence:
         """The jobs that never began first, then the latest."""
         tally = history.tally
-        judged = tally.has(Kind.ENQUEUE_NOT_BEFORE) & tally.has(Kind.ENQUEUE_ACKNOWLEDGED)
-        due_ns = tally.first_value(Kind.ENQUEUE_NOT_BEFORE)
-        waits = Waits(judged, due_ns, tally.first_ns(Kind.JOB_RUNNING), self.within_s)
-        count, never = int(judged.sum()), int(waits.never.sum())
+        delayed = np.flatnonzero(tally.has(Kind.ENQUEUE_NOT_BEFORE) & tally.has(Kind.ENQUEUE_ACKNOWLEDGED))
+        due_ns, begun_ns = tally.first_value(Kind.ENQUEUE_NOT_BEFORE, delayed), tally.first_ns(Kind.JOB_RUNNING, delayed)
+        waits = Waits(np.ones(len(delayed), np.bool_), due_ns, begun_ns, self.within_s)
+        count, never = len(delayed), int(waits.never.sum())
         found = offences(
             pl.when("never").then(pl.lit("never began")).otherwise(pl.format("began {} ms after its time", "by")),
-            job=waits.late,
+            job=delayed[waits.late],
             weight=waits.late_by_ns,
             by=ms(waits.late_by_ns),
             never=waits.never,

@@ -64,7 +64,7 @@ def _longest_by_task(history: History, waits: Waits) -> dict[str, int]:
     longest_ns = np.full(history.texts.len(), -1, np.int64)
     task = history.tally.label("task")
     for some in slices(len(task)):
-        np.maximum.at(longest_ns, task[some], np.where(waits.came[some], waits.took_ns[some].clip(min=0), -1))
+        np.maximum.at(longest_ns, task[some], np.where(waits.came(some), waits.took_ns(some).clip(min=0), -1))
     return {
         f"longest_ms[{history.text(int(task)) or '-'}]": int(longest_ns[task]) // 1_000_000
         for task in np.flatnonzero(longest_ns >= 0)

@@ -57,8 +57,7 @@ class TimeLimit(Promise):
         took_ns[cut] = self._gone_ns(history, cut) - executions.begin_ns[cut]
         count = len(executions)
         if self.tasks:
-            numbers = [number for task in self.tasks if (number := history.number_of(task)) is not None]
-            about = np.isin(history.tally.label("task")[executions.job], numbers)
+            about = history.jobs_of(self.tasks)[executions.job]
             took_ns[~about], count = 0, int(about.sum())
         over = np.flatnonzero(took_ns > round((self.limit_s + self.grace_s) * NS_PER_S))
         past_soft = int((took_ns > round(self.soft_s * NS_PER_S)).sum()) if self.soft_s is not None else 0

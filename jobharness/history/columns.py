@@ -7,6 +7,7 @@ million jobs are a normal size.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Literal, TypeVar
 
 import numpy as np
@@ -34,14 +35,17 @@ Counts = npt.NDArray[np.uint8 | np.uint32]
 NO_ROW = np.iinfo(np.uint32).max
 """The row of what never happened."""
 
-KEPT_BYTES = 250 * 2**20
-"""How much of the moments that were made a `Tally` keeps; what was not used for longest is made again when it is asked for.
-Counts and labels are kept: they are small, and a label costs more to make than a moment."""
-
-FEWEST_KEPT = 3
+THREADS = 2
 
 FEW = 0.25
 """What is made of a kind with fewer events than this share of the jobs is made again each time: that is cheap."""
+
+Some = slice | Rows | Int64s
+"""Some jobs, by their numbers."""
+
+Which = Literal["first", "last"]
+ORDERS = {"first": slice(None, None, -1), "last": slice(None)}
+"""Of several writes to one place the last stays."""
 
 
 class Columns:
@@ -57,7 +61,7 @@ class Columns:
         return self._once(name, lambda: self._array(self._events[name]))
 
     def _array(self, column: pl.Series) -> npt.NDArray[Any]:
-        return _without_null(column) if column.null_count() else column.to_numpy()
+        return (column.fill_null(NO_JOB) if column.null_count() else column).to_numpy()
 
     def rows(self, kind: Kind) -> Rows:
         """Where the events of one kind are."""
@@ -90,38 +94,24 @@ class Columns:
         return np.sort(np.concatenate(of_each), kind="stable")
 
 
-def _without_null(jobs: pl.Series) -> npt.NDArray[np.uint32]:
-    out = np.empty(len(jobs), np.uint32)
-    for some in slices(len(jobs)):
-        out[some] = jobs[some].fill_null(NO_JOB).to_numpy()
-    return out
-
-
 def _rows_by_kind(kinds: npt.NDArray[np.uint8]) -> dict[int, Rows]:
     """The positions of each kind that occurs, ascending. Cost: one pass."""
-    totals = np.zeros(256, np.int64)
-    for some in slices(len(kinds)):
-        totals += np.bincount(kinds[some], minlength=256)
-    found = {kind: np.empty(total, np.uint32) for kind, total in enumerate(totals.tolist()) if total}
-    filled = dict.fromkeys(found, 0)
-    for some in slices(len(kinds)):
-        order, sorted_ = np.argsort(kinds[some], kind="stable").astype(np.uint32), 0
-        for kind, count in enumerate(np.bincount(kinds[some]).tolist()):
-            if count:
-                full = filled[kind]
-                np.add(order[sorted_ : sorted_ + count], np.uint32(some.start), out=found[kind][full : full + count])
-                filled[kind], sorted_ = full + count, sorted_ + count
+    parts = list(slices(len(kinds)))
+    counts = np.array([np.bincount(kinds[some], minlength=256) for some in parts], np.int64).reshape(-1, 256)
+    found = {kind: np.empty(total, np.uint32) for kind, total in enumerate(counts.sum(axis=0).tolist()) if total}
+    ends = counts.cumsum(axis=0)
+
+    def fill(part: int) -> None:
+        order, sorted_ = np.argsort(kinds[parts[part]], kind="stable") + parts[part].start, 0
+        for kind in np.flatnonzero(counts[part]).tolist():
+            count, end = int(counts[part, kind]), int(ends[part, kind])
+            found[kind][end - count : end] = order[sorted_ : sorted_ + count]
+            sorted_ += count
+
+    # Nearly everything waits for this, and sorting leaves Python's lock alone.
+    with ThreadPoolExecutor(THREADS) as pool:
+        list(pool.map(fill, range(len(parts))))
     return found
-
-
-def _drop_oldest(made: dict[Hashable, Any]) -> None:
-    """Drops the moments that were not used for longest, where they take too much memory."""
-    moments = [name for name, array in made.items() if array.itemsize == 8]
-    kept = sum(made[name].nbytes for name in moments)
-    for oldest in moments[: max(0, len(moments) - FEWEST_KEPT)]:
-        if kept <= KEPT_BYTES:
-            break
-        kept -= made.pop(oldest).nbytes
 
 
 class Tally:
@@ -130,12 +120,12 @@ class Tally:
 
     def __init__(self, columns: Columns, n_jobs: int, *, runs_unseen: bool = False) -> None:
         self._columns, self._n_jobs, self._runs_unseen = columns, n_jobs, runs_unseen
-        self._once = Once(_drop_oldest)
+        self._once = Once()
 
     def count(self, *kinds: Kind) -> Counts:
         """How many events of these kinds, together."""
         if len(kinds) == 1:
-            return self._often(kinds[0], ("count", kinds), lambda: self._counted(self._columns.rows_of_jobs(kinds[0])))
+            return self._often(kinds[0], ("count", kinds), lambda: self._counted(kinds[0]))
         counts = [self.count(kind) for kind in kinds if len(self._columns.rows_of_jobs(kind))]
         if not counts:
             return self.count(kinds[0])
@@ -146,41 +136,49 @@ class Tally:
 
     def has(self, *kinds: Kind) -> npt.NDArray[np.bool_]:
         """Whether there is an event of any of these kinds."""
-        seen = self.count(kinds[0]) > 0
-        for kind in kinds[1:]:
-            if len(self._columns.rows_of_jobs(kind)):
-                seen |= self.count(kind) > 0
+        if len(kinds) == 1 and self._many(kinds[0]):
+            return self._once(("has", kinds), lambda: self.row("first", kinds[0]) != NO_ROW)
+        seen = np.zeros(self._n_jobs, np.bool_)
+        for kind in kinds:
+            if self._many(kind):
+                seen |= self.has(kind)
+            else:
+                seen[self._columns.jobs(kind)] = True
         return seen
 
     def deaths(self, *reasons: Dead) -> Counts:
         """How many `job.dead` events with one of these reasons."""
-        return self._once(("deaths", reasons), lambda: self._counted(self._dead_rows(reasons)))
+        return self._once(("deaths", reasons), lambda: self._counted_anew(self._dead_rows(reasons)))
 
-    def first_ns(self, kind: Kind) -> Int64s:
-        """When the first event of this kind came; `NEVER` where none did."""
-        return self._moments("first", kind, "time_ns")
+    def row(self, which: Which, kind: Kind) -> Rows:
+        """The row of the first or the last event of this kind; `NO_ROW` where there is none."""
+        return self._often(kind, (which, kind), lambda: self._row(which, kind))
 
-    def last_ns(self, kind: Kind) -> Int64s:
+    def first_ns(self, kind: Kind, jobs: Some | None = None) -> Int64s:
+        """When the first event of this kind came; `NEVER` where none did. Of some jobs, where they are named."""
+        return self._moments("first", kind, "time_ns", jobs)
+
+    def last_ns(self, kind: Kind, jobs: Some | None = None) -> Int64s:
         """When the last event of this kind came; `NEVER` where none did."""
-        return self._moments("last", kind, "time_ns")
+        return self._moments("last", kind, "time_ns", jobs)
 
-    def first_value(self, kind: Kind) -> Int64s:
+    def first_value(self, kind: Kind, jobs: Some | None = None) -> Int64s:
         """The value of the first event of this kind; `NEVER` where there is none."""
-        return self._moments("first", kind, "value")
+        return self._moments("first", kind, "value", jobs)
 
-    def first_process(self, kind: Kind) -> Int64s:
+    def first_process(self, kind: Kind, jobs: Some | None = None) -> Int64s:
         """The process that told the first event of this kind; 0 where there is none."""
-        found = self._moments("first", kind, "process")
+        found = self._moments("first", kind, "process", jobs)
         return np.where(found == NEVER, 0, found)
 
     @property
     def intended_ns(self) -> Int64s:
         """The intended arrival: the earliest that an enqueue names; `NEVER` where there was no enqueue."""
         # A job sent through a service is intended by the producer, and begun by the service.
-        if not len(self._columns.rows_of_jobs(Kind.ENQUEUE_INTENDED)):
-            return self.first_value(Kind.ENQUEUE_BEGIN)
         kinds = (Kind.ENQUEUE_BEGIN, Kind.ENQUEUE_INTENDED)
-        return self._once(("intended", kinds), lambda: np.minimum(*(self.first_value(kind) for kind in kinds)))
+        if len(self._columns.rows_of_jobs(Kind.ENQUEUE_INTENDED)):
+            return self._once("intended", lambda: np.minimum(*(self.first_value(kind) for kind in kinds)))
+        return self._once("intended", lambda: self.first_value(Kind.ENQUEUE_BEGIN))
 
     @property
     def due_ns(self) -> Int64s:
@@ -188,27 +186,35 @@ class Tally:
         no enqueue."""
         if not len(self._columns.rows_of_jobs(Kind.ENQUEUE_NOT_BEFORE)):
             return self.intended_ns
-        return self._once(("due", None), self._due)
+        return self._due()
 
     @property
     def completed_ns(self) -> Int64s:
         """When the job was first completed: its code returned, or it was given up for its own exception or time
         limit."""
-        return self._once(("completed", None), self._completed)
+        return self._once("completed", self._completed)
 
     def label(self, name: str) -> npt.NDArray[np.uint32]:
         """The job's `task` or `group` (row of texts), as the first event that has one says it; 0 where none does."""
         return self._once(("label", name), lambda: self._label(name))
 
-    def _counted(self, rows: Rows) -> Counts:
+    def _row(self, which: Which, kind: Kind) -> Rows:
+        out = np.full(self._n_jobs, NO_ROW, np.uint32)
+        place(out, self._columns["job"], self._columns.rows_of_jobs(kind)[ORDERS[which]])
+        return out
+
+    def _counted(self, kind: Kind) -> Counts:
+        rows = self._columns.rows_of_jobs(kind)
+        if self._many(kind):
+            once = self.has(kind)
+            if np.count_nonzero(once) == len(rows):  # No job has two.
+                return once.view(np.uint8)
+        return self._counted_anew(rows)
+
+    def _counted_anew(self, rows: Rows) -> Counts:
         if not len(rows):
             return np.broadcast_to(np.uint8(0), self._n_jobs)
         few, job = np.zeros(self._n_jobs, np.uint8), self._columns["job"]
-        for some in slices(len(rows)):
-            few[job[rows[some]]] = 1
-        if few.sum(dtype=np.int64) == len(rows):  # No job has two.
-            return few
-        few[:] = 0
         for some in slices(len(rows)):
             np.add.at(few, job[rows[some]], np.uint8(1))
         # Where a byte ran over, the sum falls short. One may be added to what is returned.
@@ -216,23 +222,23 @@ class Tally:
             return few
         return np.bincount(job[rows], minlength=self._n_jobs).astype(np.uint32)
 
-    def _moments(self, which: Literal["first", "last"], kind: Kind, column: str) -> Int64s:
-        rows = self._columns.rows_of_jobs(kind)
-        if not len(rows):
-            return np.broadcast_to(np.int64(NEVER), self._n_jobs)
-        return self._often(kind, (which, kind, column), lambda: self._scattered(which, kind, column))
+    def _moments(self, which: Which, kind: Kind, column: str, jobs: Some | None) -> Int64s:
+        values, rows = self._columns[column], self._columns.rows_of_jobs(kind)
+        if jobs is None and not self._many(kind):
+            moments = np.full(self._n_jobs, NEVER, np.int64)
+            place(moments, self._columns["job"], rows[ORDERS[which]], values)
+            return moments
+        row = self.row(which, kind)[slice(None) if jobs is None else jobs]
+        moments = taken(values, row).astype(np.int64, copy=False) if len(rows) else np.empty(len(row), np.int64)
+        np.putmask(moments, row == NO_ROW, NEVER)
+        return moments
 
     def _often(self, kind: Kind, name: Hashable, make: Callable[[], Made]) -> Made:
         """What `make` makes of the events of this kind: kept, but where they are few."""
-        few = len(self._columns.rows_of_jobs(kind)) < self._n_jobs * FEW
-        return make() if few else self._once(name, make)
+        return self._once(name, make) if self._many(kind) else make()
 
-    def _scattered(self, which: Literal["first", "last"], kind: Kind, column: str) -> Int64s:
-        # Of several writes to one place the last stays.
-        order = slice(None, None, -1 if which == "first" else 1)
-        out = np.full(self._n_jobs, NEVER, np.int64)
-        place(out, self._columns["job"], self._columns.rows_of_jobs(kind)[order], self._columns[column])
-        return out
+    def _many(self, kind: Kind) -> bool:
+        return len(self._columns.rows_of_jobs(kind)) >= self._n_jobs * FEW and self._n_jobs > 0
 
     def _dead_rows(self, reasons: tuple[Dead, ...]) -> Rows:
         rows = self._columns.rows_of_jobs(Kind.JOB_DEAD)
@@ -257,16 +263,13 @@ class Tally:
         return completed_ns
 
     def _label(self, name: str) -> npt.NDArray[np.uint32]:
-        labels = self._columns[name]
-        out = np.zeros(self._n_jobs, np.uint32)
+        labels, out = self._columns[name], np.zeros(self._n_jobs, np.uint32)
         for kind in (Kind.ENQUEUE_BEGIN, Kind.ENQUEUE_INTENDED, Kind.JOB_RECEIVED, Kind.JOB_RUNNING):
-            # The latest first: of several writes to one place the last stays.
-            rows = self._columns.rows_of_jobs(kind)[::-1]
-            unnamed = out == 0
-            for some in slices(len(rows)):
-                found, mine = labels[rows[some]], self._columns["job"][rows[some]]
-                wanted = (found > 0) & unnamed[mine]
-                out[mine[wanted]] = found[wanted]
+            rows = self._columns.rows_of_jobs(kind)
+            rows = rows[taken(labels, rows) > 0]
+            named = np.zeros(self._n_jobs, np.uint32)
+            place(named, self._columns["job"], rows[ORDERS["first"]], labels)
+            np.copyto(out, named, where=out == 0)
             if out.all():
                 break
         return out

@@ -84,8 +84,9 @@ def _only_ends(
     process: npt.NDArray[np.uint32],
 ) -> Rows:
     """The row of the one end of each execution's job, where it fits the execution; `NO_ROW` elsewhere."""
-    end_of_job = np.full(len(tally.count(Kind.JOB_RUNNING)), NO_ROW, np.uint32)
-    for kind in EXECUTION_ENDS:
+    finished, *others = EXECUTION_ENDS
+    end_of_job = tally.row("first", finished).copy()
+    for kind in others:
         place(end_of_job, columns["job"], columns.rows_of_jobs(kind))
     end = taken(end_of_job, job)
     for some in slices(len(end)):

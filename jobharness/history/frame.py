@@ -24,6 +24,7 @@ from jobharness.history.event import Kind
 from jobharness.history.executions import Executions, executions_of
 from jobharness.history.lives import lives_of
 from jobharness.history.once import Once
+from jobharness.history.slices import taken
 
 __all__ = ["EVENT_SCHEMA", "JOB_SCHEMA", "PROCESS_SCHEMA", "History", "Moment"]
 
@@ -169,6 +170,11 @@ class History:
         """The number of a text, or None where no event has it."""
         found = (self.texts == text).arg_true()
         return int(found[0]) if len(found) else None
+
+    def jobs_of(self, tasks: Iterable[str]) -> npt.NDArray[np.bool_]:
+        """Which jobs are of one of these tasks, (n_jobs,)."""
+        named = self.texts.is_in(list(tasks)).to_numpy()
+        return taken(named, self.tally.label("task"))
 
     def life(self, job: int) -> list[Moment]:
         """Every event of one job in order: its life story. Cost: one pass over the events."""

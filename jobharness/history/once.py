@@ -11,19 +11,12 @@ __all__ = ["Once"]
 Made = TypeVar("Made")
 
 
-def _keep_all(made: dict[Hashable, Any]) -> None:
-    """Drops nothing."""
-
-
 class Once:
     """What was made, by name. A thread that asks for what another one is making waits for it; what they make at the same time
     are different things.
-
-    `drop` is handed all that is kept, the latest used last, and takes out what is not to be kept.
     """
 
-    def __init__(self, drop: Callable[[dict[Hashable, Any]], None] = _keep_all) -> None:
-        self._drop = drop
+    def __init__(self) -> None:
         self._made: dict[Hashable, Any] = {}
         self._turns: dict[Hashable, Lock] = {}
         self._lock = Lock()
@@ -33,10 +26,7 @@ class Once:
         with self._lock:
             turn = self._turns.setdefault(name, Lock())
         with turn:
-            kept = self._made.get(name)
-            made: Made = make() if kept is None else kept
-            with self._lock:
-                self._made.pop(name, None)
-                self._made[name] = made
-                self._drop(self._made)
+            if name not in self._made:
+                self._made[name] = make()
+            made: Made = self._made[name]
         return made

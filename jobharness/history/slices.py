@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 __all__ = ["place", "slices", "taken"]
 
-SLICE = 2**18
+SLICE = 2**16
 
 Scalar = TypeVar("Scalar", bound=np.generic)
 
@@ -25,10 +25,10 @@ def slices(count: int) -> Iterator[slice]:
 
 
 def taken(values: npt.NDArray[Scalar], places: npt.NDArray[Any]) -> npt.NDArray[Scalar]:
-    """The values at these places: `values[places]`."""
+    """The values at these places: `values[places]`; for a place past the end, the last value."""
     out = np.empty(len(places), values.dtype)
     for some in slices(len(places)):
-        out[some] = values[places[some]]
+        _take(values, places[some], out[some])
     return out
 
 
@@ -38,5 +38,10 @@ def place(
     """`out[places[rows]] = values[rows]`, or the rows themselves without values: of several writes to one place the last stays
     (numpy: "Assigning values to indexed arrays")."""
     for some in slices(len(rows)):
-        here = rows[some]
-        out[places[here]] = here if values is None else values[here]
+        here = rows[some].astype(np.intp)
+        out[_take(places, here).astype(np.intp)] = here if values is None else _take(values, here)
+
+
+def _take(values: npt.NDArray[Scalar], places: npt.NDArray[Any], out: npt.NDArray[Scalar] | None = None) -> npt.NDArray[Scalar]:
+    """numpy takes fastest by its own type of index, and where it need not raise for one that is out of bounds."""
+    return np.take(values, places.astype(np.intp, copy=False), out=out, mode="clip")

@@ -7,7 +7,7 @@ all. Phases of two faults may overlap.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -19,13 +19,15 @@ from jobharness.history.columns import NEVER, Int64s, Rows
 from jobharness.history.event import Kind
 from jobharness.history.frame import History
 from jobharness.history.slices import slices, taken
-from jobharness.metrics.latency import DURATIONS, THREADS, durations_ns, run_times_ns
+from jobharness.metrics.latency import DURATIONS, durations_ns, run_times_ns
+from jobharness.metrics.measure import THREADS
 from jobharness.metrics.metric import Metric
 from jobharness.metrics.percentile import percentiles
 
 __all__ = ["Breakdown", "Groups", "break_down"]
 
 Mask = npt.NDArray[np.bool_]
+Figures = Callable[[History, list[Rows]], list[list[Metric]]]
 Groups = dict[str, dict[str, Metric]]
 """Name of a group of jobs -> its metrics by name."""
 
@@ -40,8 +42,15 @@ class Breakdown:
 
 def break_down(history: History) -> Breakdown:
     """The figures of all groups. Cost: linear, each duration made once for all of them."""
-    tasks, phases = _tasks(history), _phases_of_jobs(history)
-    found = _figures(history, [*tasks.values(), *phases.values()])
+    # Gathering and partitioning leave Python's lock alone.
+    with ThreadPoolExecutor(THREADS) as pool:
+        tasks, phases = pool.map(lambda kind: kind(history), (_tasks, _phases_of_jobs))
+        groups = [*tasks.values(), *phases.values()]
+        kinds: list[Figures] = [_counts, *(partial(_durations, name) for name in DURATIONS), _run_times]
+        # The last takes longest, and is begun first.
+        under_way = [pool.submit(kind, history, groups) for kind in reversed(kinds)]
+        of_each = zip(*(figures.result() for figures in reversed(under_way)), strict=True)
+    found = [{one.name: one for figures in of_group for one in figures} for of_group in of_each]
     return Breakdown(dict(zip(tasks, found[: len(tasks)], strict=True)), dict(zip(phases, found[len(tasks) :], strict=True)))
 
 
@@ -56,14 +65,18 @@ def _tasks(history: History) -> dict[str, Rows]:
 
 def _phases_of_jobs(history: History) -> dict[str, Rows]:
     """The jobs of each phase."""
-    intended_ns = history.tally.intended_ns
-    return {name: _within(intended_ns, spans) for name, spans in _phases(history)}
+    phases = dict(_phases(history))
+    bounds = np.unique([bound for spans in phases.values() for span in spans for bound in span])
+    # Which of the stretches between two bounds a job arrived in: the phases are made of these.
+    stretch = np.searchsorted(bounds, history.tally.intended_ns, side="right").astype(np.uint32)
+    return {name: np.flatnonzero(taken(_within(bounds, spans), stretch)).astype(np.uint32) for name, spans in phases.items()}
 
 
-def _within(moments_ns: Int64s, spans: list[tuple[int, int]]) -> Rows:
-    """The places whose moment lies in one of the spans (ascending, disjoint, without their ends)."""
-    bounds = np.array([bound for span in spans for bound in span], np.int64)
-    return np.flatnonzero(np.searchsorted(bounds, moments_ns, side="right") % 2 == 1).astype(np.uint32)
+def _within(bounds: Int64s, spans: list[tuple[int, int]]) -> Mask:
+    """Which stretches, the one before the first bound and those that begin with each of them, lie in one of the spans (ascending,
+    disjoint, without their ends)."""
+    edges = np.array([bound for span in spans for bound in span], np.int64)
+    return np.append(False, np.searchsorted(edges, bounds, side="right") % 2 == 1)
 
 
 def _phases(history: History) -> Iterator[tuple[str, list[tuple[int, int]]]]:
@@ -86,15 +99,6 @@ def _phases(history: History) -> Iterator[tuple[str, list[tuple[int, int]]]]:
             after.append((end, int(later[0]) if len(later) else NEVER))
         yield f"during {history.text(label)}", during
         yield f"after {history.text(label)}", [span for span in after if span[0] < span[1]]
-
-
-def _figures(history: History, groups: list[Rows]) -> list[dict[str, Metric]]:
-    """The figures of each group of jobs."""
-    kinds = (_counts, *(partial(_durations, name) for name in DURATIONS), _run_times)
-    # Gathering and partitioning leave Python's lock alone.
-    with ThreadPoolExecutor(THREADS) as pool:
-        found = list(pool.map(lambda of_kind: of_kind(history, groups), kinds))
-    return [{one.name: one for figures in of_group for one in figures} for of_group in zip(*found, strict=True)]
 
 
 def _durations(name: str, history: History, groups: list[Rows]) -> list[list[Metric]]:

@@ -21,6 +21,10 @@ def percentiles(name: str, values_ns: Int64s) -> Iterator[Metric]:
         yield from (Metric(f"{name}.{label}", None, "s", 0) for label in PERCENTILES)
         return
     places = [int((count - 1) * share + 0.5) for share in PERCENTILES.values()]
-    values_ns.partition(places)
+    in_order = 0  # What stands before is in its place, and less than all that follows.
     for label, place in zip(PERCENTILES, places, strict=True):
+        if place >= in_order:
+            # One place at a time: numpy is several times faster at that than at all of them at once.
+            values_ns[in_order:].partition(place - in_order)
+            in_order = place + 1
         yield Metric(f"{name}.{label}", int(values_ns[place]) / NS_PER_S, "s", count)

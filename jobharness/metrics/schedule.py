@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-import numpy as np
-
 from jobharness.clock import NS_PER_S
 from jobharness.history.event import Kind
 from jobharness.history.frame import History
@@ -13,6 +11,7 @@ from jobharness.metrics.metric import Metric
 
 __all__ = ["SHARE_OFF", "off_schedule", "schedules"]
 
+SENDS = (Kind.ENQUEUE_BEGIN, Kind.ENQUEUE_INTENDED)
 OFF_NS = 50_000_000
 SHARE_OFF = 0.01
 """A run in which more than this share of the sends began more than 50 ms late is marked."""
@@ -30,13 +29,14 @@ def schedules(history: History) -> Iterator[Metric]:
 
 def _sent(history: History) -> int:
     """How many sends there were: as the producers say at their end, and as far as it was seen for one that vanished."""
-    columns, names = history.columns, history.processes["name"].to_numpy()
+    columns, processes = history.columns, history.processes
     done = columns.rows(Kind.PRODUCER_DONE)
-    begun = np.concatenate([columns.rows(kind) for kind in (Kind.ENQUEUE_BEGIN, Kind.ENQUEUE_INTENDED)])
-    process = columns["process"][begun]
-    by_producer = history.processes["role"].to_numpy()[process] == "producer"
-    unfinished = ~np.isin(names[process], names[columns["process"][done]])
-    return int(columns["value"][done].sum()) + int((by_producer & unfinished).sum())
+    finished = processes["name"].is_in(processes["name"][columns["process"][done]].implode())
+    unfinished = ((processes["role"] == "producer") & ~finished).to_numpy()
+    sent = int(columns["value"][done].sum())
+    if unfinished.any():
+        sent += sum(int(unfinished[columns["process"][columns.rows(kind)]].sum()) for kind in SENDS)
+    return sent
 
 
 def off_schedule(metrics: Mapping[str, Metric]) -> str:

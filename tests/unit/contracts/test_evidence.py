@@ -32,7 +32,7 @@ def test_a_wait_that_is_over_in_just_the_time_allowed_is_not_late():
     waits = Waits(
         np.array([True, True, True, False]), np.int64(1_000_000_000), _ns(3_000_000_000, 3_000_000_001, NEVER, NEVER), 2.0
     )
-    assert waits.came.tolist() == [True, True, False, False]
+    assert waits.came(slice(None)).tolist() == [True, True, False, False]
     assert waits.late.tolist() == [1, 2]
     assert waits.never.tolist() == [False, True]
     assert waits.late_by_ns.tolist() == [2_000_000_001, NEVER]

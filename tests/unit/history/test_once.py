@@ -41,14 +41,6 @@ def test_what_one_thing_is_made_of_may_be_kept_too() -> None:
     assert once("sum", lambda: once("part", lambda: 20) + 1) == 21
 
 
-def test_what_was_not_used_for_longest_is_dropped_first() -> None:
-    once = Once(lambda made: [made.pop(name) for name in list(made)[:-2]] and None)
-    for name in ("a", "b", "a", "c"):
-        once(name, lambda name=name: name + " made first")
-    assert once("a", lambda: "made again") == "a made first"
-    assert once("b", lambda: "made again") == "made again"
-
-
 def test_what_could_not_be_made_is_tried_again() -> None:
     once = Once()
 
