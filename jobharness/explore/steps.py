@@ -7,8 +7,9 @@ Rules, in this order:
 
 1. The window opens at the first reply that names the job, and closes when nothing but idle talk is heard.
 2. What an idle worker says too is left out, unless it, or its reply, names the job. `ignore` and `keep` change that.
-3. The commands between MULTI and EXEC, or BEGIN and COMMIT, and those of one write, are one step.
-4. A step that only one of two runs had is noise.
+3. What is about jobs of the app's own schedule, and not about this one, is left out.
+4. The commands between MULTI and EXEC, or BEGIN and COMMIT, and those of one write, are one step.
+5. A step that only one of two runs had is noise.
 """
 
 from __future__ import annotations
@@ -164,8 +165,10 @@ class _Busy:
             nth = about[key] if names_job else alike[key]
             unlike = sorted(idle.sizes[one.is_reply]) if is_write(one) else ()
             self._places[id(one)] = Aim(one.alike, nth, one.is_reply, names_job, tuple(unlike))
-        self._replied = {(one.connection, one.number) for one in window if one.is_reply and one.number}
-        self._telling = {(one.connection, one.number) for one in window if one.is_reply and one.names_job and one.number}
+        replies = [one for one in window if one.is_reply and one.number]
+        self._replied = {(one.connection, one.number) for one in replies}
+        self._telling = {(one.connection, one.number) for one in replies if one.names_job}
+        self._ticking = {(one.connection, one.number) for one in replies if one.of_tick}
 
     def aim(self, one: Passing) -> Aim:
         return self._places[id(one)]
@@ -196,11 +199,18 @@ class _Busy:
                 group = open_at[one.connection] = []
                 groups.append(group)
             group.append(one)
-        return [group for group in groups if not all(self._is_idle(one) for one in group) and not self._polls(group)]
+        return [group for group in groups if not self._is_left_out(group)]
+
+    def _is_left_out(self, group: Sequence[Passing]) -> bool:
+        return all(map(self._is_idle, group)) or self._polls(group) or self._is_of_tick(group)
 
     def _polls(self, group: Sequence[Passing]) -> bool:
         """Whether it asks for a job as an idle worker does, so that only its reply is about one: that is a take."""
         return all(one.alike in self._idle.counts and not one.names_job and not _fits(one, self._keep) for one in group)
+
+    def _is_of_tick(self, group: Sequence[Passing]) -> bool:
+        ticking = any(one.of_tick or (one.connection, one.number) in self._ticking for one in group)
+        return ticking and not any(map(self.names_job, group))
 
     def takes(self) -> list[Passing]:
         """The replies that hand over the job: the first that names it, and those to commands that an idle worker gives too."""
