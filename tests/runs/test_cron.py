@@ -23,6 +23,7 @@ LIBRARIES = {
     "arq": ({"app": "ticks_arq.WorkerSettings"}, "redis", "cron:tidy_up", 2),
     "saq": ({"app": "ticks_saq.settings"}, "redis", "tidy_up", 4),
     "huey": ({"app": "ticks_huey.huey"}, "redis", "ticks_huey.tidy_up", 60),
+    "procrastinate": ({"app": "ticks_procrastinate.app"}, "postgres", "tidy_up", 2),
     "pgqueuer": ({"app": "ticks_pgqueuer:main"}, "postgres", "tidy_up", 4),
     "apscheduler": (
         {
@@ -110,7 +111,7 @@ def _early_in_a_minute():
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-@pytest.mark.parametrize("library", ["arq", "saq", "pgqueuer"])
+@pytest.mark.parametrize("library", ["arq", "saq", "procrastinate", "pgqueuer"])
 def test_a_tick_that_workers_agree_on_runs_once(library, workers, run):
     result = run(_of_workers(library, workers))
     finding = result.verdict["one_run_per_tick"]
