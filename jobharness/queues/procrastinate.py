@@ -72,7 +72,7 @@ class ProcrastinateQueue:
         """`procrastinate --app APP schema --apply`."""
         return [*self._command(python), "schema", "--apply"]
 
-    def number_from(self, broker: Broker, first: int) -> None:
+    def number_from(self, broker: Broker, app: App, first: int) -> None:
         """Restart the sequence of ids."""
         ask_sql(broker, f"SELECT setval('procrastinate_jobs_id_seq', {first}, false)")
 
