@@ -148,12 +148,12 @@ def combined(first: Lesson, second: Lesson) -> Learned:
     idle = sorted(set(first.idle.counts) | set(second.idle.counts))
     return Learned(
         tuple(steps),
-        tuple(noise),
+        tuple(step.label for step in noise),
         tuple(idle),
         max(first.took_s, second.took_s),
         max(first.settled_s, second.settled_s),
         first.children or second.children,
         first.provider,
-        tuple(step.label for step in (*first.steps, *second.steps) if step.names_job and step.label in noise),
+        tuple(step.label for step in noise if step.names_job),
         first.unheard & second.unheard,
     )

@@ -288,8 +288,8 @@ def _taking(one: Passing, busy: _Busy, began_ns: int) -> Step:
     return Step(label, words, aim, aim, True, False, True, (one.time_ns - began_ns) / 1e9, one.connection)
 
 
-def common(first: Sequence[Step], second: Sequence[Step]) -> tuple[list[Step], list[str]]:
-    """The steps of the first run that the second had too, and the words of those that only one of them had: noise."""
+def common(first: Sequence[Step], second: Sequence[Step]) -> tuple[list[Step], list[Step]]:
+    """The steps of the first run that the second had too, and those that only one of them had: noise."""
     others = Counter(step.alike for step in second)
     kept, noise = [], []
     for step in first:
@@ -297,8 +297,8 @@ def common(first: Sequence[Step], second: Sequence[Step]) -> tuple[list[Step], l
             others[step.alike] -= 1
             kept.append(step)
         else:
-            noise.append(step.label)
-    left = [step.label for step in second if others[step.alike] and step.alike not in {one.alike for one in kept}]
+            noise.append(step)
+    left = [step for step in second if others[step.alike] and step.alike not in {one.alike for one in kept}]
     return kept, [*noise, *left]
 
 

@@ -58,9 +58,18 @@ def test_runs_of_which_least_is_unsure_count_where_all_are(learned):
     assert found.unheard == {"hourly"} and len(waited) == 3
 
 
-def test_tick_in_one_of_two_runs_is_noise(monkeypatch, learned):
+def test_tick_in_one_of_two_runs_is_noise():
     found = crash_map.combined(LESSON, TICKED)
     assert (found.noise, found.unheard) == (("DEFER",), frozenset())
+
+
+def test_job_is_no_doubt_where_noise_is_called_as_one_of_its_steps_is():
+    """A query of a new connection is a SELECT, too."""
+    heard = talk("1 <- 1 BRPOP *", "2 -> 1 SELECT done *")
+    sure = replace(LESSON, steps=tuple(steps_of(heard, IDLE)))
+    noisy = replace(LESSON, steps=tuple(steps_of([*heard, *talk("4 -> 1 SELECT version")], IDLE)))
+    found = crash_map.combined(sure, noisy)
+    assert (found.noise, found.doubtful) == (("SELECT",), ())
 
 
 def test_entry_is_heard_by_the_end_of_its_tick():
