@@ -78,7 +78,9 @@ def learn(
         stage.phase("idle")
         seen, before = stage.seen, frozenset(stage.seen.ticks)
         stage.look_on(idle_s)
-        stage.until(lambda: due <= seen.entries(seen.ended - before), COMES_DUE_WITHIN_S)
+        if due:
+            stage.until(lambda: due <= seen.entries(seen.ended - before), COMES_DUE_WITHIN_S)
+            stage.look_on(QUIET_S)
         heard_of, over = seen.entries(seen.ended - before), frozenset(seen.ended)
         main = stage.fleet.workers[0].process
         sent_ns = now_ns()
@@ -145,7 +147,7 @@ def _story(history: History) -> list[str]:
 def combined(first: Lesson, second: Lesson) -> Learned:
     """What two runs have in common; what only one of them had is noise."""
     steps, noise = common(first.steps, second.steps)
-    idle = sorted(set(first.idle.counts) | set(second.idle.counts))
+    idle = sorted({*first.idle.counts, *first.idle.ticks, *second.idle.counts, *second.idle.ticks})
     return Learned(
         tuple(steps),
         tuple(step.label for step in noise),

@@ -7,7 +7,8 @@ Rules, in this order:
 
 1. The window opens at the first reply that names the job, and closes when nothing but idle talk is heard.
 2. What an idle worker says too is left out, unless it, or its reply, names the job. `ignore` and `keep` change that.
-3. What is about jobs of the app's own schedule, and not about this one, is left out.
+3. What is about jobs of the app's own schedule, and not about this one, is left out; and so is what an idle worker says only for
+   them, while there is one.
 4. The commands between MULTI and EXEC, or BEGIN and COMMIT, and those of one write, are one step.
 5. A step that only one of two runs had is noise.
 """
@@ -33,6 +34,8 @@ WRITES = ("write", "reply write")
 REPLIES = frozenset(("basic.deliver", "basic.get-ok", "MSG", "HMSG"))
 """Messages by which a broker hands over a job without having been asked for it by one command."""
 
+NEAR_S = 0.1
+"""What is said for a job of a schedule may come a moment before anything is heard of that, or after."""
 
 READS = frozenset(
     (
@@ -110,18 +113,20 @@ class Step:
 @dataclass(frozen=True)
 class IdleTalk:
     """What a worker says without a job: signatures of commands, how often each was heard, and in how long; `sizes`: see
-    `writes`."""
+    `writes`; `ticks`: what it says for jobs of the app's own schedule, which it may say at other times, too."""
 
     counts: Counter[str]
     lasted_s: float
     sizes: dict[bool, frozenset[int]] = field(default_factory=lambda: sizes_of(()))
+    ticks: frozenset[str] = frozenset()
 
     @classmethod
     def of(cls, heard: Iterable[Passing], lasted_s: float) -> IdleTalk:
         """From what was heard of an idle worker."""
         kept = list(heard)
-        counts = Counter(one.alike for one in kept if not one.is_reply and not is_write(one))
-        return cls(counts, lasted_s, sizes_of(kept))
+        said = [one for one in kept if not one.is_reply and not is_write(one)]
+        ticks = frozenset(one.alike for one in said if not one.from_tick_s)
+        return cls(Counter(one.alike for one in said if one.from_tick_s), lasted_s, sizes_of(kept), ticks)
 
 
 def steps_of(heard: Sequence[Passing], idle: IdleTalk, ignore: Sequence[str] = (), keep: Sequence[str] = ()) -> list[Step]:
@@ -159,7 +164,7 @@ class _Busy:
         about: Counter[tuple[str, bool]] = Counter()
         for one in window:
             key = (one.alike, one.is_reply)
-            alike[key] += 1
+            alike[key] += not self._is_for_tick(one)
             names_job = one.names_job and not parted(one.alike)[0] and not is_write(one)
             about[key] += names_job
             nth = about[key] if names_job else alike[key]
@@ -184,7 +189,10 @@ class _Busy:
             return False
         if _fits(one, self._ignore) or one.command in SESSIONS:
             return True
-        return one.alike in self._idle.counts and not self.names_job(one)
+        return (one.alike in self._idle.counts or self._is_for_tick(one)) and not self.names_job(one)
+
+    def _is_for_tick(self, one: Passing) -> bool:
+        return one.of_tick or (one.alike in self._idle.ticks and one.from_tick_s < NEAR_S)
 
     def groups(self) -> list[list[Passing]]:
         """The commands that are not idle talk, those of a transaction or of one write together. An open transaction that only

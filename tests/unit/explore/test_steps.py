@@ -86,6 +86,28 @@ def test_what_is_about_a_tick_of_a_schedule_is_no_step_before_the_job_and_after_
     assert [step.label for step in steps_of([*TICK, *CELERY], IDLE)] == [step.label for step in steps]
 
 
+def at(from_tick_s, heard):
+    """The same, so far from the nearest tick."""
+    return [replace(one, from_tick_s=from_tick_s) for one in heard]
+
+
+# A queue whose statements do not name the job, but for the reply that hands it over.
+NAMELESS = talk("1 <- 1 BRPOP *", "1 -> 2 UPDATE", "1 <- 2 UPDATE", "1 -> 3 DELETE", "1 <- 3 DELETE")
+
+
+def test_what_an_idle_worker_says_for_ticks_alone_is_no_step_while_there_is_one_and_is_one_otherwise():
+    idle = IdleTalk.of([*at(0.0, talk("1 -> 1 UPDATE", "1 -> 2 DELETE", "1 -> 3 DEFER")), *at(5.0, talk("1 -> 4 PING"))], 3.0)
+    assert [step.label for step in steps_of(at(5.0, NAMELESS), idle)] == ["reply to BRPOP", "UPDATE", "DELETE"]
+    assert [step.label for step in steps_of(at(0.01, NAMELESS), idle)] == ["reply to BRPOP"]
+    assert [step.label for step in steps_of(at(5.0, talk("1 <- 1 BRPOP *", "1 -> 2 PING")), idle)] == ["reply to BRPOP"]
+
+
+def test_what_a_tick_says_does_not_count_among_the_equal_messages_of_the_job():
+    idle = IdleTalk.of(at(0.0, talk("1 -> 1 UPDATE", "1 -> 2 DELETE")), 3.0)
+    heard = [NAMELESS[0], *at(0.0, talk("2 -> 1 UPDATE", "2 <- 1 UPDATE", "2 -> 2 DELETE", "2 <- 2 DELETE")), *NAMELESS[1:]]
+    assert [(step.label, step.last.nth) for step in steps_of(heard, idle)][1:] == [("UPDATE", 1), ("DELETE", 1)]
+
+
 def test_what_is_about_the_job_and_a_tick_is_a_step():
     heard = talk("1 <- 1 BLMOVE *", "2 -> 1 MULTI", "2 -> 2 LPUSH %", "2 -> 3 LREM *", "2 -> 4 EXEC of[LPUSH,LREM] *")
     assert [step.label for step in steps_of(heard, IDLE)] == ["reply to BLMOVE", "EXEC (LPUSH, LREM)"]
