@@ -4,6 +4,7 @@ itself writes them.
 A step fault inside a worker needs it, to know the seventh job, or any, in the statement that it is about.
 """
 
+import itertools
 import json
 import os
 import struct
@@ -22,18 +23,20 @@ class Enqueued:
     def __init__(self, folder):
         self.folder = folder
         self._places = {}  # Path -> number of slots that were read.
-        self._found = {}  # Key -> (time, id).
+        self._found = {}  # Key -> (time, id, whether the workload sent it).
 
     def jobs(self):
-        """`[(key, id)]`, the first enqueued first."""
+        """`[(number, key, id)]`, the first enqueued first. Numbers are from 1, of those that the workload sent; of others, 0."""
         for name in os.listdir(self.folder):
             if name.endswith(".rec"):
                 self._read(os.path.join(self.folder, name))
+        numbers = itertools.count(1)
         ordered = sorted(self._found.items(), key=lambda item: item[1][0])
-        return [(key, job_id) for key, (_, job_id) in ordered]
+        return [(next(numbers) if sent else 0, key, job_id) for key, (_, job_id, sent) in ordered]
 
     def _read(self, path):
         slot = self._places.get(path, 0)
+        sent = os.path.basename(path).partition(".")[0] not in ("worker", "scheduler")
         with open(path, "rb") as file:
             file.seek(record.HEADER_BYTES + slot * record.RECORD_BYTES)
             while True:
@@ -43,7 +46,7 @@ class Enqueued:
                 slot += 1
                 time_ns, key, _, kind, _, _, _, text = record.RECORD.unpack(raw)[:8]
                 if kind == events.ENQUEUE_BEGIN and key not in self._found:
-                    self._found[key] = (time_ns, _text(path, text) or str(uuid.UUID(bytes=key)))
+                    self._found[key] = (time_ns, _text(path, text) or str(uuid.UUID(bytes=key)), sent)
         self._places[path] = slot
 
 

@@ -178,7 +178,7 @@ class Steps:
 
     def _jobs(self, *places):
         """`[(number, key, id)]` that the first of these names which names any; each is (all of it, its values)."""
-        known = [(number, key, name) for number, (key, name) in enumerate(self._enqueued.jobs(), start=1)]
+        known = self._enqueued.jobs()
         found = ([job for job in known if _names(job, place)] for place in places)
         return next(filter(None, found), [])
 

@@ -52,6 +52,11 @@ SLACK_S = 1.0
 NOT_CODE = frozenset(("node_modules", "reports", "venv", "env", "site-packages", "__pycache__", "build", "dist"))
 
 
+def _unsure(learned: Learned) -> int:
+    """Of how much is not known whether it is the job's."""
+    return len(learned.doubtful) + len(learned.unheard)
+
+
 def _lone_job(scenario: Scenario, task: str | None) -> Scenario:
     """The scenario with nothing going wrong, one worker that is always replaced, and one kind of job. Raises: as `sendable`."""
     spec = scenario.crashmap or CrashmapSpec()
@@ -154,19 +159,23 @@ class Explorer:
         """Twice, at the same time: what only one of the runs has is noise."""
         spec = self.spec
 
+        due: frozenset[str] = frozenset()
+
         def lesson(number: int) -> Lesson:
             place = self.folder.path / f"learning-{number}"
-            return learn(setting, place, spec.idle, LEARN_WITHIN_S, spec.ignore, spec.keep)
+            return learn(setting, place, spec.idle, LEARN_WITHIN_S, spec.ignore, spec.keep, due)
 
         learned = None
-        # What is about the job and was heard in one of them only may be chance, once; it is no noise.
+        # What is about the job and was heard in one of them only may be chance, once; it is no noise. What came due in both, and
+        # only while the job was there, is waited for the next time, and heard before the job.
         for number in range(1, 2 * MOST_LESSONS, 2):
             with ThreadPoolExecutor(2) as pool:
                 first, second = pool.map(lesson, (number, number + 1))
             again = combined(first, second)
-            learned = again if learned is None or len(again.doubtful) < len(learned.doubtful) else learned
-            if not learned.doubtful:
+            learned = again if learned is None or _unsure(again) < _unsure(learned) else learned
+            if not (learned.doubtful or learned.unheard):
                 break
+            due |= again.unheard
         assert learned is not None
         self.provider = learned.provider
         return learned

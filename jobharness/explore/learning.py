@@ -20,13 +20,15 @@ __all__ = ["Learned", "Lesson", "combined", "learn"]
 
 QUIET_S = 0.7
 SETTLES_WITHIN_S = 20.0
+COMES_DUE_WITHIN_S = 65.0
 
 
 @dataclass(frozen=True)
 class Lesson:
     """What one learning run heard. `idle`: the worker without a job; `took_s`: from sending the job to its end; `settled_s`: from
     sending until the broker held it no more; `children`: whether the job ran in another process than the worker's main one;
-    `provider`: how the broker was had.
+    `provider`: how the broker was had; `unheard`: entries of the app's own schedule that came due while the job was there, and
+    not before, so that what a tick of them says may be among the steps.
     """
 
     history: History
@@ -36,12 +38,13 @@ class Lesson:
     settled_s: float
     children: bool
     provider: str
+    unheard: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
 class Learned:
     """What is known of the job. `noise`: labels of steps that only one of the runs had; `doubtful`: those among them that are
-    about the job, so that it is not all known.
+    about the job, so that it is not all known; `unheard`: as of a lesson, in both: schedules come due in both at the same time.
     """
 
     steps: tuple[Step, ...]
@@ -52,10 +55,20 @@ class Learned:
     children: bool
     provider: str
     doubtful: tuple[str, ...] = ()
+    unheard: frozenset[str] = frozenset()
 
 
-def learn(setting: Setting, path: Path, idle_s: float, within_s: float, ignore: Sequence[str], keep: Sequence[str]) -> Lesson:
-    """Run the job once and note what passes. Blocks for a few seconds more than idling, job and `within_s` at most.
+def learn(
+    setting: Setting,
+    path: Path,
+    idle_s: float,
+    within_s: float,
+    ignore: Sequence[str],
+    keep: Sequence[str],
+    due: frozenset[str] = frozenset(),
+) -> Lesson:
+    """Run the job once and note what passes. `due`: entries of the app's own schedule; a tick of each is waited for, and heard,
+    before. Blocks for a few seconds more than idling, job and `within_s` at most, and a minute more for what is `due`.
 
     Raises: JobNeverSettled with the job's life story; TrafficUnreadable; EnvironmentFailed.
     """
@@ -63,7 +76,12 @@ def learn(setting: Setting, path: Path, idle_s: float, within_s: float, ignore: 
         stage.transcribe(True)
         idled_ns = now_ns()
         stage.phase("idle")
+        seen, before = stage.seen, frozenset(stage.seen.ticks)
         stage.look_on(idle_s)
+        if due:
+            stage.until(lambda: due <= seen.entries(seen.ended - before), COMES_DUE_WITHIN_S)
+            stage.look_on(QUIET_S)
+        heard_of, over = seen.entries(seen.ended - before), frozenset(seen.ended)
         main = stage.fleet.workers[0].process
         sent_ns = now_ns()
         stage.phase("job")
@@ -73,6 +91,7 @@ def learn(setting: Setting, path: Path, idle_s: float, within_s: float, ignore: 
         settled = ended and stage.until(lambda: not stage.unsettled(), SETTLES_WITHIN_S)
         settled_ns = now_ns()
         stage.look_on(QUIET_S)
+        unheard = seen.entries(seen.ticks.keys() - over) - heard_of
         owners = {number: who for peer in stage.wires for number, who in stage.owners(peer).items()}
         children = main is not None and stage.seen.runner not in (0, main.pid)
         where = "" if settled or not ended else stage.holds_job() or "counted by the broker, and not listed"
@@ -91,7 +110,7 @@ def learn(setting: Setting, path: Path, idle_s: float, within_s: float, ignore: 
         problem = f"the job ran, but no reply to {WORKER} named it, so it is not known where its steps begin."
         raise JobNeverSettled(problem, told(history))
     took_s, settled_s = seconds_between(sent_ns, ended_ns), seconds_between(sent_ns, settled_ns)
-    return Lesson(history, idle, tuple(steps), took_s, settled_s, children, stage.parts.broker.provider)
+    return Lesson(history, idle, tuple(steps), took_s, settled_s, children, stage.parts.broker.provider, unheard)
 
 
 def _split(history: History, sent_ns: int, idle_s: float) -> tuple[IdleTalk, list[Passing]]:
@@ -128,14 +147,15 @@ def _story(history: History) -> list[str]:
 def combined(first: Lesson, second: Lesson) -> Learned:
     """What two runs have in common; what only one of them had is noise."""
     steps, noise = common(first.steps, second.steps)
-    idle = sorted(set(first.idle.counts) | set(second.idle.counts))
+    idle = sorted({*first.idle.counts, *first.idle.ticks, *second.idle.counts, *second.idle.ticks})
     return Learned(
         tuple(steps),
-        tuple(noise),
+        tuple(step.label for step in noise),
         tuple(idle),
         max(first.took_s, second.took_s),
         max(first.settled_s, second.settled_s),
         first.children or second.children,
         first.provider,
-        tuple(step.label for step in (*first.steps, *second.steps) if step.names_job and step.label in noise),
+        tuple(step.label for step in noise if step.names_job),
+        first.unheard & second.unheard,
     )

@@ -123,6 +123,8 @@ def outcome_of(history: History, within_s: float, lease: Lease | None = None) ->
             sent.append(job)
         elif kind is Kind.ENQUEUE_BEGIN and row["process"] in parents:
             children.add(job)
+        elif kind is Kind.SCHEDULE_TICK:
+            children.discard(job)  # Its worker's doing, not the job's.
         elif kind is Kind.ENQUEUE_ACKNOWLEDGED:
             life.acknowledged = True
         elif kind is Kind.JOB_FINISHED:

@@ -80,7 +80,7 @@ class Preparation:
         if self._wishes.lease_s is not None:
             self._shorten(stack, self._wishes.lease_s)
         start, start_wire = self._warm(stack)
-        rooms = Rooms.shared(self.parts, self.folder, stack)
+        rooms = Rooms.shared(self.parts, self.app, self.folder, stack)
         jobs = jobs_of(self.parts)
         return Setting(lambda: self._assemble(self.scenario), self.app, self.folder.run_id, jobs, start, start_wire, rooms)
 

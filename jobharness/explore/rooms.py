@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from jobharness.brokers.broker import Broker, HasRooms
 from jobharness.errors import JobharnessBug
 from jobharness.processes.site import Site
-from jobharness.queues.queue import NumbersJobs
+from jobharness.queues.queue import App, NumbersJobs
 from jobharness.runner.folder import RunFolder
 from jobharness.runner.parts import Parts
 from jobharness.runner.peers import peer_places, start_peers
@@ -39,7 +39,7 @@ class Rooms:
     are_set_up: bool = False
 
     @classmethod
-    def shared(cls, parts: Parts, folder: RunFolder, stack: ExitStack) -> Rooms:
+    def shared(cls, parts: Parts, app: App, folder: RunFolder, stack: ExitStack) -> Rooms:
         """Start what is shared; the stack stops it. Where setting up makes tables, it makes them once, and every room is a copy.
 
         Raises: EnvironmentFailed.
@@ -59,7 +59,7 @@ class Rooms:
         furnished = replace(parts, broker=server.room(FURNISHED), peers=peers)
         set_up(furnished, Surroundings(furnished, folder, places_of(furnished, folder)), site)
         if isinstance(parts.queue, NumbersJobs):
-            parts.queue.number_from(furnished.broker, FIRST_NUMBER)
+            parts.queue.number_from(furnished.broker, app, FIRST_NUMBER)
         copies = {name: _room(peer, FURNISHED) for name, peer in parts.peers.items()}
         return cls(lambda name: server.room(name, like=FURNISHED), copies, True)
 

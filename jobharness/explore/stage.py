@@ -10,7 +10,7 @@ import os
 import shutil
 import signal
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -88,6 +88,7 @@ class Seen:
     finished: dict[bytes, int] = field(default_factory=dict)
     ended: set[bytes] = field(default_factory=set)
     started: set[bytes] = field(default_factory=set)
+    ticks: dict[bytes, str] = field(default_factory=dict)  # Jobs of the app's own schedule, each with its entry's name.
     held_by: list[str] = field(default_factory=list)  # Labels of steps that the proxy holds, or struck at.
     runner: int = 0  # The process that ran the job last.
     moved_ns: int = 0  # When anything was last heard of the job.
@@ -97,6 +98,8 @@ class Seen:
         for one in news:
             if one.kind is Kind.ENQUEUE_BEGIN and one.role == "producer":
                 self.keys.append(one.key)
+            elif one.kind is Kind.SCHEDULE_TICK:
+                self.ticks[one.key] = one.text
             elif one.kind is Kind.JOB_RUNNING:
                 self.started.add(one.key)
                 if self.keys[:1] == [one.key]:
@@ -109,6 +112,10 @@ class Seen:
                 self.ended.add(one.key)
             if self.keys[:1] == [one.key] and one.kind in PROGRESS:
                 self.moved_ns = max(self.moved_ns, one.time_ns + (one.value if one.kind is Kind.JOB_RETRIED else 0))
+
+    def entries(self, jobs: Set[bytes]) -> frozenset[str]:
+        """The entries of the app's own schedule whose ticks are among these jobs."""
+        return frozenset(entry for key, entry in self.ticks.items() if key in jobs)
 
 
 class Stage:
@@ -281,13 +288,16 @@ class Stage:
 
     @property
     def busy(self) -> bool:
-        """Whether a job is being executed now, this one or another."""
+        """Whether a job is being executed now, this one or another, but for those of the app's own schedule."""
         self.board.forget_gone(runs_code)
-        return bool(self.board.running)
+        return not self.seen.ticks.keys() >= set(self.board.executed)
 
     def unsettled(self) -> int:
-        """How many jobs the broker still counts. Raises: BrokerFailed."""
-        return self.parts.queue.counts(self.parts.broker, self.setting.app).unsettled or 0
+        """How many jobs the broker still counts, but for those of the app's own schedule that it lists. Raises: BrokerFailed."""
+        counted = self.parts.queue.counts(self.parts.broker, self.setting.app).unsettled or 0
+        if not (counted and self.seen.ticks):
+            return counted
+        return max(0, counted - sum(self.recorder.job(held.job_id)[0] in self.seen.ticks for held in self._held()))
 
     def holds_job(self) -> str:
         """Where the broker holds the job, in words; "" where it holds it nowhere. Raises: BrokerFailed."""

@@ -7,8 +7,10 @@ Rules, in this order:
 
 1. The window opens at the first reply that names the job, and closes when nothing but idle talk is heard.
 2. What an idle worker says too is left out, unless it, or its reply, names the job. `ignore` and `keep` change that.
-3. The commands between MULTI and EXEC, or BEGIN and COMMIT, and those of one write, are one step.
-4. A step that only one of two runs had is noise.
+3. What is about jobs of the app's own schedule, and not about this one, is left out; and so is what an idle worker says only for
+   them, while there is one.
+4. The commands between MULTI and EXEC, or BEGIN and COMMIT, and those of one write, are one step.
+5. A step that only one of two runs had is noise.
 """
 
 from __future__ import annotations
@@ -32,6 +34,8 @@ WRITES = ("write", "reply write")
 REPLIES = frozenset(("basic.deliver", "basic.get-ok", "MSG", "HMSG"))
 """Messages by which a broker hands over a job without having been asked for it by one command."""
 
+NEAR_S = 0.1
+"""What is said for a job of a schedule may come a moment before anything is heard of that, or after."""
 
 READS = frozenset(
     (
@@ -109,18 +113,20 @@ class Step:
 @dataclass(frozen=True)
 class IdleTalk:
     """What a worker says without a job: signatures of commands, how often each was heard, and in how long; `sizes`: see
-    `writes`."""
+    `writes`; `ticks`: what it says for jobs of the app's own schedule, which it may say at other times, too."""
 
     counts: Counter[str]
     lasted_s: float
     sizes: dict[bool, frozenset[int]] = field(default_factory=lambda: sizes_of(()))
+    ticks: frozenset[str] = frozenset()
 
     @classmethod
     def of(cls, heard: Iterable[Passing], lasted_s: float) -> IdleTalk:
         """From what was heard of an idle worker."""
         kept = list(heard)
-        counts = Counter(one.alike for one in kept if not one.is_reply and not is_write(one))
-        return cls(counts, lasted_s, sizes_of(kept))
+        said = [one for one in kept if not one.is_reply and not is_write(one)]
+        ticks = frozenset(one.alike for one in said if not one.from_tick_s)
+        return cls(Counter(one.alike for one in said if one.from_tick_s), lasted_s, sizes_of(kept), ticks)
 
 
 def steps_of(heard: Sequence[Passing], idle: IdleTalk, ignore: Sequence[str] = (), keep: Sequence[str] = ()) -> list[Step]:
@@ -158,14 +164,16 @@ class _Busy:
         about: Counter[tuple[str, bool]] = Counter()
         for one in window:
             key = (one.alike, one.is_reply)
-            alike[key] += 1
+            alike[key] += not self._is_for_tick(one)
             names_job = one.names_job and not parted(one.alike)[0] and not is_write(one)
             about[key] += names_job
             nth = about[key] if names_job else alike[key]
             unlike = sorted(idle.sizes[one.is_reply]) if is_write(one) else ()
             self._places[id(one)] = Aim(one.alike, nth, one.is_reply, names_job, tuple(unlike))
-        self._replied = {(one.connection, one.number) for one in window if one.is_reply and one.number}
-        self._telling = {(one.connection, one.number) for one in window if one.is_reply and one.names_job and one.number}
+        replies = [one for one in window if one.is_reply and one.number]
+        self._replied = {(one.connection, one.number) for one in replies}
+        self._telling = {(one.connection, one.number) for one in replies if one.names_job}
+        self._ticking = {(one.connection, one.number) for one in replies if one.of_tick}
 
     def aim(self, one: Passing) -> Aim:
         return self._places[id(one)]
@@ -181,7 +189,10 @@ class _Busy:
             return False
         if _fits(one, self._ignore) or one.command in SESSIONS:
             return True
-        return one.alike in self._idle.counts and not self.names_job(one)
+        return (one.alike in self._idle.counts or self._is_for_tick(one)) and not self.names_job(one)
+
+    def _is_for_tick(self, one: Passing) -> bool:
+        return one.of_tick or (one.alike in self._idle.ticks and one.from_tick_s < NEAR_S)
 
     def groups(self) -> list[list[Passing]]:
         """The commands that are not idle talk, those of a transaction or of one write together. An open transaction that only
@@ -196,11 +207,18 @@ class _Busy:
                 group = open_at[one.connection] = []
                 groups.append(group)
             group.append(one)
-        return [group for group in groups if not all(self._is_idle(one) for one in group) and not self._polls(group)]
+        return [group for group in groups if not self._is_left_out(group)]
+
+    def _is_left_out(self, group: Sequence[Passing]) -> bool:
+        return all(map(self._is_idle, group)) or self._polls(group) or self._is_of_tick(group)
 
     def _polls(self, group: Sequence[Passing]) -> bool:
         """Whether it asks for a job as an idle worker does, so that only its reply is about one: that is a take."""
         return all(one.alike in self._idle.counts and not one.names_job and not _fits(one, self._keep) for one in group)
+
+    def _is_of_tick(self, group: Sequence[Passing]) -> bool:
+        ticking = any(one.of_tick or (one.connection, one.number) in self._ticking for one in group)
+        return ticking and not any(map(self.names_job, group))
 
     def takes(self) -> list[Passing]:
         """The replies that hand over the job: the first that names it, and those to commands that an idle worker gives too."""
@@ -278,8 +296,8 @@ def _taking(one: Passing, busy: _Busy, began_ns: int) -> Step:
     return Step(label, words, aim, aim, True, False, True, (one.time_ns - began_ns) / 1e9, one.connection)
 
 
-def common(first: Sequence[Step], second: Sequence[Step]) -> tuple[list[Step], list[str]]:
-    """The steps of the first run that the second had too, and the words of those that only one of them had: noise."""
+def common(first: Sequence[Step], second: Sequence[Step]) -> tuple[list[Step], list[Step]]:
+    """The steps of the first run that the second had too, and those that only one of them had: noise."""
     others = Counter(step.alike for step in second)
     kept, noise = [], []
     for step in first:
@@ -287,8 +305,8 @@ def common(first: Sequence[Step], second: Sequence[Step]) -> tuple[list[Step], l
             others[step.alike] -= 1
             kept.append(step)
         else:
-            noise.append(step.label)
-    left = [step.label for step in second if others[step.alike] and step.alike not in {one.alike for one in kept}]
+            noise.append(step)
+    left = [step for step in second if others[step.alike] and step.alike not in {one.alike for one in kept}]
     return kept, [*noise, *left]
 
 

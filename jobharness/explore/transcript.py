@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+import math
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 
 import polars as pl
 
@@ -19,8 +20,9 @@ PER_PROCESS = 1_000_000
 @dataclass(frozen=True)
 class Passing:
     """One message that passed. `number`: of a command, its place in the connection; of a reply, the command's that it answers (0:
-    none). `piece`: messages of one write have the same. `alike`: its signature. `names_job`: whether it is about a job.
-    `by_agent`: whether it is a statement that the agent saw, and no message.
+    none). `piece`: messages of one write have the same. `alike`: its signature. `names_job`: whether it is about a job of the
+    workload. `by_agent`: whether it is a statement that the agent saw, and no message. `of_tick`: whether it is about jobs of the
+    app's own schedule, and no others; `from_tick_s`: how far it is from the nearest such job's life, 0 within one.
     """
 
     time_ns: int
@@ -35,11 +37,15 @@ class Passing:
     names_job: bool
     size_bytes: int
     by_agent: bool = False
+    of_tick: bool = False
+    from_tick_s: float = math.inf
 
 
 def passings(history: History) -> list[Passing]:
     """The messages of the workers in order; those of producers and others are left out."""
     names, roles = history.processes["name"].to_list(), history.processes["role"].to_list()
+    sent, ticks = _sent(history), set(history.of(Kind.SCHEDULE_TICK).collect()["job"])
+    lives = _lives(history, ticks)
     found: list[Passing] = []
     last: tuple[object, ...] = ()
     for row in _rows(history):
@@ -49,7 +55,10 @@ def passings(history: History) -> list[Passing]:
         # A message that is about several jobs stands there once for each.
         place = history.text(row["group"])
         message = (worker, row["attempt"], place, row["text"], row["value"])
+        names_job, of_tick = row["job"] in sent, row["job"] in ticks
         if row["job"] is not None and message == last:
+            one = found[-1]
+            found[-1] = replace(one, names_job=one.names_job or names_job, of_tick=one.of_tick and of_tick)
             continue
         last = message if row["job"] is not None else ()
         number, _, rest = place.partition(" ")
@@ -66,12 +75,31 @@ def passings(history: History) -> list[Passing]:
                 command=history.text(row["task"]),
                 alike=alike,
                 words=history.text(row["text"]),
-                names_job=row["job"] is not None,
+                names_job=names_job,
                 size_bytes=abs(row["value"]),
                 by_agent=roles[row["process"]] != "wire",
+                of_tick=of_tick,
+                from_tick_s=_from_s(row["time_ns"], lives),
             )
         )
     return found
+
+
+def _sent(history: History) -> set[int]:
+    """The jobs that the workload sent."""
+    producers = [number for number, role in enumerate(history.processes["role"]) if role == "producer"]
+    begun = history.of(Kind.ENQUEUE_BEGIN).filter(pl.col("process").is_in(producers))
+    return set(begun.collect()["job"])
+
+
+def _lives(history: History, jobs: Iterable[int]) -> list[tuple[int, int]]:
+    """When each of these jobs was first and last heard of."""
+    moments = history.events.filter(pl.col("job").is_in(list(jobs))).group_by("job")
+    return moments.agg(first=pl.col("time_ns").min(), last=pl.col("time_ns").max()).select("first", "last").rows()
+
+
+def _from_s(time_ns: int, lives: Iterable[tuple[int, int]]) -> float:
+    return min((max(0, first_ns - time_ns, time_ns - last_ns) / 1e9 for first_ns, last_ns in lives), default=math.inf)
 
 
 def _rows(history: History) -> Iterator[dict[str, int]]:

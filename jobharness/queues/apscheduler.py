@@ -16,8 +16,8 @@ from jobharness.scenario.model import QueueSpec
 
 __all__ = ["ApschedulerQueue"]
 
-# Jobs that code adds have ids made by APScheduler; periodic ones, which stay for ever, are given an id of their own.
-JOBS = "SELECT id, next_run_time FROM {table} WHERE length(id) = 32"
+JOBS = "SELECT id, next_run_time, job_state FROM {table}"
+ONCE = b"DateTrigger"  # In the pickle of a job that is run once, as its agent tells them. A periodic one's row stays for ever.
 
 
 class ApschedulerQueue:
@@ -70,11 +70,11 @@ class ApschedulerQueue:
         return Counts(waiting=due, delayed=len(rows) - due)
 
     def held(self, broker: Broker, app: App) -> Iterable[Held]:
-        """The rows of the job store's table."""
+        """The rows of the job store's table, but for those of periodic jobs."""
         return [Held(str(job_id), f"in the table {app.settings['table']}") for job_id, _ in self._rows(broker, app)]
 
     def _rows(self, broker: Broker, app: App) -> list[tuple[str, float | None]]:
         table = app.settings["table"]
         if table is None:
             raise InvalidRequest("the scheduler's default job store is no SQLAlchemyJobStore: its jobs cannot be counted")
-        return [(job_id, moment) for job_id, moment in ask_sql(broker, JOBS.format(table=table))]
+        return [(job_id, moment) for job_id, moment, state in ask_sql(broker, JOBS.format(table=table)) if ONCE in bytes(state)]

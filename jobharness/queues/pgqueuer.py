@@ -66,6 +66,10 @@ class PgqueuerQueue:
         """`pgq --pg-dsn URL install`."""
         return [*_pgq(python), "--pg-dsn", broker.url, "install"]
 
+    def number_from(self, broker: Broker, app: App, first: int) -> None:
+        """Restart the sequence of ids, not that of the schedules', whose rows would have the same."""
+        ask_sql(broker, f"SELECT setval(pg_get_serial_sequence('{_table(app)}', 'id'), {first}, false)")
+
     def recovers_within_s(self, broker: str, app: App) -> float:
         """A picked job is picked again when its heartbeat is `heartbeat_timeout` old (pgqueuer/adapters/persistence/qb.py), at
         the next dequeue: an idle worker makes one every `dequeue_timeout` (pgqueuer/core/qm.py, run). Versions without such a

@@ -46,9 +46,10 @@ class ProcrastinateQueue:
         (
             Kind.ENQUEUE_BEGIN, Kind.ENQUEUE_ACKNOWLEDGED, Kind.ENQUEUE_NOT_BEFORE, Kind.ENQUEUE_PRIORITY, Kind.JOB_RECEIVED,
             Kind.JOB_RUNNING, Kind.JOB_FINISHED, Kind.JOB_FAILED, Kind.JOB_RETRIED, Kind.JOB_DEAD, Kind.JOB_SETTLED,
-            Kind.WORKER_READY, Kind.WORKER_STOPPING,
+            Kind.SCHEDULE_TICK, Kind.WORKER_READY, Kind.WORKER_STOPPING,
         )
     )  # fmt: skip
+    ticks = "its task"
 
     def __init__(self, spec: QueueSpec) -> None:
         if spec.pool is not None:
@@ -71,7 +72,7 @@ class ProcrastinateQueue:
         """`procrastinate --app APP schema --apply`."""
         return [*self._command(python), "schema", "--apply"]
 
-    def number_from(self, broker: Broker, first: int) -> None:
+    def number_from(self, broker: Broker, app: App, first: int) -> None:
         """Restart the sequence of ids."""
         ask_sql(broker, f"SELECT setval('procrastinate_jobs_id_seq', {first}, false)")
 

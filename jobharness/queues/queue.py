@@ -15,7 +15,7 @@ Further abilities are asked for and not required of everyone:
 - `lease(broker, app)` (`TellsLease`): for how long a job is its worker's, by the live settings, for a lease proof.
 - `heartbeat(broker, app, lease_s)` (`ShortensHeartbeats`): settings with which a silent connection ends so soon, for the same.
 - `advice(broker)` (`Advises`): settings that matter for what a crash does to a job, each with what it costs.
-- `number_from(broker, first)` (`NumbersJobs`): where job ids are numbers, the next one is this.
+- `number_from(broker, app, first)` (`NumbersJobs`): where job ids are numbers, the next one is this.
 - `preload`, a class attribute (`CanBeWarm`): modules of the library that may be imported once and shared by forked workers: none
   may open a connection, start a thread or read the environment when it is imported.
 - `scheduler_command(python, name)` (`HasScheduler`): how its scheduler starts, where that is a process of its own.
@@ -259,7 +259,7 @@ class Advises(Protocol):
 class NumbersJobs(Protocol):
     """A queue whose job ids are numbers that the broker counts."""
 
-    def number_from(self, broker: Broker, first: int) -> None:
+    def number_from(self, broker: Broker, app: App, first: int) -> None:
         """Let the next job have this number, so that it cannot be taken for another number. Raises: BrokerFailed."""
         ...
 

@@ -107,7 +107,12 @@ class Board:
     @property
     def running(self) -> int:
         """Executions under way."""
-        return sum(1 for jobs in self._flight.values() for process in jobs.values() if process)
+        return len(self.executed)
+
+    @property
+    def executed(self) -> list[bytes]:
+        """The keys of the jobs that are executed now, each once for every execution."""
+        return [key for jobs in self._flight.values() for key, process in jobs.items() if process]
 
     def in_flight(self, worker: str, process: int | None = None) -> list[bytes]:
         """The keys of the jobs that a process by its name holds (taken, running, being enqueued), that one process of a worker

@@ -65,13 +65,13 @@ class Jobs:
             for spelt in {dashed.encode(), key.hex().encode(), *({dashed.replace("-", "").encode()} if not name else ())}:
                 book = self._names if TOKENS.fullmatch(spelt) else self._short if len(spelt) < SHORT else self._odd
                 book[spelt] = job
-            if self._count <= FEW:
+            if (self._sent if sent else self._count) <= FEW:
                 self._odd.update(dict.fromkeys(in_base64(dashed.replace("-", "").encode()), job))
 
     @property
-    def known(self) -> int:
-        """How many jobs are known."""
-        return self._count
+    def sent(self) -> int:
+        """How many jobs of the workload are known."""
+        return self._sent
 
     def of(self, message: Message, values: Callable[[], Iterable[bytes]], scope: bytes = b"") -> list[Job]:
         """The jobs that a message is about, each once: those it names itself, else those that what went before it names.

@@ -138,7 +138,7 @@ class Listener:
             if jobs is None:
                 jobs = self._jobs(link, message)  # Also of a message that is not meant: a job may get a name in it.
             step.notice(message.is_reply, jobs)
-            if step.waits and self._meant(step, link, message) and step.counts(jobs, self.jobs.known):
+            if step.waits and self._meant(step, link, message) and step.counts(jobs, self.jobs.sent):
                 step.struck += 1
                 self._act(step, link, message, jobs)
                 return True

@@ -46,7 +46,7 @@ class Match:
     unlike: tuple[int, ...] = ()
     """Sizes in bytes: messages of these are not meant."""
     sent: int = 0
-    """How many jobs must have been enqueued, begun at least, before a message counts."""
+    """How many jobs of the workload must have been enqueued, begun at least, before a message counts."""
     since: int = 0
     """The number of a job: only messages count that come with or after the first reply that names it; 0: all."""
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 import struct
 from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from jobharness.wire.message import Direction, Message, printable
@@ -197,7 +198,7 @@ class Postgres:
                 message.context += b"".join(self._transaction)
                 self._transaction = None
         if self._transaction is not None and self._transaction_bytes < TRANSACTION_AT_MOST:
-            self._transaction.append(raw + message.context)
+            self._transaction.append(message.context + raw)  # The SQL first, in a message that has it as in one that does not.
             self._transaction_bytes += len(raw)
         return message
 
@@ -281,7 +282,7 @@ class Postgres:
             own = message.also[0] if message.also else ""
             return f"reply to {message.command}: {own} {printable(message.raw[5:], 40)}" if message.of else message.command
         values = [printable(value, 40) for value in self.values(message)[:6]]
-        sql = message.raw[5:-1] if message.raw[:1] == b"Q" else message.context or message.raw
+        sql = message.raw[5:-1] if message.raw[:1] == b"Q" else message.context or _parsed(message.raw) or message.raw
         return f"{message.command}: {printable(sql, 100)}" + (f" {values}" if values else "")
 
     def values(self, message: Message) -> list[bytes]:
@@ -291,13 +292,10 @@ class Postgres:
             return _columns(raw) if raw[:1] == b"D" else []
         if raw[:1] == b"Q":
             return [text or number for text, number in _LITERALS.findall(raw)]
-        at = 0
-        while at + 5 <= len(raw) and raw[at] in SENT:
-            end = at + 1 + LENGTH.unpack_from(raw, at + 1)[0]
-            if raw[at] == ord("B"):
-                for value in _parameters(raw[at + 5 : end]):
+        for kind, body in _parts(raw):
+            if kind == ord("B"):
+                for value in _parameters(body):
                     found += [value, *_elements(value)]
-            at = end
         return found
 
 
@@ -314,6 +312,20 @@ def _typed_end(data: bytes, at: int, known: dict[int, str]) -> int:
         raise Garbage(f"a message has a length of {length}")
     end = at + 1 + length
     return int(end) if end <= len(data) else -(1 + int(length))
+
+
+def _parts(raw: bytes) -> Iterator[tuple[int, bytes]]:
+    """The parts of an extended query: what each is, and its bytes."""
+    at = 0
+    while at + 5 <= len(raw) and raw[at] in SENT:
+        end = at + 1 + LENGTH.unpack_from(raw, at + 1)[0]
+        yield raw[at], raw[at + 5 : end]
+        at = end
+
+
+def _parsed(raw: bytes) -> bytes:
+    """The SQL that an extended query has with it, without the bytes around it and those of its values."""
+    return b"; ".join(body.split(b"\0")[1] for kind, body in _parts(raw) if kind == ord("P"))
 
 
 def _word(sql: bytes) -> str:

@@ -164,7 +164,7 @@ class Proxy:
         return {}
 
     async def await_job(self) -> dict[str, Any]:
-        """Keep what the broker says to workers until the first job is known.
+        """Keep what the broker says to workers until the workload's first job is known.
 
         An id that the database gives is recorded once the insert has returned; by then a worker may have been given the job.
         """
@@ -175,7 +175,7 @@ class Proxy:
 
     async def _watch_for_job(self) -> None:
         limit_s = asyncio.get_running_loop().time() + KEEP_AT_MOST_S
-        while not self._jobs.known and asyncio.get_running_loop().time() < limit_s:
+        while not self._jobs.sent and asyncio.get_running_loop().time() < limit_s:
             self._jobs.learn()
             await asyncio.sleep(WATCH_EVERY_S)
         for listener in self._listeners.values():

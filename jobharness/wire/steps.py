@@ -43,9 +43,10 @@ class Step:
         """Whether it can still strike, now."""
         return not self.holding and (self.times is None or self.struck < self.times)
 
-    def counts(self, jobs: Sequence[Job], known: int) -> bool:
-        """Whether a message that fits, and is about these jobs, is the one to strike at. `known`: how many jobs there are."""
-        if (self.match.since and not self.begun) or known < self.match.sent:
+    def counts(self, jobs: Sequence[Job], sent: int) -> bool:
+        """Whether a message that fits, and is about these jobs, is the one to strike at. `sent`: how many there are of the
+        workload."""
+        if (self.match.since and not self.begun) or sent < self.match.sent:
             return False
         wanted = self.match.job
         if wanted is not None and not any(wanted in ("any", job.number, job.name) for job in jobs):

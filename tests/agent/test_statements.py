@@ -20,7 +20,7 @@ from jobharness.wire.statements import Statements
 from tests.support.interpreters import VERSIONS, interpreter
 
 AGENT_PATH = Path(__file__).parents[2] / "jobharness" / "agent" / "path"
-FIRST, SECOND = "0b7f2c1e-0000-4000-8000-000000000001", "0b7f2c1e-0000-4000-8000-000000000002"
+FIRST, SECOND, THIRD = (f"0b7f2c1e-0000-4000-8000-00000000000{number}" for number in (1, 2, 3))
 
 # A worker of a queue in SQLite: takes a job, marks it done, and says so.
 WORKER = """
@@ -34,6 +34,17 @@ for job in sys.argv[2:]:
     except sqlite3.OperationalError as error:
         print("failed", job, error, flush=True)
 connection.close()
+"""
+
+NAMING = f"""
+import sqlite3, sys
+connection = sqlite3.connect(sys.argv[1])
+for job in ("worker", "scheduler", "{THIRD}"):
+    try:
+        connection.execute("SELECT ?", (job,))
+        print(job)
+    except sqlite3.OperationalError as error:
+        print(job, error)
 """
 
 
@@ -106,6 +117,17 @@ def test_lost_statement_of_one_job_fails_and_is_not_carried_out(stage):
     assert stage.rows() == [("done", 1), ("waiting", 0)]
     strikes = stage.evidence(Kind.FAULT_BEGIN, Kind.FAULT_HIT, Kind.FAULT_END)
     assert strikes == [("fault.begin", "", "lost"), ("fault.hit", SECOND, "lost"), ("fault.end", "", "lost")]
+
+
+def test_jobs_that_workers_and_schedulers_enqueue_take_no_number(stage):
+    """A tick that came before the workload's second job is not the second job."""
+    for role in ("worker", "scheduler"):
+        other = Recorder(stage.records, role, f"{role}-1")
+        other.record(events.ENQUEUE_BEGIN, other.job(role)[0], text=other.text(role))
+    producer = Recorder(stage.records, "producer", "producer")
+    producer.record(events.ENQUEUE_BEGIN, producer.job(THIRD)[0])
+    stage.statements.arm("lost", "SELECT job=3", "lose", None)
+    assert stage.said(script=NAMING) == ["worker", "scheduler", f"{THIRD} disk I/O error"]
 
 
 def test_lost_reply_of_a_commit_leaves_it_done(stage):

@@ -1,7 +1,6 @@
 """A schedule of the app's own, and the ticks that the scenario expects of it: Celery's beat, embedded in a worker, and the
 libraries whose workers send the periodic jobs themselves."""
 
-import importlib
 import time
 
 import pytest
@@ -9,41 +8,9 @@ import pytest
 from jobharness.contracts.contract import Word
 from jobharness.processes.process import wait_for
 from jobharness.scenario.load import scenario_from
-from tests.support.environments import environment, wanted
+from tests.support.ticks import ticking
 
 pytestmark = pytest.mark.real
-
-
-def _python(code):
-    return ["python", "-c", code]
-
-
-# What [queue] has of each library, its broker, and of its entry the name that the library gives it and how often it comes due.
-LIBRARIES = {
-    "arq": ({"app": "ticks_arq.WorkerSettings"}, "redis", "cron:tidy_up", 2),
-    "saq": ({"app": "ticks_saq.settings"}, "redis", "tidy_up", 4),
-    "huey": ({"app": "ticks_huey.huey"}, "redis", "ticks_huey.tidy_up", 60),
-    "pgqueuer": ({"app": "ticks_pgqueuer:main"}, "postgres", "tidy_up", 4),
-    "apscheduler": (
-        {
-            "app": "ticks_apscheduler:scheduler",
-            "command": _python("import ticks_apscheduler; ticks_apscheduler.main()"),
-            "setup": [_python("import ticks_apscheduler; ticks_apscheduler.set_up()")],
-        },
-        "sqlite", "ticks_apscheduler:tidy_up", 2,
-    ),
-    "django_q2": (
-        {
-            "adapter": "django-q2",
-            "app": "ticks_django",
-            "setup": [
-                ["python", "manage.py", "migrate", "--no-input"],
-                ["python", "manage.py", "shell", "-c", "import ticks_django; ticks_django.set_up()"],
-            ],
-        },
-        "sqlite", "ticks_django.tidy_up", 60,
-    ),
-}  # fmt: skip
 
 
 def _scenario(scenario, arguments=("--beat",), every_s=0.5, lasting="3s", **parts):
@@ -80,19 +47,10 @@ def test_an_embedded_scheduler_outlives_its_killed_worker_and_each_tick_comes_tw
 
 def _of_workers(library, workers=1, fault=(), lasting="", **env):
     """A scenario whose workers send the periodic jobs themselves."""
-    subjects = importlib.import_module(f"tests.conformance.subjects.{library}")
-    parts, broker, entry, every_s = LIBRARIES[library]
-    python, requirements = wanted(subjects, "NEWEST", broker)
+    queue, broker, entry, every_s = ticking(library, **env)
     plain = {
         "title": f"ticks on {library}",
-        "queue": {
-            "adapter": library,
-            "workers": workers,
-            "python": str(environment(*requirements, python=python)),
-            "env": {"BROKER_URL": "{broker.url}", "PYTHONPATH": ".", **env},
-            "restart_delay": "10ms",
-            **parts,
-        },
+        "queue": {**queue, "workers": workers, "restart_delay": "10ms"},
         "broker": {"kind": broker},
         "workload": {
             "duration": lasting or f"{3 * every_s + 1 if every_s < 60 else 3}s",
@@ -110,7 +68,7 @@ def _early_in_a_minute():
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-@pytest.mark.parametrize("library", ["arq", "saq", "pgqueuer"])
+@pytest.mark.parametrize("library", ["arq", "saq", "procrastinate", "pgqueuer"])
 def test_a_tick_that_workers_agree_on_runs_once(library, workers, run):
     result = run(_of_workers(library, workers))
     finding = result.verdict["one_run_per_tick"]

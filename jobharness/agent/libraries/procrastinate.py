@@ -1,9 +1,10 @@
 """procrastinate 3.2 and newer. Only 3.9 brought middleware, so its own methods are wrapped, the same in every version.
 
-`JobManager.batch_defer_jobs` and its async twin (procrastinate/manager.py) are every enqueue: the job's id is the database's, so
-both events of an enqueue are written when the insert has returned. `JobManager.fetch_job` takes a job, `finish_job` and
-`retry_job` settle it. `Worker._process_job` runs it, and `Worker._log_job_outcome` says at once how it ended, with the retry that
-was decided (procrastinate/worker.py). A process is ready when it has looked for jobs and listens for new ones.
+`JobManager.batch_defer_jobs` and its async twin (procrastinate/manager.py) are every enqueue, `defer_periodic_job` that of a
+periodic task: the job's id is the database's, so both events of an enqueue are written when the insert has returned.
+`JobManager.fetch_job` takes a job, `finish_job` and `retry_job` settle it. `Worker._process_job` runs it, and
+`Worker._log_job_outcome` says at once how it ended, with the retry that was decided (procrastinate/worker.py). A process is
+ready when it has looked for jobs and listens for new ones.
 """
 
 import contextvars
@@ -39,6 +40,17 @@ def attach_manager(recorder, settings):
         deferred = await original(self, jobs, *args, **kwargs)
         _note_deferred(recorder, deferred, began_ns)
         return deferred
+
+    @wrap(JobManager, "defer_periodic_job")
+    async def defer_periodic_job(original, self, job, periodic_id, defer_timestamp):
+        began_ns = time.monotonic_ns()
+        job_id = await original(self, job, periodic_id=periodic_id, defer_timestamp=defer_timestamp)
+        if job_id is not None:  # Else another worker has deferred this tick.
+            rank = -job.priority if job.priority else None
+            sending.begin(recorder, job_id, job.task_name, None, rank, began_ns=began_ns)
+            sending.acknowledge(recorder, job_id, job.task_name)
+            sending.ticked(recorder, job_id, job.task_name, "%s@%s" % (periodic_id, defer_timestamp))
+        return job_id
 
     @wrap(JobManager, "fetch_job")
     async def fetch_job(original, self, *args, **kwargs):

@@ -118,6 +118,17 @@ def test_job_that_its_worker_sent_on_its_own_account_is_not_judged():
     )
 
 
+def test_tick_of_a_schedule_that_its_worker_sent_while_it_ran_the_job_is_not_judged():
+    lines = """
+        0.3  worker-1/2 job.running          a
+        0.35 worker-1/2 enqueue.begin        c
+        0.36 worker-1/2 schedule.tick        c
+        0.36 worker-1/2 enqueue.acknowledged c
+        0.5  worker-1/2 job.finished         a
+    """
+    assert outcome(lines).word is Word.ONCE
+
+
 @pytest.mark.parametrize(
     ("lines", "why"),
     [

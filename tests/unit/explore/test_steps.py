@@ -9,19 +9,18 @@ from jobharness.explore.transcript import Passing
 
 
 def talk(*lines):
-    """Passings from lines such as "1 -> 5 MULTI" (connection, way, number, command) with `*` for what names the job and `=7` for a
-    piece of its own."""
+    """Passings from lines such as "1 -> 5 MULTI" (connection, way, number, command) with `*` for what names the job, `%` for what
+    names a job of the app's own schedule, and `=7` for a piece of its own."""
     found = []
     for place, line in enumerate(lines):
         words = line.split()
         connection, way, number, command = int(words[0]), words[1], int(words[2]), words[3]
         piece = next((int(word[1:]) for word in words[4:] if word.startswith("=")), 1000 + place)
         is_reply = way == "<-"
-        alike = f"reply {command}" if is_reply else " ".join([command, *(w for w in words[4:] if w[0] not in "*=")])
+        alike = f"reply {command}" if is_reply else " ".join([command, *(w for w in words[4:] if w[0] not in "*%=")])
         said = f"worker-1 connection {connection} {way} {alike}"
-        found.append(
-            Passing(place * 1000, "worker-1", connection, is_reply, number, piece, command, alike, said, "*" in words, 10)
-        )
+        passing = Passing(place * 1000, "worker-1", connection, is_reply, number, piece, command, alike, said, "*" in words, 10)
+        found.append(replace(passing, of_tick="%" in words))
     return found
 
 
@@ -73,11 +72,52 @@ def test_nothing_that_names_the_job_is_no_steps():
     assert steps_of(talk("1 -> 1 BRPOP", "1 <- 1 BRPOP"), IDLE) == []
 
 
+# A tick of the app's own schedule, enqueued, taken and settled as the job is, on a connection of the job's.
+TICK = talk(
+    "2 -> 9 LPUSH %", "1 <- 1 BRPOP %",
+    "2 -> 10 MULTI", "2 -> 11 ZADD %", "2 -> 12 EXEC of[ZADD] %", "2 <- 12 EXEC %",
+    "2 -> 13 FETCH", "2 <- 13 FETCH %",
+)  # fmt: skip
+
+
+def test_what_is_about_a_tick_of_a_schedule_is_no_step_before_the_job_and_after_it():
+    steps = steps_of(CELERY, IDLE)
+    assert steps_of([*CELERY, *TICK], IDLE) == steps
+    assert [step.label for step in steps_of([*TICK, *CELERY], IDLE)] == [step.label for step in steps]
+
+
+def at(from_tick_s, heard):
+    """The same, so far from the nearest tick."""
+    return [replace(one, from_tick_s=from_tick_s) for one in heard]
+
+
+# A queue whose statements do not name the job, but for the reply that hands it over.
+NAMELESS = talk("1 <- 1 BRPOP *", "1 -> 2 UPDATE", "1 <- 2 UPDATE", "1 -> 3 DELETE", "1 <- 3 DELETE")
+
+
+def test_what_an_idle_worker_says_for_ticks_alone_is_no_step_while_there_is_one_and_is_one_otherwise():
+    idle = IdleTalk.of([*at(0.0, talk("1 -> 1 UPDATE", "1 -> 2 DELETE", "1 -> 3 DEFER")), *at(5.0, talk("1 -> 4 PING"))], 3.0)
+    assert [step.label for step in steps_of(at(5.0, NAMELESS), idle)] == ["reply to BRPOP", "UPDATE", "DELETE"]
+    assert [step.label for step in steps_of(at(0.01, NAMELESS), idle)] == ["reply to BRPOP"]
+    assert [step.label for step in steps_of(at(5.0, talk("1 <- 1 BRPOP *", "1 -> 2 PING")), idle)] == ["reply to BRPOP"]
+
+
+def test_what_a_tick_says_does_not_count_among_the_equal_messages_of_the_job():
+    idle = IdleTalk.of(at(0.0, talk("1 -> 1 UPDATE", "1 -> 2 DELETE")), 3.0)
+    heard = [NAMELESS[0], *at(0.0, talk("2 -> 1 UPDATE", "2 <- 1 UPDATE", "2 -> 2 DELETE", "2 <- 2 DELETE")), *NAMELESS[1:]]
+    assert [(step.label, step.last.nth) for step in steps_of(heard, idle)][1:] == [("UPDATE", 1), ("DELETE", 1)]
+
+
+def test_what_is_about_the_job_and_a_tick_is_a_step():
+    heard = talk("1 <- 1 BLMOVE *", "2 -> 1 MULTI", "2 -> 2 LPUSH %", "2 -> 3 LREM *", "2 -> 4 EXEC of[LPUSH,LREM] *")
+    assert [step.label for step in steps_of(heard, IDLE)] == ["reply to BLMOVE", "EXEC (LPUSH, LREM)"]
+
+
 def test_step_of_one_run_alone_is_noise():
     first, second = steps_of(CELERY, IDLE), steps_of([*CELERY, *talk("4 -> 1 PUBLISH")], IDLE)
     kept, noise = common(first, second)
     assert [step.label for step in kept] == [step.label for step in first]
-    assert noise == ["PUBLISH"]
+    assert [step.label for step in noise] == ["PUBLISH"]
 
 
 def test_points_of_a_worker_of_one_process():

@@ -56,6 +56,16 @@ def test_what_workers_and_schedulers_enqueue_has_no_number_and_takes_none(jobs):
     assert numbers == {OTHER: [0], TWO: [1], ONE: [2]}
 
 
+def test_workload_s_job_is_awaited_and_searched_for_in_base64_however_many_ticks_came_before(jobs):
+    ticks = [str(uuid.UUID(int=number)) for number in range(100, 120)]
+    book = jobs(*ticks, by_workers=ticks)
+    book.learn()
+    assert book.sent == 0
+    book = jobs(*ticks, ONE, by_workers=ticks)
+    assert names(book, base64.b64encode(ONE.replace("-", "").encode())) == [ONE]
+    assert book.sent == 1
+
+
 def test_name_that_was_seen_with_a_job_stands_for_it(jobs):
     book = jobs(ONE, TWO)
     names(book, f"BRPOP {ONE} {TAG}")

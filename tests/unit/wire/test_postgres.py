@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from jobharness.wire.message import Direction
 from jobharness.wire.postgres import Postgres
+from jobharness.wire.signature import signature
 from tests.support.framing import chopped, fed
 
 OUT, BACK = Direction.TO_BROKER, Direction.FROM_BROKER
@@ -179,6 +180,25 @@ def test_withdrawn_commit_makes_the_server_leave_its_transaction():
     _, commit = framing.feed(OUT, query(b"BEGIN") + query(b"COMMIT"))
     instead, hidden = framing.withdraw(commit)
     assert instead == query(b"ROLLBACK") and hidden == (commit.number,)
+
+
+def test_same_statement_is_described_alike_whatever_the_bytes_of_its_values_and_prepared_or_not():
+    """In binary form an id may look like a letter."""
+    sql = b"SELECT done($1)"
+    framing = started()
+    at_once = framing.feed(OUT, b"".join(parse(sql) + bind(value) + EXECUTE + SYNC for value in (b"\0\0\1q", b"\0\0\1r")))
+    _, prepared = framing.feed(OUT, parse(sql, b"s1") + FLUSH + bind(b"\0\0\1s", name=b"s1") + EXECUTE + SYNC)
+    described = [signature(message, framing.describe(message)) for message in (*at_once, prepared)]
+    assert described == ["SELECT: SELECT done(#) #"] * 3
+
+
+def test_commit_is_described_alike_whether_its_statements_were_prepared_or_not():
+    framing = started()
+    sql, run = b"SELECT done($1)", EXECUTE + SYNC
+    *_, first = framing.feed(OUT, query(b"BEGIN") + parse(sql) + bind(b"well") + run + query(b"COMMIT"))
+    framing.feed(OUT, parse(sql, b"s1") + FLUSH)
+    *_, second = framing.feed(OUT, query(b"BEGIN") + bind(b"well", name=b"s1") + run + query(b"COMMIT"))
+    assert signature(first, framing.describe(first)) == signature(second, framing.describe(second))
 
 
 def test_passwords_are_not_described():
