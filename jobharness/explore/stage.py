@@ -121,7 +121,7 @@ class Stage:
             self.parts = replace(self.parts, broker=setting.rooms.broker(folder.path.name))
         self.recorder = Recorder(folder.records, "harness", "harness")
         self.board, self.seen = Board(), Seen()
-        self._follower = Follower(folder.records)
+        self._follower = Follower(folder.records, unwanted=[Kind.BROKER_MESSAGE])
         self._stack = ExitStack()
         self._plan = folder.plan
         self._orphans: list[psutil.Process] = []
