@@ -21,6 +21,8 @@ import signal
 import socket
 import sys
 
+from . import boot
+
 __all__ = ["main"]
 
 ROOM = 1 << 20
@@ -34,6 +36,7 @@ def main(descriptor, modules):
             importlib.import_module(name)
         except Exception:
             continue
+    _read_what_is_installed()
     # What is imported is shared by all forks: the collector need not look through it, and so copy it, in each.
     gc.collect()
     gc.freeze()
@@ -44,6 +47,36 @@ def main(descriptor, modules):
     signal.set_wakeup_fd(ended, warn_on_full_buffer=False)
     signal.signal(signal.SIGCHLD, lambda *_: None)
     return _serve(control, wake)
+
+
+def _read_what_is_installed():
+    """Libraries look for their plugins and versions among all that is installed, which stays as it is while there are forks: read
+    in each of them, it was a tenth of a worker's start."""
+    from importlib import metadata
+
+    # Python 3.10 and newer have the second; the last is of use where somebody asks what version he is.
+    names = [name for name in ("entry_points", "_normalized_name", "metadata") if hasattr(metadata.PathDistribution, name)]
+    for name in names:
+        setattr(metadata.PathDistribution, name, property(_kept(getattr(metadata.PathDistribution, name).fget)))
+    for one in metadata.distributions():
+        is_imported = one._path.name.partition("-")[0] in sys.modules
+        for name in names if is_imported else names[:-1]:
+            try:
+                getattr(one, name)
+            except Exception:
+                continue
+
+
+def _kept(read):
+    known = {}
+
+    def kept(distribution):
+        path = distribution._path
+        if path not in known:
+            known[path] = read(distribution)
+        return known[path]
+
+    return kept
 
 
 def _serve(control, wake):
@@ -131,8 +164,6 @@ def _take_descriptors(asked, kept, own):
 
 
 def _run(argv):
-    from . import boot
-
     is_module = len(argv) > 2 and argv[1] == "-m"
     sys.argv = argv[2:] if is_module else argv[argv[0] == sys.executable :]
     # As the interpreter has it: the working folder for a module, the script's own for a script.
