@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -54,8 +54,17 @@ class Learned:
     doubtful: tuple[str, ...] = ()
 
 
-def learn(setting: Setting, path: Path, idle_s: float, within_s: float, ignore: Sequence[str], keep: Sequence[str]) -> Lesson:
-    """Run the job once and note what passes. Blocks for a few seconds more than idling, job and `within_s` at most.
+def learn(
+    setting: Setting,
+    path: Path,
+    idle_s: float,
+    within_s: float,
+    ignore: Sequence[str],
+    keep: Sequence[str],
+    meanwhile: Callable[[], None] = lambda: None,
+) -> Lesson:
+    """Run the job once and note what passes. `meanwhile`: is called once the worker idles, and must not block. Blocks for a few
+    seconds more than idling, job and `within_s` at most.
 
     Raises: JobNeverSettled with the job's life story; TrafficUnreadable; EnvironmentFailed.
     """
@@ -63,6 +72,7 @@ def learn(setting: Setting, path: Path, idle_s: float, within_s: float, ignore: 
         stage.transcribe(True)
         idled_ns = now_ns()
         stage.phase("idle")
+        meanwhile()
         stage.look_on(idle_s)
         main = stage.fleet.workers[0].process
         sent_ns = now_ns()

@@ -411,7 +411,7 @@ class Stage:
 
 def _ports(process: psutil.Process) -> list[int]:
     try:
-        return [one.laddr.port for one in process.net_connections("tcp") if one.laddr]
+        return [one.laddr.port for one in process.net_connections("tcp4") if one.laddr]
     except psutil.Error:
         return []
 
