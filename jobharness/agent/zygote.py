@@ -36,7 +36,10 @@ def main(descriptor, modules):
             importlib.import_module(name)
         except Exception:
             continue
-    _read_what_is_installed()
+    try:
+        _read_what_is_installed()
+    except Exception:
+        pass  # As with a module: it is left to the forks.
     # What is imported is shared by all forks: the collector need not look through it, and so copy it, in each.
     gc.collect()
     gc.freeze()
@@ -54,17 +57,15 @@ def _read_what_is_installed():
     in each of them, it was a tenth of a worker's start."""
     from importlib import metadata
 
-    # Python 3.10 and newer have the second; the last is of use where somebody asks what version he is.
-    names = [name for name in ("entry_points", "_normalized_name", "metadata") if hasattr(metadata.PathDistribution, name)]
+    kind, names = metadata.PathDistribution, ("entry_points", "_normalized_name", "metadata")
     for name in names:
-        setattr(metadata.PathDistribution, name, property(_kept(getattr(metadata.PathDistribution, name).fget)))
+        if isinstance(getattr(kind, name, None), property):  # Python 3.8 has two of them.
+            setattr(kind, name, property(_kept(getattr(kind, name).fget)))
     for one in metadata.distributions():
+        # Who asks for a version is imported, and asks for his own.
         is_imported = one._path.name.partition("-")[0] in sys.modules
         for name in names if is_imported else names[:-1]:
-            try:
-                getattr(one, name)
-            except Exception:
-                continue
+            getattr(one, name, None)
 
 
 def _kept(read):

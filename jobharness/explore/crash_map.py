@@ -45,7 +45,7 @@ __all__ = ["Explorer"]
 
 CORES = os.cpu_count() or 1
 LANES_PER_CORE = 10
-AHEAD_PER_CORE = 3  # Stages that are set while the learning runs idle: about what a core can do meanwhile.
+AHEAD_PER_CORE = 4  # Stages that are set while the learning runs idle: about what a core can do meanwhile.
 MOST_TRIES = 5
 MOST_LESSONS = 3
 MOST_UNTOLD = 3  # Tries that could not tell, all for the same reason: a fourth would not either.
