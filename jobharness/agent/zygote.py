@@ -21,6 +21,8 @@ import signal
 import socket
 import sys
 
+from . import boot
+
 __all__ = ["main"]
 
 ROOM = 1 << 20
@@ -34,6 +36,10 @@ def main(descriptor, modules):
             importlib.import_module(name)
         except Exception:
             continue
+    try:
+        _read_what_is_installed()
+    except Exception:
+        pass  # As with a module: it is left to the forks.
     # What is imported is shared by all forks: the collector need not look through it, and so copy it, in each.
     gc.collect()
     gc.freeze()
@@ -44,6 +50,34 @@ def main(descriptor, modules):
     signal.set_wakeup_fd(ended, warn_on_full_buffer=False)
     signal.signal(signal.SIGCHLD, lambda *_: None)
     return _serve(control, wake)
+
+
+def _read_what_is_installed():
+    """Libraries look for their plugins and versions among all that is installed, which stays as it is while there are forks: read
+    in each of them, it was a tenth of a worker's start."""
+    from importlib import metadata
+
+    kind, names = metadata.PathDistribution, ("entry_points", "_normalized_name", "metadata")
+    for name in names:
+        if isinstance(getattr(kind, name, None), property):  # Python 3.8 has two of them.
+            setattr(kind, name, property(_kept(getattr(kind, name).fget)))
+    for one in metadata.distributions():
+        # Who asks for a version is imported, and asks for his own.
+        is_imported = one._path.name.partition("-")[0] in sys.modules
+        for name in names if is_imported else names[:-1]:
+            getattr(one, name, None)
+
+
+def _kept(read):
+    known = {}
+
+    def kept(distribution):
+        path = distribution._path
+        if path not in known:
+            known[path] = read(distribution)
+        return known[path]
+
+    return kept
 
 
 def _serve(control, wake):
@@ -131,8 +165,6 @@ def _take_descriptors(asked, kept, own):
 
 
 def _run(argv):
-    from . import boot
-
     is_module = len(argv) > 2 and argv[1] == "-m"
     sys.argv = argv[2:] if is_module else argv[argv[0] == sys.executable :]
     # As the interpreter has it: the working folder for a module, the script's own for a script.

@@ -45,6 +45,7 @@ class RedisBroker(ServerBroker):
         if spec.tls and importlib.util.find_spec(Certificate.package) is None:
             raise ExtraMissing(Certificate.package, "upstream", "broker.tls")
         self._before: dict[str, dict[str, str]] = {}  # What was changed by a fault -> the settings before.
+        self._pool: redis.ConnectionPool | None = None
         self._kept: redis.Redis | None = None  # The one connection that is sure to be let in when nobody is.
 
     def _address(self, port: int) -> str:
@@ -82,10 +83,12 @@ class RedisBroker(ServerBroker):
             raise NotReady(str(error)) from error
 
     def client(self) -> redis.Redis:
-        """A new client for asking it; the caller closes it, or lets it be collected."""
+        """A client for asking it; the caller closes it, or lets it be collected. Connections are kept for the next: to open one
+        takes longer than to ask."""
         import redis
 
-        return redis.Redis.from_url(self.url, socket_timeout=5, socket_connect_timeout=2)
+        self._pool = self._pool or redis.ConnectionPool.from_url(self.url, socket_timeout=5, socket_connect_timeout=2)
+        return redis.Redis(connection_pool=self._pool)
 
     def forget(self) -> None:
         """Its append-only files are gone: it comes back empty."""
@@ -135,7 +138,9 @@ class RedisBroker(ServerBroker):
                 self._admin().config_set(name, value)
 
     def _admin(self) -> redis.Redis:
-        self._kept = self._kept or self.client()
+        import redis
+
+        self._kept = self._kept or redis.Redis.from_url(self.url, socket_timeout=5, socket_connect_timeout=2)
         return self._kept
 
     @contextmanager

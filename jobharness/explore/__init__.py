@@ -3,8 +3,8 @@
     transcript (what passed) -> steps (what the job's messages are) -> points (where to strike) -> trials -> outcomes -> map
 
 Pure: `transcript`, `steps`, `points`, `outcome`, `chart`. With processes: `preparation` (what is done once), `stage` (one job,
-its broker, workers and proxy), `learning`, `trial`, `crash_map`. It uses the runner's parts and is handed the kinds, as the
-runner is.
+its broker, workers and proxy), `wings` (stages that are set beforehand), `learning`, `trial`, `crash_map`. It uses the runner's
+parts and is handed the kinds, as the runner is.
 
     schedules (a pause, a slow run, a clock that steps) -> who owned the job, who settled it -> the smallest safe lease
 

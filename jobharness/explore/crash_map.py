@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,7 @@ from jobharness.explore.preparation import Assemble, Preparation, Wishes, sendab
 from jobharness.explore.recovery import Recovery, bound_of
 from jobharness.explore.stage import Setting
 from jobharness.explore.trial import Patience, attempt
+from jobharness.explore.wings import Wings
 from jobharness.history.frame import History
 from jobharness.processes.guardian import Guardian
 from jobharness.queues.queue import App
@@ -41,7 +43,9 @@ from jobharness.scenario.model import CrashmapSpec, Scenario
 
 __all__ = ["Explorer"]
 
+CORES = os.cpu_count() or 1
 LANES_PER_CORE = 10
+AHEAD_PER_CORE = 4  # Stages that are set while the learning runs idle: about what a core can do meanwhile.
 MOST_TRIES = 5
 MOST_LESSONS = 3
 MOST_UNTOLD = 3  # Tries that could not tell, all for the same reason: a fourth would not either.
@@ -73,6 +77,13 @@ class _Try:
     outcomes: list[Outcome] = field(default_factory=list)
     trials: list[int] = field(default_factory=list)
     asked: int = 0
+    took_s: float = math.inf  # The longest of its trials that are over.
+
+    @property
+    def turn(self) -> tuple[float, ...]:
+        """When it is its turn. First tries come first, in their order; of later ones those that take long, for all that is known,
+        so that at the end the processors need not wait for a few."""
+        return (1, -self.took_s, self.point.step) if self.asked else (0,)
 
 
 class Explorer:
@@ -94,6 +105,7 @@ class Explorer:
         check_lines(assemble(alone))  # What is unfit is refused before there is a folder.
         self._assemble, self._tell = assemble, tell
         self._number = 0
+        self._wings = Wings()
         self._began = time.monotonic()
         self.firsts: dict[str, float] = {}
         self.provider, self.cut_short = "", ""
@@ -114,11 +126,14 @@ class Explorer:
         with ExitStack() as stack:
             stack.enter_context(Guardian(self.folder.run_id))
             setting = self.prepare(stack)
+            stack.enter_context(self._wings)
             self._tell("learning the job's steps")
             learned = self._learn(setting)
             if self.lease is not None and learned.took_s > self.lease.lease_s / JOBS_PER_LEASE:
                 setting = self._preparation.lengthen(stack, setting, learned.took_s * JOBS_PER_LEASE)
+                self._wings.keep(())
             points = points_of(learned.steps, learned.children)
+            self._wings.keep([self._place(number) for number in range(2, 2 + len(points))])
             tries = [_Try(point) for point in (control_point(), *telling_first(points))]
             patience = self.patience(learned)
             left_out = self._try_all(setting, tries, patience)
@@ -156,14 +171,16 @@ class Explorer:
         return self._preparation.lease
 
     def _learn(self, setting: Setting) -> Learned:
-        """Twice, at the same time: what only one of the runs has is noise."""
+        """Twice, at the same time: what only one of the runs has is noise. While the worker idles, the stages of the first trials
+        are set; the very first one is the control's, which has another."""
         spec = self.spec
-
+        ahead = [self._place(number) for number in range(2, 2 + min(self._lanes - 1, AHEAD_PER_CORE * CORES))]
         due: frozenset[str] = frozenset()
 
         def lesson(number: int) -> Lesson:
             place = self.folder.path / f"learning-{number}"
-            return learn(setting, place, spec.idle, LEARN_WITHIN_S, spec.ignore, spec.keep, due)
+            meanwhile = partial(self._wings.set, setting, ahead if number == 1 else ())
+            return learn(setting, place, spec.idle, LEARN_WITHIN_S, spec.ignore, spec.keep, due, meanwhile)
 
         learned = None
         # What is about the job and was heard in one of them only may be chance, once; it is no noise. What came due in both, and
@@ -200,14 +217,17 @@ class Explorer:
 
     def _try_all(self, setting: Setting, tries: Sequence[_Try], patience: Patience) -> list[_Try]:
         """Try each, in lanes, in their order; returns those that the budget did not reach."""
-        lanes = self.spec.lanes or LANES_PER_CORE * (os.cpu_count() or 1)
+        lanes = self._lanes
         waiting: list[_Try] = [one for _ in range(self.spec.tries) for one in tries]
-        running: dict[Future[tuple[int, Outcome]], _Try] = {}
+        running: dict[Future[tuple[int, Outcome, float]], _Try] = {}
         done = 0
         with ThreadPoolExecutor(lanes) as pool:
             while waiting or running:
-                while waiting and len(running) < lanes and not self._over_budget(waiting[0]):
-                    one = waiting.pop(0)
+                while waiting and len(running) < lanes:
+                    one = min(waiting, key=lambda one: one.turn)
+                    if self._over_budget(one):
+                        break
+                    waiting.remove(one)
                     one.asked += 1
                     self._number += 1
                     running[pool.submit(self._attempt, setting, self._number, one, patience)] = one
@@ -216,13 +236,18 @@ class Explorer:
                 ended, _ = wait(running, return_when=FIRST_COMPLETED)
                 for future in ended:
                     one = running.pop(future)
-                    number, outcome = future.result()
+                    number, outcome, took_s = future.result()
+                    one.took_s = max(took_s, one.took_s if one.outcomes else 0.0)
                     one.outcomes.append(outcome)
                     one.trials.append(number)
                     done += 1
                     waiting += [one] * self._further(one, waiting)
                 self._tell(f"{done} trials, {len(running) + len(waiting)} to go")
         return [one for one in tries if not one.outcomes]
+
+    @property
+    def _lanes(self) -> int:
+        return self.spec.lanes or LANES_PER_CORE * CORES
 
     def _further(self, one: _Try, waiting: Sequence[_Try]) -> int:
         """How many more tries it takes, at once: where they differ all that there may be, since it must be said in how many of
@@ -241,16 +266,17 @@ class Explorer:
             return False
         return self.spec.budget is not None and time.monotonic() - self._began > self.spec.budget
 
-    def _attempt(self, setting: Setting, number: int, one: _Try, patience: Patience) -> tuple[int, Outcome]:
-        path = self.trials / str(number)
+    def _attempt(self, setting: Setting, number: int, one: _Try, patience: Patience) -> tuple[int, Outcome, float]:
+        began = time.monotonic()
+        path = self._place(number)
         own = replace(setting, parts=self._parts_of_control) if one.point.kind == CONTROL else setting
         try:
-            outcome = self.judge(attempt(own, path, one.point, patience, one.second))
+            outcome = self.judge(attempt(own, path, one.point, patience, one.second, self._wings.take(path)))
         except EnvironmentFailed as error:
             outcome = Outcome(Word.UNKNOWN, where=str(error).splitlines()[0])
         self.firsts.setdefault(str(outcome.word), time.monotonic() - self._began)
         self._keep(number, one, patience, outcome)
-        return number, outcome
+        return number, outcome, time.monotonic() - began
 
     def judge(self, history: History) -> Outcome:
         """What a trial came to: its job's outcome, and what of the app's data and effects was wrong."""
@@ -281,6 +307,9 @@ class Explorer:
     def trials(self) -> Path:
         """Where the evidence of the trials is."""
         return self.folder.path / "trials"
+
+    def _place(self, number: int) -> Path:
+        return self.trials / str(number)
 
     @property
     def within_s(self) -> float:

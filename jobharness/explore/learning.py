@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -66,9 +66,11 @@ def learn(
     ignore: Sequence[str],
     keep: Sequence[str],
     due: frozenset[str] = frozenset(),
+    meanwhile: Callable[[], None] = lambda: None,
 ) -> Lesson:
     """Run the job once and note what passes. `due`: entries of the app's own schedule; a tick of each is waited for, and heard,
-    before. Blocks for a few seconds more than idling, job and `within_s` at most, and a minute more for what is `due`.
+    before. `meanwhile`: is called once the worker idles, and must not block. Blocks for a few seconds more than idling, job and
+    `within_s` at most, and a minute more for what is `due`.
 
     Raises: JobNeverSettled with the job's life story; TrafficUnreadable; EnvironmentFailed.
     """
@@ -77,6 +79,7 @@ def learn(
         idled_ns = now_ns()
         stage.phase("idle")
         seen, before = stage.seen, frozenset(stage.seen.ticks)
+        meanwhile()
         stage.look_on(idle_s)
         if due:
             stage.until(lambda: due <= seen.entries(seen.ended - before), COMES_DUE_WITHIN_S)

@@ -36,6 +36,9 @@ __all__ = ["Assemble", "Preparation", "Wishes", "jobs_of", "sendable", "undistur
 STANDARD = ("encodings.ascii", "encodings.idna", "http.client", "sqlite3", "urllib.request")
 """What the agent and many an app import, of the standard library."""
 
+AGENT = ("jobharness_agent.dispatch", "jobharness_agent.pace")
+"""What the producer imports, of the agent."""
+
 WIRE = (
     "uvloop",
     "asyncio",
@@ -70,19 +73,22 @@ class Preparation:
         self._settings = scenario.queue.settings
         self._assemble, self._wishes = assemble, wishes
         self.parts = assemble(scenario)
+        self._start: Start = Process
         self.app: App | None = None
         self.as_given: App | None = None  # The app before its leases were shortened.
         self.lease: Lease | None = None
 
     def prepare(self, stack: ExitStack) -> Setting:
         """Ask the app, shorten its leases and see that they are shortened. Raises: InvalidRequest."""
+        if isinstance(self.parts.broker, LivesInFolder):
+            self.parts.broker.live_in(self.folder.data)
+        self._start, start_wire = self._warm(stack)
         self.app = self.as_given = self._inspect(stack, self.parts)
         if self._wishes.lease_s is not None:
             self._shorten(stack, self._wishes.lease_s)
-        start, start_wire = self._warm(stack)
         rooms = Rooms.shared(self.parts, self.app, self.folder, stack)
         jobs = jobs_of(self.parts)
-        return Setting(lambda: self._assemble(self.scenario), self.app, self.folder.run_id, jobs, start, start_wire, rooms)
+        return Setting(lambda: self._assemble(self.scenario), self.app, self.folder.run_id, jobs, self._start, start_wire, rooms)
 
     def lengthen(self, stack: ExitStack, setting: Setting, lease_s: float) -> Setting:
         """A lease that is shorter than the job would be taken from its living owner."""
@@ -111,8 +117,6 @@ class Preparation:
 
     def _inspect(self, stack: ExitStack, parts: Parts) -> App:
         folder, mark = self.folder, self.folder.run_id
-        if isinstance(parts.broker, LivesInFolder):
-            parts.broker.live_in(folder.data)
         around = Surroundings(parts, folder, places_of(parts, folder))
         if getattr(parts.queue, "inspected_with_broker", False):
             site = Site(folder.data, folder.logs, folder.records, mark, around.without_agent())
@@ -121,7 +125,7 @@ class Preparation:
                 parts.broker.start(site)
                 start_peers(parts, site, stack)
                 set_up(parts, around, site)
-        return inspect_app(parts, around, folder, mark)
+        return inspect_app(parts, around, folder, mark, self._start)
 
     def _warm(self, stack: ExitStack) -> tuple[Start, Start]:
         """What starts the app's processes, and the proxy: forks of warm processes, where that may be."""
@@ -141,7 +145,8 @@ class Preparation:
         env = {
             name: value for name, value in around.for_process("zygote", "zygote").items() if not name.startswith("JOBHARNESS_")
         }
-        return zygote("zygote", around.python, env, (*STANDARD, *parts.queue.preload), "jobharness_agent.zygote"), start_wire
+        modules = (*STANDARD, *AGENT, f"jobharness_agent.libraries.{parts.queue.agent_library()}", *parts.queue.preload)
+        return zygote("zygote", around.python, env, modules, "jobharness_agent.zygote"), start_wire
 
 
 def sendable(scenario: Scenario, what: str, wanted: str | None) -> list[JobSpec]:

@@ -128,7 +128,7 @@ class Stage:
             self.parts = replace(self.parts, broker=setting.rooms.broker(folder.path.name))
         self.recorder = Recorder(folder.records, "harness", "harness")
         self.board, self.seen = Board(), Seen()
-        self._follower = Follower(folder.records)
+        self._follower = Follower(folder.records, unwanted=[Kind.BROKER_MESSAGE])
         self._stack = ExitStack()
         self._plan = folder.plan
         self._orphans: list[psutil.Process] = []
@@ -421,7 +421,7 @@ class Stage:
 
 def _ports(process: psutil.Process) -> list[int]:
     try:
-        return [one.laddr.port for one in process.net_connections("tcp") if one.laddr]
+        return [one.laddr.port for one in process.net_connections("tcp4") if one.laddr]
     except psutil.Error:
         return []
 

@@ -9,6 +9,7 @@ sends another job, since some libraries look around only when something arrives,
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,15 +44,23 @@ class Patience:
     still_s: float = 0.0
 
 
-def attempt(setting: Setting, path: Path, point: Point, patience: Patience, second: Point | None = None) -> History:
-    """Try one point and return what happened. `second`: what strikes the recovering worker.
+def attempt(
+    setting: Setting,
+    path: Path,
+    point: Point,
+    patience: Patience,
+    second: Point | None = None,
+    set_before: AbstractContextManager[Stage] | None = None,
+) -> History:
+    """Try one point and return what happened. `second`: what strikes the recovering worker; `set_before`: the stage at `path`,
+    where it was set beforehand.
 
     What of the environment failed makes the history say that it was cut short. Blocks until the trial is over: for twice the
     recovery and a little more at most.
     """
     stage = None
     try:
-        with stage_in(setting, path) as stage:
+        with set_before or stage_in(setting, path) as stage:
             _try(stage, point, patience, second)
     except EnvironmentFailed as error:
         if stage is None or stage.history is None:

@@ -9,7 +9,7 @@ import json
 import mmap
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -22,6 +22,7 @@ __all__ = ["Follower", "News"]
 
 COARSE_NS = 50_000_000
 LOOK_AHEAD = 16  # A thread may be interrupted between taking its slot and filling it; later slots are read meanwhile.
+NOTHING = bytes(LOOK_AHEAD * record.RECORD_BYTES)
 
 
 class News(NamedTuple):
@@ -53,13 +54,13 @@ def runs(process: int) -> bool:
 class _Tail:
     """One file: what of it was already seen."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, unwanted: frozenset[Kind]) -> None:
         with path.open("rb") as file:
             self.buffer = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
         _, _, _, self.process, _, _, about_bytes = record.HEADER.unpack_from(self.buffer)
         about = json.loads(self.buffer[record.HEADER.size : record.HEADER.size + about_bytes])
         self.name, self.role, self.slots = about["name"], about["role"], about["slots"]
-        self.path = path
+        self.path, self.unwanted = path, unwanted
         self.texts = Texts(path.with_name(path.name.rsplit(".", 2)[0] + ".texts"))
         self.next = 0
         self.holes: list[int] = []
@@ -68,12 +69,20 @@ class _Tail:
         at = record.HEADER_BYTES + slot * record.RECORD_BYTES + record.COMMIT_OFFSET
         return self.buffer[at : at + 4] == (slot ^ record.COMMIT).to_bytes(4, "little")
 
+    def _nothing_ahead(self) -> bool:
+        """Whether nothing was written yet where news would be, by one comparison: so most looks end."""
+        at = record.HEADER_BYTES + self.next * record.RECORD_BYTES
+        ahead = self.buffer[at : at + len(NOTHING)]
+        return ahead == NOTHING[: len(ahead)]
+
     def news(self) -> Iterator[News]:
         for slot in [hole for hole in self.holes if self._committed(hole)]:
             self.holes.remove(slot)
-            yield self._read(slot)
+            yield from self._read(slot)
         while self.next < self.slots:
             if not self._committed(self.next):
+                if self._nothing_ahead():
+                    return
                 ahead = range(self.next + 1, min(self.next + LOOK_AHEAD, self.slots))
                 later = next((slot for slot in ahead if self._committed(slot)), None)
                 if later is None:
@@ -84,17 +93,19 @@ class _Tail:
                     self.holes.append(self.next)
                     self.next += 1
                     continue
-            yield self._read(self.next)
+            yield from self._read(self.next)
             self.next += 1
 
-    def _read(self, slot: int) -> News:
+    def _read(self, slot: int) -> Iterator[News]:
         fields = record.RECORD.unpack_from(self.buffer, record.HEADER_BYTES + slot * record.RECORD_BYTES)
         time_ns, key, value, kind, attempt, process, task, text = fields[:8]
+        if kind in self.unwanted:
+            return
         try:
             known = Kind(kind)
         except ValueError:
             raise HistoryUnreadable(str(self.path), f"holds an event of kind {kind}, which this version does not know") from None
-        return News(
+        yield News(
             time_ns, known, key, value, attempt, process, self.texts[task], self.texts[text], self.name, self.role
         )  # fmt: skip
 
@@ -114,10 +125,13 @@ class _Tail:
 
 
 class Follower:
-    """Follows every record file of a folder, those that appear later included. Not for two threads at once."""
+    """Follows every record file of a folder, those that appear later included. Not for two threads at once.
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    Args: `unwanted`: kinds of event that are passed over, unread.
+    """
+
+    def __init__(self, folder: Path, unwanted: Iterable[Kind] = ()) -> None:
+        self.folder, self._unwanted = folder, frozenset(unwanted)
         self._tails: dict[str, _Tail] = {}
         self._over: set[str] = set()
         self._marks: set[tuple[int, str]] = set()
@@ -131,7 +145,7 @@ class Follower:
             self._seen_at = changed_ns if time.time_ns() - changed_ns > COARSE_NS else -1
             for entry in os.scandir(self.folder):
                 if entry.name.endswith(".rec") and entry.name not in self._tails and entry.name not in self._over:
-                    self._tails[entry.name] = _Tail(Path(entry.path))
+                    self._tails[entry.name] = _Tail(Path(entry.path), self._unwanted)
                 elif entry.name.endswith(record.FAILED_SUFFIX):
                     name, pid, _ = entry.name.removesuffix(record.FAILED_SUFFIX).partition(".")[2].rsplit(".", 2)
                     self._marks.add((int(pid), name))

@@ -69,10 +69,10 @@ class Forked(Process):
 
 
 class Zygote:
-    """One warm process. Several threads may ask it.
+    """One warm process. Several threads may ask it. It becomes warm meanwhile; who asks it first waits for that.
 
     Args: `python`: the interpreter; `env`: the environment of the zygote itself; `modules`: what it imports beforehand.
-    Raises: ProcessFailed when it does not become ready.
+    Raises: ProcessFailed where it cannot be started at all.
     """
 
     def __init__(
@@ -81,20 +81,12 @@ class Zygote:
         self._python, self._mark = python, mark
         self._lock = threading.Lock()
         self._codes: dict[int, int] = {}
-        self._unread = b""
+        self._unread, self._is_ready = b"", False
         ours, theirs = socket.socketpair()
-        ours.settimeout(READY_WITHIN_S)
         command = [str(python), "-m", module, str(theirs.fileno()), json.dumps(list(modules))]
         with theirs:
             self._process = Process("zygote", command, env=env, folder=folder, log=log, mark=mark, keep=[theirs.fileno()])
         self._control = ours
-        try:
-            with self._lock:
-                self._hear("ready")
-        except ProcessFailed:
-            self.stop()
-            raise
-        ours.settimeout(ANSWERS_WITHIN_S)
 
     def start(
         self,
@@ -109,7 +101,7 @@ class Zygote:
     ) -> Process:
         """A process as `Process` starts it, forked where the command is Python's; else a process of its own.
 
-        Raises: ProcessFailed.
+        Raises: ProcessFailed, too where the zygote does not become ready.
         """
         if not self._is_python(command):
             return Process(name, command, env=env, folder=folder, log=log, mark=mark, keep=keep)
@@ -119,6 +111,7 @@ class Zygote:
         log.touch()  # Who looks at its last lines need not wait until the fork has opened it.
         with self._lock:
             try:
+                self._await_ready()
                 self._control.settimeout(ANSWERS_WITHIN_S)
                 sent = self._control.sendmsg([data], beside)
                 self._control.sendall(data[sent:])
@@ -126,6 +119,12 @@ class Zygote:
             except OSError as error:
                 raise ProcessFailed("zygote", f"did not fork {name} ({error})", self._process.log_tail()) from error
         return Forked(self, name, command, log, pid)
+
+    def _await_ready(self) -> None:
+        if not self._is_ready:
+            self._control.settimeout(READY_WITHIN_S)
+            self._hear("ready")
+            self._is_ready = True
 
     def _is_python(self, command: Sequence[str]) -> bool:
         if command[0] == str(self._python):

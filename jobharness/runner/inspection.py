@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 from jobharness.errors import AppFailed, InvalidRequest, LibraryMissing, UnknownName
@@ -18,8 +19,10 @@ __all__ = ["inspect_app"]
 TIMEOUT_S = 60.0
 
 
-def inspect_app(parts: Parts, surroundings: Surroundings, folder: RunFolder, mark: str) -> App:
-    """Import the app in its own environment and check what the scenario says of it.
+def inspect_app(
+    parts: Parts, surroundings: Surroundings, folder: RunFolder, mark: str, start: Callable[..., Process] = Process
+) -> App:
+    """Import the app in its own environment and check what the scenario says of it. `start`: what starts the process.
 
     Raises: LibraryMissing, AppFailed when it cannot be imported for another reason (with its own traceback), UnknownName for a
     task that it does not have, InvalidRequest for a setting that did not take.
@@ -28,7 +31,7 @@ def inspect_app(parts: Parts, surroundings: Surroundings, folder: RunFolder, mar
     answer_path = folder.data / "app.json"
     command = [str(surroundings.python), "-m", "jobharness_agent.inspect", queue.app, str(answer_path)]
     env = surroundings.for_process("inspector", "inspector")
-    process = Process("inspector", command, env=env, folder=surroundings.cwd, log=folder.logs / "inspector.log", mark=mark)
+    process = start("inspector", command, env=env, folder=surroundings.cwd, log=folder.logs / "inspector.log", mark=mark)
     if process.wait(TIMEOUT_S) is None:
         process.stop(grace_s=0)
         raise AppFailed(queue.app, f"was not imported within {TIMEOUT_S:g} s", process.log_tail())

@@ -82,6 +82,8 @@ def masked_texts(texts: pl.Series) -> pl.Series:
 
 def mask_log(path: Path) -> None:
     """Mask the shapes of secrets in a log whose writer is gone; a log without any is left as it is."""
+    if not path.stat().st_size:
+        return
     lines = pl.Series(path.read_text(encoding="utf-8", errors="replace").split("\n"), dtype=pl.String)
     masked = masked_texts(lines)
     if not masked.equals(lines):

@@ -220,8 +220,8 @@ class Listener:
     def _described(self, link: Link, message: Message) -> str:
         return link.framing.describe(message) if link.framing is not None else message.command
 
-    def _words(self, link: Link, message: Message) -> str:
-        described = self._described(link, message)
+    def _words(self, link: Link, message: Message, described: str | None = None) -> str:
+        described = self._described(link, message) if described is None else described
         arrow = "<-" if message.is_reply else "->"
         place = f"{self.name} {self._peer}" if self._peer else self.name
         return f"{place} connection {link.number} {arrow} {described} ({len(message.raw)} bytes)"
@@ -232,8 +232,9 @@ class Listener:
 
     def _transcribe(self, link: Link, message: Message) -> None:
         size = -len(message.raw) if message.is_reply else len(message.raw)
-        words = self._text(self._words(link, message))
-        alike = (f"@{self._peer} " if self._peer else "") + signature(message, self._described(link, message))
+        described = self._described(link, message)
+        words = self._text(self._words(link, message, described))
+        alike = (f"@{self._peer} " if self._peer else "") + signature(message, described)
         place = self._text(f"{message.of if message.is_reply else message.number} {link.pieces} {alike}")
         for key in [job.key for job in self._jobs(link, message)] or [NO_JOB]:
             self.recorder.record(Kind.BROKER_MESSAGE, key, size, link.number, self._text(message.command), words, place)

@@ -46,5 +46,6 @@ class Message:
 def printable(raw: bytes, most: int = 120) -> str:
     """The readable part of some bytes, on one line."""
     text = raw[: most * 2].decode("utf-8", "replace")
-    words = "".join(letter if letter.isprintable() else " " for letter in text).split()
-    return " ".join(words)[:most]
+    if not text.isprintable():
+        text = "".join(letter if letter.isprintable() else " " for letter in text)
+    return " ".join(text.split())[:most]

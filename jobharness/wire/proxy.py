@@ -197,11 +197,10 @@ VERBS = ("listen", "ports", "arm", "disarm", "release", "lay", "lift", "transcri
 
 
 def _enqueued(records: Path) -> Callable[[], Iterable[tuple[bytes, str, bool]]]:
-    follower = Follower(records)
+    follower = Follower(records, unwanted=set(Kind) - {Kind.ENQUEUE_BEGIN})
 
     def new() -> Iterator[tuple[bytes, str, bool]]:
-        begun = (one for one in follower.poll() if one.kind is Kind.ENQUEUE_BEGIN)
-        return ((one.key, one.text, one.role not in ("worker", "scheduler")) for one in begun)
+        return ((one.key, one.text, one.role not in ("worker", "scheduler")) for one in follower.poll())
 
     return new
 

@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import sys
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -86,6 +87,20 @@ def test_fork_that_raises_says_so_in_its_log(zygote):
     assert "no_such_app" in process.log_tail()
 
 
-def test_zygote_that_cannot_start_says_why(tmp_path):
-    with pytest.raises(ProcessFailed):
-        Zygote(Path(sys.executable), {}, tmp_path, tmp_path / "log", "mark", [], "no_such_zygote")
+def test_zygote_that_cannot_start_says_why_to_the_first_who_asks(tmp_path):
+    log = tmp_path / "log"
+    made = Zygote(Path(sys.executable), {}, tmp_path, log, "mark", [], "no_such_zygote")
+    try:
+        with pytest.raises(ProcessFailed, match="no_such_zygote"):
+            made.start("one", [sys.executable, "-m", "decimal"], env={}, folder=tmp_path, log=tmp_path / "one.log", mark="mark")
+    finally:
+        made.stop()
+
+
+def test_what_is_installed_is_told_in_a_fork_as_anywhere(zygote, tmp_path):
+    """The zygote has read it for all of them."""
+    words = "from importlib import metadata\nprint(metadata.version('pytest'), metadata.entry_points(group='pytest11'))"
+    (tmp_path / "asks.py").write_text(words, encoding="utf-8")
+    process = zygote("asks", sys.executable, "-m", "asks")
+    assert process.wait(20) == 0
+    assert process.log_tail() == f"{metadata.version('pytest')} {metadata.entry_points(group='pytest11')}"

@@ -155,3 +155,11 @@ def test_slots_filled_while_they_are_looked_at_are_read_in_their_order(tmp_path,
     monkeypatch.setattr(follow._Tail, "_committed", held_up)
     assert values(follower) == [1, 2]
     assert values(follower) == []
+
+
+def test_what_is_not_wanted_is_passed_over_unread(tmp_path, recorder):
+    follower = Follower(tmp_path, unwanted=[Kind.BROKER_MESSAGE])
+    recorder.record(Kind.BROKER_MESSAGE, value=1)
+    recorder.record(Kind.JOB_RUNNING, value=2)
+    assert values(follower) == [2]
+    assert values(follower) == []
