@@ -38,7 +38,7 @@ class Deadline(Promise):
         """The jobs that were never completed first, then the latest."""
         tally = history.tally
         judged = tally.has(Kind.ENQUEUE_ACKNOWLEDGED) & (tally.intended_ns != NEVER)
-        waits = Waits(judged, tally.due_ns, tally.completed_ns, self.within_s)
+        waits = Waits(judged, tally.due_ns, tally.completed_ns.__getitem__, self.within_s)
         count, never = int(judged.sum()), int(waits.never.sum())
         found = offences(
             pl.when("never").then(pl.lit("never completed")).otherwise(pl.format("completed after {} ms", "took")),

@@ -38,7 +38,7 @@ class DrainTime(Promise):
         count = int(acknowledged.sum())
         if not len(sent):
             return Evidence(0, counts={"acknowledged": count, "late": 0, "never": 0}, most={"drain_ms": 0})
-        waits = Waits(acknowledged, columns["time_ns"][sent[-1]], tally.completed_ns, self.within_s)
+        waits = Waits(acknowledged, columns["time_ns"][sent[-1]], tally.completed_ns.__getitem__, self.within_s)
         found = offences(
             pl.when("never")
             .then(pl.lit("never completed"))

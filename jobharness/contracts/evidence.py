@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -42,23 +42,23 @@ def ms(values_ns: npt.NDArray[Any]) -> Int64s:
 class Waits:
     """What each of some jobs waited for, and which did so for longer than `within_s`.
 
-    `judged`: (n_jobs,) which jobs; `since_ns`: from when (one moment, or one for each); `until_ns`: (n_jobs,) `NEVER`
-    where it never came, which is too late.
+    `judged`: (n_jobs,) which jobs; `since_ns`: from when (one moment, or one for each); `until_ns`: tells of some of the jobs when
+    it came; `NEVER` where it never did, which is too late.
     """
 
     judged: Mask
     since_ns: Int64s | np.int64
-    until_ns: Int64s
+    until_ns: Callable[[slice | Int64s], Int64s]
     within_s: float
 
     def came(self, some: slice) -> Mask:
         """Which of these jobs were judged, and it came."""
-        return np.asarray(self.judged[some] & (self.until_ns[some] != NEVER))
+        return np.asarray(self.judged[some] & (self.until_ns(some) != NEVER))
 
     def took_ns(self, some: slice | Int64s) -> Int64s:
         """How long it took for these jobs, where it came."""
         since_ns = np.broadcast_to(self.since_ns, len(self.judged))
-        return np.asarray(self.until_ns[some] - since_ns[some])
+        return np.asarray(self.until_ns(some) - since_ns[some])
 
     @cached_property
     def longest_ms(self) -> int:
@@ -71,7 +71,7 @@ class Waits:
         """The jobs that waited too long, ascending."""
         within_ns, found = round(self.within_s * NS_PER_S), [np.empty(0, np.int64)]
         for some in slices(len(self.judged)):
-            late = self.judged[some] & ((self.took_ns(some) > within_ns) | (self.until_ns[some] == NEVER))
+            late = self.judged[some] & ((self.took_ns(some) > within_ns) | (self.until_ns(some) == NEVER))
             found.append(np.flatnonzero(late) + some.start)
         return np.concatenate(found)
 
@@ -83,7 +83,7 @@ class Waits:
     @property
     def never(self) -> Mask:
         """For which of the late ones it never came."""
-        return np.asarray(self.until_ns[self.late] == NEVER)
+        return np.asarray(self.until_ns(self.late) == NEVER)
 
 
 def in_order(table: pl.DataFrame, moment: str, tie: str) -> pl.DataFrame:

@@ -42,7 +42,7 @@ class PoisonContained(Promise):
         poison = history.jobs_of(self.tasks)
         ran = int((poison & tally.has(Kind.JOB_RUNNING)).sum())
         healthy = ~poison & tally.has(Kind.ENQUEUE_ACKNOWLEDGED) & (tally.intended_ns != NEVER)
-        waits = Waits(healthy, tally.due_ns, tally.first_ns(Kind.JOB_RUNNING), self.max_delay_s)
+        waits = Waits(healthy, tally.due_ns, tally.first_in(Kind.JOB_RUNNING), self.max_delay_s)
         count = int(healthy.sum())
         found = offences(
             pl.when("never").then(pl.lit("healthy, and never began")).otherwise(pl.format("healthy, and waited {} ms", "waited")),

@@ -36,7 +36,7 @@ class ScheduleLateness(Promise):
         tally = history.tally
         delayed = np.flatnonzero(tally.has(Kind.ENQUEUE_NOT_BEFORE) & tally.has(Kind.ENQUEUE_ACKNOWLEDGED))
         due_ns, begun_ns = tally.first_value(Kind.ENQUEUE_NOT_BEFORE, delayed), tally.first_ns(Kind.JOB_RUNNING, delayed)
-        waits = Waits(np.ones(len(delayed), np.bool_), due_ns, begun_ns, self.within_s)
+        waits = Waits(np.ones(len(delayed), np.bool_), due_ns, begun_ns.__getitem__, self.within_s)
         count, never = len(delayed), int(waits.never.sum())
         found = offences(
             pl.when("never").then(pl.lit("never began")).otherwise(pl.format("began {} ms after its time", "by")),

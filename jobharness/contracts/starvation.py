@@ -37,7 +37,7 @@ class Starvation(Promise):
         """The jobs that never began first, then the longest waits."""
         tally = history.tally
         judged = tally.has(Kind.ENQUEUE_ACKNOWLEDGED) & (tally.intended_ns != NEVER)
-        waits = Waits(judged, tally.due_ns, tally.first_ns(Kind.JOB_RUNNING), self.within_s)
+        waits = Waits(judged, tally.due_ns, tally.first_in(Kind.JOB_RUNNING), self.within_s)
         count, never = int(judged.sum()), int(waits.never.sum())
         found = offences(
             pl.when("never").then(pl.lit("never began")).otherwise(pl.format("waited {} ms", "waited")),

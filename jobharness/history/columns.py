@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any, Literal, TypeVar
 
 import numpy as np
@@ -36,6 +37,7 @@ NO_ROW = np.iinfo(np.uint32).max
 """The row of what never happened."""
 
 THREADS = 2
+MILLION = 2**20
 
 FEW = 0.25
 """What is made of a kind with fewer events than this share of the jobs is made again each time: that is cheap."""
@@ -61,7 +63,7 @@ class Columns:
         return self._once(name, lambda: self._array(self._events[name]))
 
     def _array(self, column: pl.Series) -> npt.NDArray[Any]:
-        return (column.fill_null(NO_JOB) if column.null_count() else column).to_numpy()
+        return _without_null(column) if column.null_count() else column.to_numpy()
 
     def rows(self, kind: Kind) -> Rows:
         """Where the events of one kind are."""
@@ -92,6 +94,14 @@ class Columns:
         """Where the events of several kinds are that are about one of `jobs`, (n_jobs,)."""
         of_each = [self.rows_of_jobs(kind)[taken(jobs, self.jobs(kind))] for kind in kinds]
         return np.sort(np.concatenate(of_each), kind="stable")
+
+
+def _without_null(jobs: pl.Series) -> npt.NDArray[np.uint32]:
+    out = np.empty(len(jobs), np.uint32)
+    for start in range(0, len(out), MILLION):
+        some = slice(start, start + MILLION)
+        out[some] = jobs[some].fill_null(NO_JOB).to_numpy()
+    return out
 
 
 def _rows_by_kind(kinds: npt.NDArray[np.uint8]) -> dict[int, Rows]:
@@ -158,6 +168,10 @@ class Tally:
         """When the first event of this kind came; `NEVER` where none did. Of some jobs, where they are named."""
         return self._moments("first", kind, "time_ns", jobs)
 
+    def first_in(self, kind: Kind) -> Callable[[Some], Int64s]:
+        """`first_ns` of some jobs after others, without an array of all where that can be done."""
+        return partial(self.first_ns, kind) if self._many(kind) else self.first_ns(kind).__getitem__
+
     def last_ns(self, kind: Kind, jobs: Some | None = None) -> Int64s:
         """When the last event of this kind came; `NEVER` where none did."""
         return self._moments("last", kind, "time_ns", jobs)
@@ -205,11 +219,14 @@ class Tally:
 
     def _counted(self, kind: Kind) -> Counts:
         rows = self._columns.rows_of_jobs(kind)
-        if self._many(kind):
-            once = self.has(kind)
-            if np.count_nonzero(once) == len(rows):  # No job has two.
-                return once.view(np.uint8)
-        return self._counted_anew(rows)
+        if not self._many(kind):
+            return self._counted_anew(rows)
+        once = self.has(kind).view(np.uint8)
+        if np.count_nonzero(once) == len(rows):  # No job has two.
+            return once
+        firsts = taken(self.row("first", kind), self._columns.jobs(kind)) == rows
+        further = self._counted_anew(rows[~firsts])
+        return further + once  # One may be added to a byte, see there.
 
     def _counted_anew(self, rows: Rows) -> Counts:
         if not len(rows):
@@ -245,8 +262,9 @@ class Tally:
         return rows[np.isin(self._columns["value"][rows], [int(reason) for reason in reasons])]
 
     def _due(self) -> Int64s:
-        due_ns, delayed = self.intended_ns.copy(), np.flatnonzero(self.has(Kind.ENQUEUE_NOT_BEFORE))
-        due_ns[delayed] = np.maximum(due_ns[delayed], self.first_value(Kind.ENQUEUE_NOT_BEFORE)[delayed])
+        due_ns, rows = self.intended_ns.copy(), self._columns.rows_of_jobs(Kind.ENQUEUE_NOT_BEFORE)[ORDERS["first"]]
+        delayed = self._columns["job"][rows]
+        due_ns[delayed] = np.maximum(self.intended_ns[delayed], self._columns["value"][rows])
         return due_ns
 
     def _completed(self) -> Int64s:
@@ -264,6 +282,13 @@ class Tally:
 
     def _label(self, name: str) -> npt.NDArray[np.uint32]:
         labels, out = self._columns[name], np.zeros(self._n_jobs, np.uint32)
+        if self._many(Kind.ENQUEUE_BEGIN):
+            row = self.row("first", Kind.ENQUEUE_BEGIN)
+            out = taken(labels, row)
+            out[row == NO_ROW] = 0
+            if out.all():  # As nearly always: each job's first event says all.
+                return out
+            out[:] = 0
         for kind in (Kind.ENQUEUE_BEGIN, Kind.ENQUEUE_INTENDED, Kind.JOB_RECEIVED, Kind.JOB_RUNNING):
             rows = self._columns.rows_of_jobs(kind)
             rows = rows[taken(labels, rows) > 0]

@@ -38,9 +38,10 @@ def run_times_ns(history: History) -> Int64s:
 def durations_ns(history: History, name: str) -> Int64s:
     """(n_jobs,) ns of one of `DURATIONS`; `NEVER` where it is not known."""
     tally, took_ns = history.tally, np.empty(history.jobs.height, np.int64)
-    since_ns = tally.first_ns(Kind.ENQUEUE_BEGIN) if name == "enqueue" else tally.intended_ns
-    until_ns = tally.first_ns(UNTIL[name])
+    since_ns = tally.first_in(Kind.ENQUEUE_BEGIN) if name == "enqueue" else tally.intended_ns.__getitem__
+    until_ns = tally.first_in(UNTIL[name])
     for some in slices(len(took_ns)):
-        since, until = since_ns[some], until_ns[some]
-        took_ns[some] = np.where((since == NEVER) | (until == NEVER), NEVER, until - since)
+        since, until = since_ns(some), until_ns(some)
+        np.subtract(until, since, out=took_ns[some])
+        np.putmask(took_ns[some], (since == NEVER) | (until == NEVER), NEVER)
     return took_ns

@@ -30,7 +30,10 @@ def test_milliseconds_are_whole():
 
 def test_a_wait_that_is_over_in_just_the_time_allowed_is_not_late():
     waits = Waits(
-        np.array([True, True, True, False]), np.int64(1_000_000_000), _ns(3_000_000_000, 3_000_000_001, NEVER, NEVER), 2.0
+        np.array([True, True, True, False]),
+        np.int64(1_000_000_000),
+        _ns(3_000_000_000, 3_000_000_001, NEVER, NEVER).__getitem__,
+        2.0,
     )
     assert waits.came(slice(None)).tolist() == [True, True, False, False]
     assert waits.late.tolist() == [1, 2]
@@ -40,12 +43,12 @@ def test_a_wait_that_is_over_in_just_the_time_allowed_is_not_late():
 
 
 def test_a_wait_since_a_moment_of_its_own_that_never_comes_is_late_however_late_it_began():
-    waits = Waits(np.array([True, True]), _ns(NEVER - 1, 0), _ns(NEVER, 5), 2.0)
+    waits = Waits(np.array([True, True]), _ns(NEVER - 1, 0), _ns(NEVER, 5).__getitem__, 2.0)
     assert (waits.late.tolist(), waits.never.tolist(), waits.longest_ms) == ([0], [True], 0)
 
 
 def test_without_a_wait_the_longest_is_nothing():
-    waits = Waits(np.array([False]), np.int64(0), _ns(7_000_000_000), 2.0)
+    waits = Waits(np.array([False]), np.int64(0), _ns(7_000_000_000).__getitem__, 2.0)
     assert (waits.longest_ms, waits.late.tolist()) == (0, [])
 
 

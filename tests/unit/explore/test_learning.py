@@ -11,6 +11,7 @@ from jobharness.explore.crash_map import Explorer
 from jobharness.explore.learning import Lesson
 from jobharness.explore.stage import Seen
 from jobharness.explore.steps import steps_of
+from jobharness.explore.wings import Wings
 from jobharness.history.event import Kind
 from jobharness.history.follow import News
 from jobharness.scenario.model import CrashmapSpec
@@ -29,10 +30,10 @@ def learned(monkeypatch):
 
     def make(*lessons):
         waited, explorer = [], Explorer.__new__(Explorer)
-        explorer.spec, explorer.folder = CrashmapSpec(), SimpleNamespace(path=Path())
+        explorer.spec, explorer.folder, explorer._wings = CrashmapSpec(), SimpleNamespace(path=Path()), Wings()
 
         def learn(_setting, place, *_args):
-            waited.append(_args[-1])
+            waited.append(_args[-2])
             return lessons[(int(place.name.rpartition("-")[2]) - 1) // 2]
 
         monkeypatch.setattr(crash_map, "learn", learn)
