@@ -42,8 +42,8 @@ def ms(values_ns: npt.NDArray[Any]) -> Int64s:
 class Waits:
     """What each of some jobs waited for, and which did so for longer than `within_s`.
 
-    `judged`: (n_jobs,) which jobs; `since_ns`: from when (one moment, or one for each); `until_ns`: tells of some of the jobs when
-    it came; `NEVER` where it never did, which is too late.
+    `judged`: (n_jobs,) which jobs; `since_ns`: from when (one moment, or one for each); `until_ns`: tells of some of them when it
+    came; `NEVER` where it never did, which is too late.
     """
 
     judged: Mask
@@ -150,9 +150,11 @@ def close_pairs(key: npt.NDArray[Any], begin_ns: Int64s, until_ns: Int64s) -> tu
 
 def stable_order(keys: npt.NDArray[np.uint32]) -> npt.NDArray[np.uint32]:
     """The order that sorts `keys` and leaves equal ones as they stand: each key and its place are sorted as one number."""
-    numbered = keys.astype(np.uint64)
-    numbered <<= np.uint64(32)
-    numbered |= np.arange(len(keys), dtype=np.uint32)
+    numbered = np.empty(len(keys), np.uint64)
+    for some in slices(len(keys)):
+        numbered[some] = keys[some]
+        numbered[some] <<= np.uint64(32)
+        numbered[some] |= np.arange(some.start, some.stop, dtype=np.uint64)
     numbered.sort()
     return numbered.astype(np.uint32)  # The place; the cast drops the key.
 

@@ -106,8 +106,10 @@ def _concurrent(history: History) -> pl.DataFrame:
 def _contested(history: History) -> Mask:
     """The jobs that were settled, and that more than one worker may have taken."""
     tally = history.tally
-    several = (tally.count(Kind.JOB_RECEIVED) > 1) | (tally.count(Kind.JOB_RUNNING) > 1)
     settled = tally.has(Kind.JOB_SETTLED)
+    if not settled.any():
+        return settled
+    several = (tally.count(Kind.JOB_RECEIVED) > 1) | (tally.count(Kind.JOB_RUNNING) > 1)
     once = np.flatnonzero(settled & tally.has(Kind.JOB_RECEIVED) & tally.has(Kind.JOB_RUNNING) & ~several)
     several[once] = _takers(history, Kind.JOB_RECEIVED)[once] != _takers(history, Kind.JOB_RUNNING)[once]
     return np.asarray(several & settled)

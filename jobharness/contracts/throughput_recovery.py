@@ -19,6 +19,7 @@ from jobharness.contracts.promise import Evidence, RunPromise, could_not_see, of
 from jobharness.history.columns import NEVER, Int64s
 from jobharness.history.event import Kind
 from jobharness.history.frame import History
+from jobharness.history.slices import slices
 
 __all__ = ["ThroughputRecovery"]
 
@@ -47,13 +48,19 @@ class ThroughputRecovery(RunPromise):
     def observe(self, history: History) -> pl.DataFrame:
         """`bin, acknowledged, completed`: how many jobs were acknowledged, and completed for the first time, in each
         second."""
-        tally = history.tally
-        acknowledged_ns = tally.first_ns(Kind.ENQUEUE_ACKNOWLEDGED)
-        mine = acknowledged_ns != NEVER
-        done_ns = tally.completed_ns[mine]
-        arrivals = pl.DataFrame({"bin": acknowledged_ns[mine] // BIN_NS}).group_by("bin").agg(acknowledged=pl.len())
-        ends = pl.DataFrame({"bin": done_ns[done_ns != NEVER] // BIN_NS}).group_by("bin").agg(completed=pl.len())
-        return arrivals.join(ends, on="bin", how="full", coalesce=True).fill_null(0).sort("bin")
+        tally, times = history.tally, history.columns["time_ns"]
+        first, last = (int(times[place]) // BIN_NS for place in (0, -1)) if len(times) else (0, -1)
+        acknowledged, completed = (np.zeros(last - first + 1, np.int64) for _ in range(2))
+        acknowledged_ns = tally.first_in(Kind.ENQUEUE_ACKNOWLEDGED)
+        for some in slices(history.jobs.height):
+            arrived_ns, done_ns = acknowledged_ns(some), tally.completed_ns[some]
+            for counts, moments_ns, mine in (
+                (acknowledged, arrived_ns, arrived_ns != NEVER),
+                (completed, done_ns, (arrived_ns != NEVER) & (done_ns != NEVER)),
+            ):
+                counts += np.bincount(moments_ns[mine] // BIN_NS - first, minlength=len(counts))
+        bins = pl.DataFrame({"bin": np.arange(first, last + 1), "acknowledged": acknowledged, "completed": completed})
+        return bins.filter((pl.col("acknowledged") > 0) | (pl.col("completed") > 0))
 
     def weigh(self, observed: pl.DataFrame, history: History) -> Evidence:
         """The strikes after which throughput stayed low, the lowest first."""

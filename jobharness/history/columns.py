@@ -92,6 +92,8 @@ class Columns:
 
     def rows_of_any(self, *kinds: Kind, jobs: npt.NDArray[np.bool_]) -> Rows:
         """Where the events of several kinds are that are about one of `jobs`, (n_jobs,)."""
+        if not jobs.any():
+            return np.empty(0, np.uint32)
         of_each = [self.rows_of_jobs(kind)[taken(jobs, self.jobs(kind))] for kind in kinds]
         return np.sort(np.concatenate(of_each), kind="stable")
 

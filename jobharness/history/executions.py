@@ -113,10 +113,13 @@ def _next_ends(columns: Columns, several: npt.NDArray[np.bool_], workers: npt.ND
     off."""
     marks = columns.rows_of_any(Kind.JOB_RUNNING, *EXECUTION_ENDS, jobs=several)
     ends = _followers(columns, marks, columns["process"][marks])
-    loud = np.isin(columns["kind"][marks], (int(Kind.JOB_RUNNING), int(Kind.JOB_TIMED_OUT)))
-    spoken = _followers(columns, marks[loud], workers[columns["process"][marks[loud]]])
     own = ends[np.searchsorted(marks, begins)]
-    return np.where(own != NO_ROW, own, spoken[np.searchsorted(marks[loud], begins)])
+    open_ = own == NO_ROW
+    loud = marks[np.isin(columns["kind"][marks], (int(Kind.JOB_RUNNING), int(Kind.JOB_TIMED_OUT)))]
+    loud = loud[np.isin(columns["job"][loud], columns["job"][begins[open_]])]
+    spoken = _followers(columns, loud, workers[columns["process"][loud]])
+    own[open_] = spoken[np.searchsorted(loud, begins[open_])]
+    return own
 
 
 def _followers(columns: Columns, marks: Rows, owners: npt.NDArray[np.uint32]) -> Rows:

@@ -24,9 +24,10 @@ def slices(count: int) -> Iterator[slice]:
     return (slice(start, min(start + SLICE, count)) for start in range(0, count, SLICE))
 
 
-def taken(values: npt.NDArray[Scalar], places: npt.NDArray[Any]) -> npt.NDArray[Scalar]:
-    """The values at these places: `values[places]`; for a place past the end, the last value."""
-    out = np.empty(len(places), values.dtype)
+def taken(values: npt.NDArray[Scalar], places: npt.NDArray[Any], out: npt.NDArray[Scalar] | None = None) -> npt.NDArray[Scalar]:
+    """The values at these places: `values[places]`, put into the beginning of `out` where it is given; for a place past the end,
+    the last value."""
+    out = np.empty(len(places), values.dtype) if out is None else out[: len(places)]
     for some in slices(len(places)):
         _take(values, places[some], out[some])
     return out

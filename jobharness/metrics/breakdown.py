@@ -103,7 +103,8 @@ def _phases(history: History) -> Iterator[tuple[str, list[tuple[int, int]]]]:
 
 def _durations(name: str, history: History, groups: list[Rows]) -> list[list[Metric]]:
     took_ns = durations_ns(history, name)
-    return [list(percentiles(name, taken(took_ns, jobs))) for jobs in groups]
+    of_group = np.empty_like(took_ns)
+    return [list(percentiles(name, taken(took_ns, jobs, of_group))) for jobs in groups]
 
 
 def _run_times(history: History, groups: list[Rows]) -> list[list[Metric]]:

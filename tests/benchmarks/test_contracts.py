@@ -14,6 +14,7 @@ import pytest
 GIB = 2**30
 PROJECT = Path(__file__).parents[2]
 SIZES = (100_000, 1_000_000, 10_000_000)
+TIMES = 3
 
 
 def _measured(*words: object) -> dict[str, Any]:
@@ -34,14 +35,24 @@ def saved(tmp_path_factory: pytest.TempPathFactory) -> dict[int, Path]:
 
 
 def test_ten_million_jobs_are_judged_and_measured(benchmark: Any, figure: Any, saved: dict[int, Path]) -> None:
-    answers = benchmark.pedantic(lambda: [_measured("whole", saved[jobs]) for jobs in SIZES], rounds=1)
-    largest = answers[-1]
+    sizes = (*SIZES, *[SIZES[-1]] * (TIMES - 1))
+    measured = benchmark.pedantic(lambda: [_measured("whole", saved[jobs]) for jobs in sizes], rounds=1)
+    # The same work takes a fifth more or less, by what else the machine's host does: the median counts.
+    largest_ones = sorted(measured[len(SIZES) - 1 :], key=lambda one: float(one["wall_s"]))
+    largest = largest_ones[TIMES // 2]
+    answers = [*measured[: len(SIZES) - 1], largest]
     # Cost = a * jobs ** b, fitted to the three sizes.
     growth = np.polyfit(np.log(SIZES), np.log([one["cpu_s"] for one in answers]), 1)[0]
     each = ", ".join(f"10^{np.log10(one['jobs']):.0f}: {one['cpu_s']:.2f} s" for one in answers)
-    how = f"{largest['jobs']:,} jobs, {largest['events']:,} events, loaded; {largest['cpu_s']:.1f} s of processor time"
+    walls = ", ".join(f"{one['wall_s']:.1f}" for one in largest_ones)
+    how = (
+        f"{largest['jobs']:,} jobs, {largest['events']:,} events, loaded; {largest['cpu_s']:.1f} s of processor time; median of "
+        f"{TIMES} runs: {walls} s"
+    )
     figure("all contracts and metrics", largest["wall_s"], 10.0, "s", how)
-    figure("memory for it", largest["peak_bytes"] / 1e9, 4.0, "GB", "peak of the process, loading included")
+    figure(
+        "memory for it", max(one["peak_bytes"] for one in largest_ones) / 1e9, 4.0, "GB", "peak of the process, loading included"
+    )
     figure("growth of its cost", growth, 1.1, "", f"exponent of the fit to processor time at {each}")
     assert {one["verdict"] for one in answers} == {"holds"}
 
