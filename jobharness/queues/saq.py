@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ SETTINGS = (
 )  # fmt: skip
 ABORTS_FOR_S = 5.0
 GIVEN_UP = ("failed", "aborted")
+AT_ONCE = 1000
 
 
 class SaqQueue:
@@ -157,13 +159,16 @@ class SaqQueue:
 
 
 def _given_up(client: Any, name: str) -> Iterator[tuple[str, str]]:
-    for raw in client.scan_iter(match=f"saq:job:{name}:*", count=1000):
-        try:
-            job: dict[str, Any] = json.loads(client.get(raw) or "{}")
-        except ValueError:
-            continue  # The app has a serializer of its own.
-        if job.get("status") in GIVEN_UP:
-            yield _key(raw, name), job["status"]
+    found = client.scan_iter(match=f"saq:job:{name}:*", count=AT_ONCE)
+    # Jobs that are done are kept for minutes, and there may be many: they are not asked for one by one.
+    while raws := list(islice(found, AT_ONCE)):
+        for raw, value in zip(raws, client.mget(raws), strict=True):
+            try:
+                job: dict[str, Any] = json.loads(value or "{}")
+            except ValueError:
+                continue  # The app has a serializer of its own.
+            if job.get("status") in GIVEN_UP:
+                yield _key(raw, name), job["status"]
 
 
 def _key(raw: bytes, name: str) -> str:
