@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from jobharness.clock import NS_PER_S
-from jobharness.history.columns import NEVER
+from jobharness.history.columns import NEVER, NO_ROW
 from jobharness.history.event import Kind
 from jobharness.history.frame import History
 from jobharness.metrics.metric import Metric
@@ -69,12 +69,9 @@ def _throughput(history: History) -> Metric:
 
 def _peak_backlog(history: History) -> Metric:
     """The most jobs that were acknowledged and not yet begun at any moment."""
-    executions, columns = history.executions, history.columns
-    first_run = np.full(history.jobs.height, -1, np.int64)
-    first_run[executions.job[::-1]] = executions.row[::-1]
-    steps = np.zeros(len(history), np.int8)
-    steps[first_run[first_run >= 0]] = -1
-    steps[columns.rows_of_jobs(Kind.ENQUEUE_ACKNOWLEDGED)] = 1
+    first_run, steps = history.tally.row("first", Kind.JOB_RUNNING), np.zeros(len(history), np.int8)
+    steps[first_run[first_run != NO_ROW]] = -1
+    steps[history.columns.rows_of_jobs(Kind.ENQUEUE_ACKNOWLEDGED)] = 1
     return Metric("backlog.peak", _highest(steps) if len(history) else None, "jobs", history.jobs.height)
 
 

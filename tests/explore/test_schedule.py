@@ -26,11 +26,8 @@ def _mapped(library, folder, every_s, **crashmap):
     queue, broker, *_ = ticking(library, EVERY_S=str(every_s))
     plain = {
         "title": f"{library}, a tick every {every_s} s",
-        "queue": {
-            **queue,
-            "workers": 1,
-            "settings": settings,
-        },  # Two schedulers of APScheduler on one job store run everything twice.
+        # One worker: two schedulers of APScheduler on one job store run everything twice.
+        "queue": {**queue, "workers": 1, "settings": settings},
         "broker": {"kind": broker},
         "workload": {
             "arrivals": {"rate": "1/s"},

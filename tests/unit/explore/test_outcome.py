@@ -100,14 +100,16 @@ def test_nudge_is_not_judged():
     assert outcome(lines).word is Word.ONCE
 
 
+SENDS_ANOTHER = """
+    0.3  worker-1/2 job.running          a
+    0.35 worker-1/2 enqueue.begin        c
+    0.36 worker-1/2 enqueue.acknowledged c
+    0.5  worker-1/2 job.finished         a
+"""
+
+
 def test_job_that_the_job_sent_is_judged_with_it():
-    lines = """
-        0.3  worker-1/2 job.running          a
-        0.35 worker-1/2 enqueue.begin        c
-        0.36 worker-1/2 enqueue.acknowledged c
-        0.5  worker-1/2 job.finished         a
-    """
-    assert outcome(lines).word is Word.LOST
+    assert outcome(SENDS_ANOTHER).word is Word.LOST
 
 
 def test_job_that_its_worker_sent_on_its_own_account_is_not_judged():
@@ -119,14 +121,7 @@ def test_job_that_its_worker_sent_on_its_own_account_is_not_judged():
 
 
 def test_tick_of_a_schedule_that_its_worker_sent_while_it_ran_the_job_is_not_judged():
-    lines = """
-        0.3  worker-1/2 job.running          a
-        0.35 worker-1/2 enqueue.begin        c
-        0.36 worker-1/2 schedule.tick        c
-        0.36 worker-1/2 enqueue.acknowledged c
-        0.5  worker-1/2 job.finished         a
-    """
-    assert outcome(lines).word is Word.ONCE
+    assert outcome(SENDS_ANOTHER + "0.36 worker-1/2 schedule.tick c").word is Word.ONCE
 
 
 @pytest.mark.parametrize(
