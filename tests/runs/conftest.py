@@ -87,7 +87,7 @@ def start(project, written, scenario):
         },
         fault=[
             {"kind": "kill", "on": "job.running", "every": "1500ms", "times": 2},
-            {"kind": "pause", "on": "job.running", "nth": 5, "every": "1s", "times": "always", "for": "1s"},
+            {"kind": "pause", "on": "job.running", "nth": 5, "every": "2500ms", "times": "always", "for": "2s"},
             {"kind": "latency", "at": "0s", "by": "20ms"},
             {"kind": "upstream", "at": "0s", "answer": 429},
             {"kind": "clock", "at": "200ms", "jump": "1h"},

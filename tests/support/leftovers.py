@@ -1,6 +1,8 @@
 """Which processes a run has left behind, seen from outside: by what they carry, and not by what the harness knows of them."""
 
 import os
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 __all__ = ["leftovers", "mounts_in", "stopped"]
@@ -20,13 +22,20 @@ def leftovers(words: str) -> list[str]:
         try:
             command = (folder / "cmdline").read_bytes()
             state = (folder / "stat").read_bytes().rpartition(b")")[2].split()[0]
-            places = [(folder / "cwd").readlink(), *(link.readlink() for link in (folder / "fd").iterdir())]
-            seen = b"\n".join([command, (folder / "environ").read_bytes(), *(bytes(place) for place in places)])
+            links = [folder / "cwd", *(folder / "fd").iterdir()]
+            seen = b"\n".join([command, (folder / "environ").read_bytes(), *_places(links)])
         except (OSError, IndexError):
-            continue  # Gone in the meantime, or closing a file just now: then it is seen at the next look.
+            continue  # Gone in the meantime.
         if words.encode() in seen and state not in (b"Z", b"X"):
             found.append(f"{folder.name} {command.replace(bytes(1), b' ').decode(errors='replace')}")
     return found
+
+
+def _places(links: Iterable[Path]) -> Iterator[bytes]:
+    """Where the links lead, but for those that are gone: a process may close a file while it is looked at, and lives on."""
+    for link in links:
+        with suppress(OSError):
+            yield bytes(link.readlink())
 
 
 def mounts_in(folder: Path) -> list[str]:
