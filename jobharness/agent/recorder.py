@@ -90,7 +90,8 @@ def _call_living(method):
 
 
 class Recorder:
-    """Records the events of this process. Threads and signal handlers may call it; a fork gets its own file.
+    """Records the events of this process. Threads and signal handlers may call it; a fork gets slots of its parent's file, then
+    its own.
 
     Nothing is opened before the first record. If the files cannot be written the recorder marks itself failed
     (`failed`, and a mark that the harness reads: the flag of its last file, or an empty file ending in `.failed` where it
@@ -237,22 +238,10 @@ class Recorder:
     def _give_back(self, segment):
         slot = segment.take()
         while slot < segment.slots:
-            at = record.HEADER_BYTES + slot * record.RECORD_BYTES
             record.RECORD.pack_into(
-                segment.buffer,
-                at,
-                monotonic_ns(),
-                record.NO_JOB,
-                0,
-                record.VOID,
-                0,
-                self._process,
-                0,
-                0,
-                0,
-                0,
-                slot ^ record.COMMIT,
-            )
+                segment.buffer, record.HEADER_BYTES + slot * record.RECORD_BYTES,
+                monotonic_ns(), record.NO_JOB, 0, record.VOID, 0, self._process, 0, 0, 0, 0, slot ^ record.COMMIT,
+            )  # fmt: skip
             slot = segment.take()
 
     def _next_segment(self, seen):

@@ -16,7 +16,7 @@ from typing import NamedTuple
 from jobharness.agent import record
 from jobharness.errors import HistoryUnreadable
 from jobharness.history.event import Kind
-from jobharness.history.texts import Texts
+from jobharness.history.texts import TextFiles
 
 __all__ = ["Follower", "News"]
 
@@ -54,14 +54,14 @@ def runs(process: int) -> bool:
 class _Tail:
     """One file: what of it was already seen."""
 
-    def __init__(self, path: Path, unwanted: frozenset[Kind]) -> None:
+    def __init__(self, path: Path, unwanted: frozenset[Kind], texts: TextFiles) -> None:
         with path.open("rb") as file:
             self.buffer = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
         _, _, _, self.process, _, _, about_bytes = record.HEADER.unpack_from(self.buffer)
         about = json.loads(self.buffer[record.HEADER.size : record.HEADER.size + about_bytes])
         self.name, self.role, self.slots = about["name"], about["role"], about["slots"]
         self.path, self.unwanted = path, unwanted
-        self.texts = Texts(path, about)
+        self.texts = texts.of(path.name.rsplit(".", 2)[0], about)
         self.next = 0
         self.holes: list[int] = []
 
@@ -131,6 +131,7 @@ class Follower:
 
     def __init__(self, folder: Path, unwanted: Iterable[Kind] = ()) -> None:
         self.folder, self._unwanted = folder, frozenset(unwanted)
+        self._texts = TextFiles(folder)
         self._tails: dict[str, _Tail] = {}
         self._over: set[str] = set()
         self._marks: set[tuple[int, str]] = set()
@@ -144,7 +145,7 @@ class Follower:
             self._seen_at = changed_ns if time.time_ns() - changed_ns > COARSE_NS else -1
             for entry in os.scandir(self.folder):
                 if entry.name.endswith(".rec") and entry.name not in self._tails and entry.name not in self._over:
-                    self._tails[entry.name] = _Tail(Path(entry.path), self._unwanted)
+                    self._tails[entry.name] = _Tail(Path(entry.path), self._unwanted, self._texts)
                 elif entry.name.endswith(record.FAILED_SUFFIX):
                     name, pid, _ = entry.name.removesuffix(record.FAILED_SUFFIX).partition(".")[2].rsplit(".", 2)
                     self._marks.add((int(pid), name))

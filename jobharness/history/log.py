@@ -19,7 +19,7 @@ from jobharness.agent import record
 from jobharness.errors import HistoryUnreadable
 from jobharness.history.event import Kind
 from jobharness.history.frame import EVENT_SCHEMA, JOB_SCHEMA, PROCESS_SCHEMA, History
-from jobharness.history.texts import Texts
+from jobharness.history.texts import TextFiles, Texts
 
 __all__ = ["HISTORY_SCHEMA", "RecordFile", "about_of", "gather", "load", "read_record_file", "save"]
 
@@ -44,16 +44,20 @@ class RecordFile:
     closed: bool
     records: np.ndarray[Any, np.dtype[np.void]]
     torn: int
-    texts: Mapping[int, str]
+    texts: Texts
 
     @property
     def stem(self) -> str:
         """What the files of one process have in common."""
-        return self.path.name.rsplit(".", 2)[0]
+        return _stem_of(self.path)
 
 
-def read_record_file(path: Path) -> RecordFile:
-    """Read one record file and its texts.
+def _stem_of(path: Path) -> str:
+    return path.name.rsplit(".", 2)[0]
+
+
+def read_record_file(path: Path, text_files: TextFiles | None = None) -> RecordFile:
+    """Read one record file, and its texts from `text_files` of its folder, which several readings may share.
 
     Raises: HistoryUnreadable when the file is no record file, or of a newer schema, or holds what this version does not know.
     """
@@ -71,7 +75,7 @@ def read_record_file(path: Path) -> RecordFile:
     used = committed | (table["time_ns"] != 0)
     about = _about(path, raw[record.HEADER.size : record.HEADER.size + about_bytes])
     # The texts are read after the records, so that every text that a record names is among them.
-    texts = Texts(path, about).all()
+    texts = (text_files or TextFiles(path.parent)).of(_stem_of(path), about)
     return RecordFile(
         path=path,
         about=about,
@@ -95,9 +99,7 @@ def _about(path: Path, raw: bytes) -> Mapping[str, Any]:
     return about
 
 
-def _checked(
-    path: Path, records: np.ndarray[Any, np.dtype[np.void]], texts: Mapping[int, str]
-) -> np.ndarray[Any, np.dtype[np.void]]:
+def _checked(path: Path, records: np.ndarray[Any, np.dtype[np.void]], texts: Texts) -> np.ndarray[Any, np.dtype[np.void]]:
     strange = records["kind"][~np.isin(records["kind"], KINDS)]
     if len(strange):
         raise HistoryUnreadable(
@@ -105,8 +107,8 @@ def _checked(
         )
     named = (records["task"], records["group"], records["text"][records["text"] < record.DECIMAL])
     highest = max((int(numbers.max()) for numbers in named if len(numbers)), default=0)
-    if highest > max(texts):
-        raise HistoryUnreadable(str(path), f"names text {highest}, but the file of its texts ends at {max(texts)}")
+    if highest > texts.last():
+        raise HistoryUnreadable(str(path), f"names text {highest}, but the file of its texts ends at {texts.last()}")
     return records
 
 
@@ -115,7 +117,9 @@ def gather(folder: Path, header: Mapping[str, Any]) -> History:
 
     Raises: HistoryUnreadable for a file that is none of ours.
     """
-    files = sorted((read_record_file(path) for path in folder.glob("*.rec")), key=lambda file: (file.stem, file.segment))
+    text_files = TextFiles(folder)
+    read = (read_record_file(path, text_files) for path in folder.glob("*.rec"))
+    files = sorted(read, key=lambda file: (file.stem, file.segment))
     texts: dict[str, int] = {"": 0}
     processes = _Processes()
     frames = [_frame(file, processes.numbers_in(file), texts) for file in files]
@@ -134,22 +138,22 @@ class _Processes:
     def __init__(self) -> None:
         self.rows: list[dict[str, Any]] = []
         self._numbers: dict[tuple[str, int], int] = {}
+        self._forks: dict[tuple[str, int], int] = {}  # Of those that wrote in their parent's file, by name and process id.
 
     def numbers_in(self, file: RecordFile) -> np.ndarray[Any, np.dtype[np.uint32]]:
         """(n,) the number of the process of each record."""
-        wrote = file.records["process"]
-        numbers = np.full(len(wrote), self._of(file, file.process), np.uint32)
+        own = self._of(file, file.process)
         # A process may fail in a later file than its first.
-        self.rows[self._of(file, file.process)]["failed"] |= file.failed
-        for fork in np.unique(wrote[wrote != file.process]).tolist():
-            numbers[wrote == fork] = self._of(file, fork)
-        return numbers
+        self.rows[own]["failed"] |= file.failed
+        wrote, places = np.unique(file.records["process"], return_inverse=True)
+        return np.array([self._of(file, process) for process in wrote.tolist()], np.uint32)[places]
 
     def failed(self, stem: str) -> None:
         """A process could not record anything in a file of its own."""
-        known = self._numbers.get((stem, 0))
+        row = _unheard_row(stem)
+        known = self._numbers.get((stem, 0), self._forks.get((row["name"], row["pid"])))
         if known is None:
-            self.rows.append(_unheard_row(stem))
+            self.rows.append(row)
         else:
             self.rows[known]["failed"] = True
 
@@ -161,6 +165,8 @@ class _Processes:
             about = file.about
             row = {"name": about["name"], "role": about["role"], "pid": process, "host": about.get("host", ""), "failed": False}
             self.rows.append(row)
+            if lender:
+                self._forks[about["name"], process] = number
         return number
 
 
@@ -173,15 +179,12 @@ def _unheard_row(stem: str) -> dict[str, Any]:
 
 def _frame(file: RecordFile, processes: np.ndarray[Any, np.dtype[np.uint32]], texts: dict[str, int]) -> pl.DataFrame:
     """One file's records, its texts renumbered into the run's."""
-    renumber = np.zeros(max(file.texts) + 1, np.uint32)
-    for number, words in file.texts.items():
-        renumber[number] = texts.setdefault(words, len(texts))
     rows = file.records
     spelt = rows["text"] >= record.DECIMAL  # The key tells the job's id.
-
-    def renumbered(numbers: np.ndarray[Any, np.dtype[np.uint32]]) -> np.ndarray[Any, np.dtype[np.uint32]]:
-        return np.take(renumber, numbers)
-
+    told = np.stack([rows["task"], np.where(spelt, 0, rows["text"]), rows["group"]])
+    numbers, places = np.unique(told, return_inverse=True)
+    ours = [texts.setdefault(words, len(texts)) for words in map(file.texts.__getitem__, numbers.tolist())]
+    task, text, group = np.array(ours, np.uint32)[places.reshape(told.shape)]
     return pl.DataFrame(
         {
             "time_ns": rows["time_ns"].astype(np.int64),
@@ -190,9 +193,9 @@ def _frame(file: RecordFile, processes: np.ndarray[Any, np.dtype[np.uint32]], te
             "kind": rows["kind"].astype(np.uint8),
             "attempt": rows["attempt"].astype(np.uint16),
             "process": processes,
-            "task": renumbered(rows["task"]),
-            "text": renumbered(np.where(spelt, 0, rows["text"])),
-            "group": renumbered(rows["group"]),
+            "task": task,
+            "text": text,
+            "group": group,
             "value": rows["value"].astype(np.int64),
             "form": np.where(spelt, rows["text"], np.uint32(0)),
         }

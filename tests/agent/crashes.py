@@ -55,7 +55,7 @@ def damage(folder, proven):
             continue
         for row in file.records:
             thread, number = int(row["key_hi"]) - 1, int(row["key_lo"])
-            texts = {file.texts.get(int(row[name])) for name in ("task", "text", "group")}
+            texts = {file.texts[int(row[name])] for name in ("task", "text", "group")}
             whole = (row["kind"], row["value"], row["attempt"]) == (11, number, number & 0xFFFF) and texts == {
                 f"text {number % TEXTS}"
             }

@@ -1,9 +1,9 @@
-"""A message of taskiq is read once, though both the agent and the receiver want its content."""
+"""A message is read once, though both the agent and the library want its content."""
 
 import json
 from types import SimpleNamespace
 
-from jobharness.agent.libraries.taskiq import KEPT, _Contents
+from jobharness.agent.contents import KEPT, Contents
 
 
 def counting_formatter():
@@ -18,9 +18,9 @@ def counting_formatter():
     return formatter
 
 
-def test_receiver_gets_what_was_read_already():
+def test_library_gets_what_was_read_already():
     formatter = counting_formatter()
-    contents, data = _Contents(formatter), b'{"task_id": "1"}'
+    contents, data = Contents(formatter), b'{"task_id": "1"}'
     content = contents.read(data)
     assert formatter.loads(message=data) is content and formatter.read == 1
     # It may have changed what it got: who reads the same bytes again gets a new one.
@@ -30,15 +30,15 @@ def test_receiver_gets_what_was_read_already():
 
 def test_messages_that_are_alike_are_not_taken_for_each_other():
     formatter = counting_formatter()
-    contents = _Contents(formatter)
+    contents = Contents(formatter)
     first, second = bytearray(b'{"n": 1}'), bytearray(b'{"n": 1}')
     one, other = contents.read(first), contents.read(second)
     assert formatter.loads(second) is other and formatter.loads(first) is one is not other
 
 
-def test_messages_that_the_receiver_never_reads_are_not_kept_for_ever():
+def test_messages_that_the_library_never_reads_are_not_kept_for_ever():
     formatter = counting_formatter()
-    contents = _Contents(formatter)
+    contents = Contents(formatter)
     every = [b'{"n": %d}' % number for number in range(KEPT + 1)]
     for data in every:
         contents.read(data)

@@ -207,7 +207,7 @@ def test_fork_that_cannot_open_a_file_of_its_own_has_failed_and_its_parent_has_n
     fork = in_fork(work)
     history = log.gather(tmp_path, {})
     failed = {row["pid"] for row in history.processes.to_dicts() if row["failed"]}
-    assert failed == {fork} and told(history)[1][0] == fork
+    assert failed == {fork} and told(history)[1][0] == fork and history.processes.height == 2
 
 
 def test_jobs_enqueued_by_parent_and_fork_are_found_past_what_a_killed_fork_left_empty(tmp_path, recorder):
