@@ -23,13 +23,8 @@ from ..wrapping import one_line, wrap
 DELAYS = ("_delay_queue", "_delay_queue_name", "_delayed_message_exchange_plugin")
 MARK = "_jobharness_attached"
 NEVER_SETTLES = (
-    "ListQueueBroker",
-    "ListQueueClusterBroker",
-    "ListQueueSentinelBroker",
-    "PubSubBroker",
-    "PubSubSentinelBroker",
-    "NatsBroker",
-)
+    "ListQueueBroker", "ListQueueClusterBroker", "ListQueueSentinelBroker", "PubSubBroker", "PubSubSentinelBroker", "NatsBroker",
+)  # fmt: skip
 
 
 def attach_worker(recorder, settings):
