@@ -3,7 +3,7 @@
 from collections import Counter
 from dataclasses import replace
 
-from jobharness.explore.points import points_of, telling_first
+from jobharness.explore.points import points_of, telling_first, waiting_first
 from jobharness.explore.steps import IdleTalk, common, steps_of
 from jobharness.explore.transcript import Passing
 
@@ -147,6 +147,20 @@ def test_message_without_a_reply_is_struck_once_it_was_passed_on():
 def test_most_telling_points_come_first():
     ordered = telling_first(points_of(steps_of(CELERY, IDLE), children=True))
     assert [point.victim for point in ordered] == sorted((p.victim for p in ordered), key=["tree", "", "child", "main"].index)
+
+
+def test_points_of_early_steps_come_first_where_all_are_tried():
+    """They have the longest to wait for."""
+    ordered = waiting_first(points_of(steps_of(CELERY, IDLE), children=True))
+    assert [point.step for point in ordered] == sorted(point.step for point in ordered)
+    assert [point.victim for point in ordered[:3]] == ["tree", "", "main"]
+
+
+def test_heartbeat_is_no_step_though_its_worker_is_called_as_the_job_is():
+    """A worker's name that was said together with the job's stands for the job from then on."""
+    heard = talk("1 <- 1 BRPOP *", "2 -> 1 SET *", "2 <- 1 SET *", "2 -> 2 EXPIRE worker:# # *", "2 <- 2 EXPIRE *")
+    assert [step.label for step in steps_of(heard, IDLE)] == ["reply to BRPOP", "SET", "EXPIRE"]
+    assert [step.label for step in steps_of(heard, IDLE, ["EXPIRE worker:# #"])] == ["reply to BRPOP", "SET"]
 
 
 def test_what_only_reads_is_struck_at_by_a_lost_reply_alone():
