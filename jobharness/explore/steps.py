@@ -276,6 +276,8 @@ def _reads(one: Passing) -> bool:
     """Whether a command changes nothing. A SELECT of PostgreSQL may call a function that does not; one of SQLite has none."""
     if one.command == "SCRIPT":
         return "EXISTS" in one.alike
+    if one.command == "PREPARE":  # A statement that is read and not yet run, but for the first half of a commit in two.
+        return "PREPARE TRANSACTION" not in one.alike
     return one.command in READS or (one.command == "SELECT" and one.by_agent and bool(parted(one.alike)[0]))
 
 

@@ -175,6 +175,13 @@ def test_what_only_reads_is_struck_at_by_a_lost_reply_alone():
     ]
 
 
+def test_statement_that_is_prepared_and_not_yet_run_changes_nothing():
+    heard = talk(
+        "1 <- 1 WITH *", "2 -> 1 PREPARE : UPDATE", "2 <- 1 PREPARE", "2 -> 2 PREPARE : PREPARE TRANSACTION", "2 <- 2 PREPARE"
+    )
+    assert [step.reads for step in steps_of(heard, IDLE)] == [False, True, False]
+
+
 def test_messages_to_a_peer_are_steps_between_taking_and_settling_counted_from_the_sending():
     """Their statements do not name the job, and their transaction is one step."""
     heard = talk("9 -> 1 COMMIT", "1 <- 1 BRPOP *", "9 -> 2 BEGIN", "9 -> 3 INSERT", "9 -> 4 COMMIT", "1 -> 2 HDEL *")
