@@ -8,13 +8,13 @@ import itertools
 import json
 import os
 import struct
-import uuid
 
 from . import events, record
 
 __all__ = ["Enqueued"]
 
 _COMMIT = struct.Struct("<I")
+LOOK_AHEAD = 16  # A thread, or a fork that was lent slots, may not have filled its own yet; later ones are read meanwhile.
 
 
 class Enqueued:
@@ -22,7 +22,7 @@ class Enqueued:
 
     def __init__(self, folder):
         self.folder = folder
-        self._places = {}  # Path -> number of slots that were read.
+        self._places = {}  # Path -> number of slots that were looked at, and those of them that were still empty.
         self._found = {}  # Key -> (time, id, whether the workload sent it).
 
     def jobs(self):
@@ -35,28 +35,57 @@ class Enqueued:
         return [(next(numbers) if sent else 0, key, job_id) for key, (_, job_id, sent) in ordered]
 
     def _read(self, path):
-        slot = self._places.get(path, 0)
-        sent = os.path.basename(path).partition(".")[0] not in ("worker", "scheduler")
+        looked, holes = self._places.get(path, (0, []))
         with open(path, "rb") as file:
-            file.seek(record.HEADER_BYTES + slot * record.RECORD_BYTES)
-            while True:
-                raw = file.read(record.RECORD_BYTES)
-                if len(raw) < record.RECORD_BYTES or _COMMIT.unpack_from(raw, record.COMMIT_OFFSET)[0] != slot ^ record.COMMIT:
+            empty = [slot for slot in holes if not self._take(path, file, slot)]
+            ahead = []  # Empty slots that no written one has followed yet.
+            slot = looked
+            while len(ahead) < LOOK_AHEAD:
+                written = self._take(path, file, slot)
+                if written is None:
                     break
                 slot += 1
-                time_ns, key, _, kind, _, _, _, text = record.RECORD.unpack(raw)[:8]
-                if kind == events.ENQUEUE_BEGIN and key not in self._found:
-                    self._found[key] = (time_ns, _text(path, text) or str(uuid.UUID(bytes=key)), sent)
-        self._places[path] = slot
+                if written:
+                    empty += ahead
+                    looked, ahead = slot, []
+                else:
+                    ahead.append(slot - 1)
+        self._places[path] = looked, empty
+
+    def _take(self, path, file, slot):
+        """Whether the slot was written; what it says of an enqueue is noted. None: the file ends before it."""
+        file.seek(record.HEADER_BYTES + slot * record.RECORD_BYTES)
+        raw = file.read(record.RECORD_BYTES)
+        if len(raw) < record.RECORD_BYTES:
+            return None
+        if _COMMIT.unpack_from(raw, record.COMMIT_OFFSET)[0] != slot ^ record.COMMIT:
+            return False
+        time_ns, key, _, kind, _, _, _, text = record.RECORD.unpack(raw)[:8]
+        if kind == events.ENQUEUE_BEGIN and key not in self._found:
+            sent = os.path.basename(path).partition(".")[0] not in ("worker", "scheduler")
+            self._found[key] = (time_ns, _text(path, text) or record.spelt(key, text), sent)
+        return True
 
 
 def _text(path, number):
-    """A text of the process that wrote the record file; None for none."""
-    if not number:
+    """A text of the process that wrote the record file; None where the key tells it."""
+    if number in (0, record.HEX, record.DECIMAL):
         return None
-    with open(path.rsplit(".", 2)[0] + ".texts", encoding="ascii") as texts:
-        for line in texts:
-            at, words = json.loads(line)
-            if at == number:
-                return words
+    words = _line(path.rsplit(".", 2)[0], number)
+    if words is None:
+        with open(path, "rb") as file:
+            header = file.read(record.HEADER_BYTES)
+        size = record.HEADER.unpack_from(header)[-1]
+        about = json.loads(header[record.HEADER.size : record.HEADER.size + size].decode("ascii"))
+        words = _line(os.path.join(os.path.dirname(path), about["lender"]), number)
+    return words
+
+
+def _line(stem, number):
+    if os.path.exists(stem + ".texts"):
+        with open(stem + ".texts", encoding="ascii") as texts:
+            for line in texts:
+                at, words = json.loads(line)
+                if at == number:
+                    return words
     return None

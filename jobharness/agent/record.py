@@ -15,7 +15,7 @@ kind       uint16 one of `jobharness.history.event.Kind`
 attempt    uint16 the library's own count of this execution, from 1; 0 unknown
 process    uint32 the operating system's process id
 task       uint32 number of a text: the task's name
-text       uint32 number of a text: exception, label or job id
+text       uint32 number of a text: exception, label or job id; `HEX` or `DECIMAL`
 group      uint32 number of a text: the key that order and limits go by
 reserved   uint64 zero
 commit     uint32 the slot's number in the file, exclusive-or `COMMIT`
@@ -24,18 +24,26 @@ commit     uint32 the slot's number in the file, exclusive-or `COMMIT`
 The record files of a process are called `ROLE.NAME.PROCESS.TIME.SEGMENT.rec`. Its texts stand beside them in
 `ROLE.NAME.PROCESS.TIME.texts`, one `[number, "text"]` of JSON a line; numbers begin at 1, 0 is no text, and a text is written
 before the first record that names it. An empty `ROLE.NAME.PROCESS.TIME.failed` says that it could not open its first file.
+
+A job's id is the text of an event that begins its life or an execution, unless its key spells it: 0 there is a UUID in its usual
+form, `HEX` (0xFFFFFFFF) the same in 32 hexadecimal digits, and `DECIMAL` (0xFFFFFFFE) the number that the key ends with.
+
+A fork may write its first records into slots that its parent lent it, in the parent's file (`FLAG_LENDS`); it fills those that it
+does not need with records of kind `VOID`. The header of files of its own then says so: `lender` is the parent's
+`ROLE.NAME.PROCESS.TIME`, whose texts with a number below `lent_texts` are the fork's, too.
 """
 
 import hashlib
 import struct
 
-SCHEMA = 1
+SCHEMA = 2
 MAGIC = b"JHRECORD"
 HEADER_BYTES = 4096
 HEADER = struct.Struct("<8sIIIIQI")  # magic, schema, flags, process, segment, started_ns, json_bytes
 FLAGS_OFFSET = 12
 FLAG_FAILED = 1  # The recorder could not go on: later events of this process are missing.
 FLAG_CLOSED = 2  # The process ended its recording in order.
+FLAG_LENDS = 4  # Some of the file's slots are for the forks of its process, which may outlive it.
 
 RECORD = struct.Struct("<Q16sqHHIIIIQI")
 RECORD_BYTES = 64
@@ -43,7 +51,11 @@ COMMIT = 0x4A425321
 COMMIT_OFFSET = 60
 FAILED_SUFFIX = ".failed"
 SLOTS = 32768  # In one file: 2 MiB. A process that records more goes on in its next file.
+VOID = 0xFFFF  # The kind of a record that says nothing. Not 0, which is what an empty slot says.
 NO_JOB = b"\0" * 16
+HEX = 0xFFFFFFFF  # Where a text may be a job's id: the id is the key in 32 hexadecimal digits,
+DECIMAL = 0xFFFFFFFE  # or a whole number, with which the key ends.
+_WHOLE = b"decimal:"
 
 FIELDS = (
     ("time_ns", "<u8"),
@@ -64,24 +76,35 @@ assert RECORD.size == RECORD_BYTES
 
 
 def key_of(job_id):
-    """The 128-bit key of a job id: a UUID is its own key, anything else is hashed (BLAKE2b)."""
+    """The 128-bit key of a job id: a UUID is its own key, a whole number stands in it, anything else is hashed (BLAKE2b)."""
     return identity(job_id)[0]
 
 
-def is_its_own_key(job_id):
-    """Whether the id can be read back from its key, so that it need not be written as a text: a UUID in its usual form."""
-    return identity(job_id)[1]
-
-
 def identity(job_id):
-    """`(key_of(job_id), is_its_own_key(job_id))`, in half the time that `uuid.UUID` takes for the key alone: each job pays it."""
-    if isinstance(job_id, str) and len(job_id) in (32, 36):
-        digits = job_id.replace("-", "")
+    """`(key_of(job_id), text)`; text: 0, HEX or DECIMAL, as `spelt` takes it, or None where the key does not tell the id.
+
+    It takes half the time that `uuid.UUID` takes for the key alone: each job pays it.
+    """
+    words = str(job_id)
+    if len(words) in (32, 36):
+        digits = words.replace("-", "")
         if len(digits) == 32:
             try:
                 key = bytes.fromhex(digits)  # It lets spaces pass, hence the length.
             except ValueError:
                 key = b""
             if len(key) == 16:
-                return key, job_id[8:24:5] == "----" and job_id == job_id.lower()
-    return hashlib.blake2b(str(job_id).encode("utf-8", "replace"), digest_size=16).digest(), False
+                if words == words.lower() and (len(words) == 32 or words[8:24:5] == "----"):
+                    return key, HEX if len(words) == 32 else 0
+                return key, None
+    elif len(words) < 19 and words.isdecimal() and words.isascii() and (words[0] != "0" or words == "0"):
+        return _WHOLE + int(words).to_bytes(8, "big"), DECIMAL
+    return hashlib.blake2b(words.encode("utf-8", "replace"), digest_size=16).digest(), None
+
+
+def spelt(key, text):
+    """The job id that a key spells in the form of `text`: 0 (a UUID as usual), HEX or DECIMAL."""
+    if text == DECIMAL:
+        return str(int.from_bytes(key[8:], "big"))
+    digits = key.hex()
+    return digits if text == HEX else "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]))

@@ -25,15 +25,18 @@ _FLAGS = struct.Struct("<I")
 JOBS_IN_HAND = 1024
 fromhex = bytes.fromhex
 FORK_SLOTS = 128  # In the first file of a fork: a library may fork for every job, and 2 MiB a job would fill the disk.
+LENT = 6  # Slots that a fork gets of its parent's file: what one job takes. Files of its own cost it a millisecond and more.
 
 
 class _Segment:
-    """One mapped file and the counter that hands out its slots (atomic in CPython)."""
+    """One mapped file and what hands out its slots (atomic in CPython): all, or those that another process `lent`."""
 
-    __slots__ = ("buffer", "slots", "take")
+    __slots__ = ("borrowed", "buffer", "slots", "take")
 
-    def __init__(self, buffer, slots):
-        self.buffer, self.slots, self.take = buffer, slots, itertools.count().__next__
+    def __init__(self, buffer, slots, lent=None):
+        self.buffer, self.slots, self.borrowed = buffer, slots, lent is not None
+        handed_out = itertools.count() if lent is None else itertools.chain(lent, itertools.repeat(slots))
+        self.take = handed_out.__next__
 
 
 class _Numbers(dict):
@@ -49,7 +52,7 @@ class _Numbers(dict):
 
 
 class _Jobs(dict):
-    """`(key, number of the id's text)` of the jobs in hand: each is spoken of several times in a row."""
+    """`(key, text)` of the jobs in hand: each is spoken of several times in a row."""
 
     __slots__ = ("text",)
 
@@ -67,8 +70,8 @@ class _Jobs(dict):
         if len(key) == 16 and job_id[8:24:5] == "----" and job_id == job_id.lower():
             known = key, 0
         else:
-            key, told = record.identity(job_id)
-            known = key, 0 if told else self.text(str(job_id))
+            key, form = record.identity(job_id)
+            known = key, self.text(str(job_id)) if form is None else form
         if len(self) >= JOBS_IN_HAND:
             self.clear()
         self[job_id] = known
@@ -80,8 +83,8 @@ def _exhausted():
     return _Segment(None, 0)
 
 
-def _reset_living(reset):
-    living = reset()
+def _call_living(method):
+    living = method()
     if living is not None:
         living()
 
@@ -98,7 +101,7 @@ class Recorder:
     - `record(kind, key, value, attempt, task, text, group, time_ns)`; `time_ns`: when it happened, where that was before now
       (an id that is known only afterwards), 0 is now.
     - `text(words)`: the number of a text, written to the side file when it is new. 0 for an empty one, or after a failure.
-    - `job(job_id)`: `(key, text)`, its 128-bit key, and the number of its id when the key does not tell it.
+    - `job(job_id)`: `(key, text)`, its 128-bit key, and how the key tells the id, or the id's number where it does not.
     """
 
     def __init__(self, folder, role, name, library="", slots=record.SLOTS):
@@ -109,27 +112,63 @@ class Recorder:
         self.text = self._numbers.__getitem__
         self._jobs = _Jobs(self.text)
         self.job = self._jobs.__getitem__
+        self._loans = {}  # By thread: what it lends to the fork that it is about to make.
         self._reset()
         if hasattr(os, "register_at_fork"):
             # Hooks live as long as the process: a weak one lets a harness make one recorder a run.
-            os.register_at_fork(after_in_child=functools.partial(_reset_living, weakref.WeakMethod(self._reset_fork)))
+            before, after = weakref.WeakMethod(self._lend), weakref.WeakMethod(self._reset_fork)
+            os.register_at_fork(
+                before=functools.partial(_call_living, before), after_in_child=functools.partial(_call_living, after)
+            )
         self.record = self._make_record()
 
     def _reset(self):
-        self._lock = threading.RLock()
         self._segment = _exhausted()
         self._next_number = itertools.count(1)
-        self._next_file = itertools.count()
         self._numbers.clear()
         self._jobs.clear()
-        self._texts_fd = None
+        self._lender = None
+        self._begin()
+
+    def _begin(self):
+        self._lock = threading.RLock()
+        self._next_file = itertools.count()
+        self._texts_fd = self._lent = None
         self._process = os.getpid()
         self._stem = "%s.%s.%d.%d" % (self.role, self.name, self._process, monotonic_ns())
 
+    def _lend(self):
+        """Before a fork: take slots for it, unless the last one has not used its own: not every fork records anything."""
+        segment = self._segment
+        self._loans[threading.get_ident()] = None
+        if segment.buffer is None or self._lender is not None or self.failed or not self._is_used(self._lent):
+            return
+        lent = [segment.take() for _ in range(LENT)]
+        if lent[-1] < segment.slots:
+            self._raise_flag(record.FLAG_LENDS)
+            self._lent = segment, lent[0]
+            self._loans[threading.get_ident()] = segment, lent
+
+    def _is_used(self, lent):
+        if lent is None:
+            return True
+        segment, slot = lent
+        (commit,) = _FLAGS.unpack_from(segment.buffer, record.HEADER_BYTES + slot * record.RECORD_BYTES + record.COMMIT_OFFSET)
+        return commit == slot ^ record.COMMIT
+
     def _reset_fork(self):
+        loan = self._loans.pop(threading.get_ident(), None)
+        self._loans.clear()
         self._close_texts()
-        self._reset()
         self._first_slots = min(self._slots, FORK_SLOTS)
+        if loan is None:
+            self._reset()
+            return
+        # The texts that the parent has written by now are this process's, too; its own have other numbers.
+        self._lender = self._stem, next(self._next_number)
+        segment, lent = loan
+        self._segment = _Segment(segment.buffer, segment.slots, lent)
+        self._begin()
 
     def __del__(self):
         self._close_texts()
@@ -190,8 +229,31 @@ class Recorder:
 
     def close(self):
         """Say that this process ended its recording in order. Safe to call twice."""
-        if self._segment.buffer is not None:
+        if self._segment.borrowed:
+            self._give_back(self._segment)
+        elif self._segment.buffer is not None:
             self._raise_flag(record.FLAG_CLOSED)
+
+    def _give_back(self, segment):
+        slot = segment.take()
+        while slot < segment.slots:
+            at = record.HEADER_BYTES + slot * record.RECORD_BYTES
+            record.RECORD.pack_into(
+                segment.buffer,
+                at,
+                monotonic_ns(),
+                record.NO_JOB,
+                0,
+                record.VOID,
+                0,
+                self._process,
+                0,
+                0,
+                0,
+                0,
+                slot ^ record.COMMIT,
+            )
+            slot = segment.take()
 
     def _next_segment(self, seen):
         with self._lock:
@@ -200,11 +262,14 @@ class Recorder:
             if self._segment is not seen:
                 return self._segment
             try:
-                self._segment = self._open_segment()
+                opened = self._open_segment()
             except (OSError, ValueError) as error:
                 self._fail(error)
                 return None
-            return self._segment
+            if seen.borrowed:
+                self._give_back(seen)
+            self._segment = opened
+            return opened
 
     def _open_segment(self):
         stem = os.path.join(self.folder, self._stem)
@@ -234,6 +299,7 @@ class Recorder:
                 "parent": os.getppid(),
                 "python": "%d.%d.%d" % sys.version_info[:3],
                 "slots": slots,
+                **({"lender": self._lender[0], "lent_texts": self._lender[1]} if self._lender else {}),
             }
         ).encode("ascii")
         record.HEADER.pack_into(buffer, 0, record.MAGIC, record.SCHEMA, 0, self._process, number, monotonic_ns(), len(about))
@@ -245,7 +311,7 @@ class Recorder:
         if self.failed:
             return
         self.failed = True
-        if self._segment.buffer is not None:
+        if self._segment.buffer is not None and not self._segment.borrowed:
             self._raise_flag(record.FLAG_FAILED)
         else:
             self._leave_mark()

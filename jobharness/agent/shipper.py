@@ -87,7 +87,7 @@ class Files:
 
     def __init__(self, folder, done=()):
         self.folder, self.done = folder, set(done)
-        self._low = {}  # The first slot of each record file that was not seen committed.
+        self._sent = {}  # Of each record file, the slot after the last that was sent, and those before it that were empty then.
         self._flags = {}
         self._texts = {}
 
@@ -110,24 +110,28 @@ class Files:
         yield from records
 
     def _records(self, name, final):
-        low, pieces, known = self._low.get(name, 0), [], name in self._flags
-        start = record.HEADER_BYTES + low * record.RECORD_BYTES
+        (sent, empty), pieces, known = self._sent.get(name, (0, [])), [], name in self._flags
         with open(os.path.join(self.folder, name), "rb") as file:
             header = file.read(record.HEADER_BYTES)
             flags, process = _OWNER.unpack_from(header, record.FLAGS_OFFSET)
-            gone = final or not _lives(process)  # Asked before its records are read, so that none comes after.
-            file.seek(start)
+            # Asked before its records are read, so that none comes after. A fork to which it lent slots may outlive it.
+            gone = final or not (_lives(process) or flags & record.FLAG_LENDS)
+            file.seek(_place(sent))
             slots = _written(file)
             size = os.fstat(file.fileno()).st_size
-        first, high = _committed(slots, low)
+            filled = [(slot, raw) for slot, raw in _slots_at(file, empty) if _is_committed(slot, raw)]
         if not known:
             pieces.append((name, 0, header))  # Whoever reads the copy meanwhile finds a whole file, if a short one.
-        if high > low:
-            pieces.append((name, start, slots[: (high - low) * record.RECORD_BYTES]))
+        pieces += [(name, _place(slot), raw) for slot, raw in filled]
+        high, holes = _committed(slots, sent)
+        if high > sent:
+            pieces.append((name, _place(sent), slots[: (high - sent) * record.RECORD_BYTES]))
         if known and self._flags[name] != flags:
             pieces.append((name, 0, header))
-        self._low[name], self._flags[name] = first, flags
-        if gone or record.HEADER_BYTES + first * record.RECORD_BYTES >= size:
+        left = {slot for slot, _ in filled}
+        empty = [slot for slot in empty if slot not in left] + holes
+        self._sent[name], self._flags[name] = (high, empty), flags
+        if gone or (_place(high) >= size and not empty):
             self.done.add(name)
             pieces.append((name, size, None))
         return pieces
@@ -153,16 +157,33 @@ def _written(file):
         blocks.append(block)
 
 
+def _place(slot):
+    """Where a slot begins in its file."""
+    return record.HEADER_BYTES + slot * record.RECORD_BYTES
+
+
+def _slots_at(file, numbers):
+    for slot in numbers:
+        file.seek(_place(slot))
+        yield slot, file.read(record.RECORD_BYTES)
+
+
+def _is_committed(slot, raw):
+    return _COMMIT.unpack(raw)[0] == slot ^ record.COMMIT
+
+
 def _committed(slots, low):
-    """`(first, high)`: the first slot not committed, and the one after the last that is. `slots`: bytes from slot `low` on."""
-    first = high = low
+    """`(high, holes)`: the slot after the last committed one, and those before it that are not; `slots`: bytes from `low` on."""
+    high, holes, ahead = low, [], []
     whole = len(slots) - len(slots) % record.RECORD_BYTES
     for slot, (commit,) in enumerate(_COMMIT.iter_unpack(slots[:whole]), low):
         if commit == slot ^ record.COMMIT:
-            if first == slot:
-                first = slot + 1
             high = slot + 1
-    return first, high
+            holes += ahead
+            ahead = []
+        else:
+            ahead.append(slot)
+    return high, holes
 
 
 def _lives(process):

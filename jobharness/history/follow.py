@@ -61,7 +61,7 @@ class _Tail:
         about = json.loads(self.buffer[record.HEADER.size : record.HEADER.size + about_bytes])
         self.name, self.role, self.slots = about["name"], about["role"], about["slots"]
         self.path, self.unwanted = path, unwanted
-        self.texts = Texts(path.with_name(path.name.rsplit(".", 2)[0] + ".texts"))
+        self.texts = Texts(path, about)
         self.next = 0
         self.holes: list[int] = []
 
@@ -99,15 +99,14 @@ class _Tail:
     def _read(self, slot: int) -> Iterator[News]:
         fields = record.RECORD.unpack_from(self.buffer, record.HEADER_BYTES + slot * record.RECORD_BYTES)
         time_ns, key, value, kind, attempt, process, task, text = fields[:8]
-        if kind in self.unwanted:
+        if kind == record.VOID or kind in self.unwanted:
             return
         try:
             known = Kind(kind)
         except ValueError:
             raise HistoryUnreadable(str(self.path), f"holds an event of kind {kind}, which this version does not know") from None
-        yield News(
-            time_ns, known, key, value, attempt, process, self.texts[task], self.texts[text], self.name, self.role
-        )  # fmt: skip
+        words = record.spelt(key, text) if text in (record.HEX, record.DECIMAL) else self.texts[text]
+        yield News(time_ns, known, key, value, attempt, process, self.texts[task], words, self.name, self.role)
 
     @property
     def failed(self) -> bool:
@@ -115,8 +114,8 @@ class _Tail:
 
     @property
     def over(self) -> bool:
-        """Whether nothing can follow: the recording was ended in order, and its process is gone."""
-        ended = self._flags & (record.FLAG_CLOSED | record.FLAG_FAILED) == record.FLAG_CLOSED
+        """Whether nothing can follow: the recording was ended in order, and its process is gone, and had lent nothing."""
+        ended = self._flags & (record.FLAG_CLOSED | record.FLAG_FAILED | record.FLAG_LENDS) == record.FLAG_CLOSED
         return ended and not runs(self.process)
 
     @property

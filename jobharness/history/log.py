@@ -6,7 +6,6 @@ crash cut off is skipped and counted.
 
 from __future__ import annotations
 
-import itertools
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -70,16 +69,17 @@ def read_record_file(path: Path) -> RecordFile:
     table = np.frombuffer(raw, RECORD_DTYPE, count=slots, offset=record.HEADER_BYTES)
     committed = table["commit"] == (np.arange(slots, dtype=np.uint32) ^ np.uint32(record.COMMIT))
     used = committed | (table["time_ns"] != 0)
+    about = _about(path, raw[record.HEADER.size : record.HEADER.size + about_bytes])
     # The texts are read after the records, so that every text that a record names is among them.
-    texts = Texts(path.with_name(path.name.rsplit(".", 2)[0] + ".texts")).all()
+    texts = Texts(path, about).all()
     return RecordFile(
         path=path,
-        about=_about(path, raw[record.HEADER.size : record.HEADER.size + about_bytes]),
+        about=about,
         process=process,
         segment=segment,
         failed=bool(flags & record.FLAG_FAILED),
         closed=bool(flags & record.FLAG_CLOSED),
-        records=_checked(path, table[committed], texts),
+        records=_checked(path, table[committed & (table["kind"] != record.VOID)], texts),
         torn=int(used.sum() - committed.sum()),
         texts=texts,
     )
@@ -103,7 +103,8 @@ def _checked(
         raise HistoryUnreadable(
             str(path), f"holds an event of kind {strange[0]}, which this version does not know. Update jobharness."
         )
-    highest = max((int(records[name].max()) for name in ("task", "text", "group")), default=0) if len(records) else 0
+    named = (records["task"], records["group"], records["text"][records["text"] < record.DECIMAL])
+    highest = max((int(numbers.max()) for numbers in named if len(numbers)), default=0)
     if highest > max(texts):
         raise HistoryUnreadable(str(path), f"names text {highest}, but the file of its texts ends at {max(texts)}")
     return records
@@ -116,45 +117,70 @@ def gather(folder: Path, header: Mapping[str, Any]) -> History:
     """
     files = sorted((read_record_file(path) for path in folder.glob("*.rec")), key=lambda file: (file.stem, file.segment))
     texts: dict[str, int] = {"": 0}
-    frames: list[pl.DataFrame] = []
-    processes: dict[str, dict[str, Any]] = {}
-    for stem, group in itertools.groupby(files, key=lambda file: file.stem):
-        number, segments = len(processes), list(group)
-        # A process may fail in a later file than its first.
-        processes[stem] = {**_process_row(segments[0]), "failed": any(file.failed for file in segments)}
-        frames += [_frame(file, number, texts) for file in segments]
+    processes = _Processes()
+    frames = [_frame(file, processes.numbers_in(file), texts) for file in files]
     for mark in sorted(folder.glob("*" + record.FAILED_SUFFIX)):
-        stem = mark.name.removesuffix(record.FAILED_SUFFIX)
-        processes.setdefault(stem, _unheard_row(stem))["failed"] = True
+        processes.failed(mark.name.removesuffix(record.FAILED_SUFFIX))
     about = {"schema": HISTORY_SCHEMA, **header, "torn": sum(file.torn for file in files)}
-    return _assemble(frames, list(processes.values()), texts, about)
+    return _assemble(frames, processes.rows, texts, about)
 
 
-def _process_row(file: RecordFile) -> dict[str, Any]:
-    return {
-        "name": file.about["name"],
-        "role": file.about["role"],
-        "pid": file.process,
-        "host": file.about.get("host", ""),
-    }
+class _Processes:
+    """The table of the processes that wrote some files: one row for each, by the name that its files have in common.
+
+    A fork that wrote only in its parent's file has no such name, and goes by that of its parent and its process id.
+    """
+
+    def __init__(self) -> None:
+        self.rows: list[dict[str, Any]] = []
+        self._numbers: dict[tuple[str, int], int] = {}
+
+    def numbers_in(self, file: RecordFile) -> np.ndarray[Any, np.dtype[np.uint32]]:
+        """(n,) the number of the process of each record."""
+        wrote = file.records["process"]
+        numbers = np.full(len(wrote), self._of(file, file.process), np.uint32)
+        # A process may fail in a later file than its first.
+        self.rows[self._of(file, file.process)]["failed"] |= file.failed
+        for fork in np.unique(wrote[wrote != file.process]).tolist():
+            numbers[wrote == fork] = self._of(file, fork)
+        return numbers
+
+    def failed(self, stem: str) -> None:
+        """A process could not record anything in a file of its own."""
+        known = self._numbers.get((stem, 0))
+        if known is None:
+            self.rows.append(_unheard_row(stem))
+        else:
+            self.rows[known]["failed"] = True
+
+    def _of(self, file: RecordFile, process: int) -> int:
+        lender = file.stem if process != file.process else file.about.get("lender")
+        key = (lender, process) if lender else (file.stem, 0)
+        number = self._numbers.setdefault(key, len(self.rows))
+        if number == len(self.rows):
+            about = file.about
+            row = {"name": about["name"], "role": about["role"], "pid": process, "host": about.get("host", ""), "failed": False}
+            self.rows.append(row)
+        return number
 
 
 def _unheard_row(stem: str) -> dict[str, Any]:
     """The row of a process that could not record anything; its name is all there is (see `agent.record`)."""
     role, _, rest = stem.partition(".")
     name, pid, _ = rest.rsplit(".", 2)
-    return {"name": name, "role": role, "pid": int(pid), "host": ""}
+    return {"name": name, "role": role, "pid": int(pid), "host": "", "failed": True}
 
 
-def _frame(file: RecordFile, process: int, texts: dict[str, int]) -> pl.DataFrame:
+def _frame(file: RecordFile, processes: np.ndarray[Any, np.dtype[np.uint32]], texts: dict[str, int]) -> pl.DataFrame:
     """One file's records, its texts renumbered into the run's."""
     renumber = np.zeros(max(file.texts) + 1, np.uint32)
     for number, words in file.texts.items():
         renumber[number] = texts.setdefault(words, len(texts))
     rows = file.records
+    spelt = rows["text"] >= record.DECIMAL  # The key tells the job's id.
 
-    def renumbered(column: str) -> np.ndarray[Any, np.dtype[np.uint32]]:
-        return np.take(renumber, rows[column])
+    def renumbered(numbers: np.ndarray[Any, np.dtype[np.uint32]]) -> np.ndarray[Any, np.dtype[np.uint32]]:
+        return np.take(renumber, numbers)
 
     return pl.DataFrame(
         {
@@ -163,11 +189,12 @@ def _frame(file: RecordFile, process: int, texts: dict[str, int]) -> pl.DataFram
             "key_lo": rows["key_lo"].astype(np.uint64),
             "kind": rows["kind"].astype(np.uint8),
             "attempt": rows["attempt"].astype(np.uint16),
-            "process": np.full(len(rows), process, np.uint32),
-            "task": renumbered("task"),
-            "text": renumbered("text"),
-            "group": renumbered("group"),
+            "process": processes,
+            "task": renumbered(rows["task"]),
+            "text": renumbered(np.where(spelt, 0, rows["text"])),
+            "group": renumbered(rows["group"]),
             "value": rows["value"].astype(np.int64),
+            "form": np.where(spelt, rows["text"], np.uint32(0)),
         }
     )
 
@@ -200,16 +227,21 @@ _NAMING_KINDS = [int(kind) for kind in (Kind.ENQUEUE_BEGIN, Kind.ENQUEUE_INTENDE
 def _name(jobs: pl.DataFrame, keyed: pl.DataFrame, words: pl.Series) -> pl.DataFrame:
     """The table of jobs with the library's id, where an event names it; null where the key is the id (a UUID)."""
     named = (
-        keyed.filter(pl.col("kind").is_in(_NAMING_KINDS) & (pl.col("text") > 0))
+        keyed.filter(pl.col("kind").is_in(_NAMING_KINDS) & ((pl.col("text") > 0) | (pl.col("form") > 0)))
         .unique(["key_hi", "key_lo"], keep="first")
-        .select("key_hi", "key_lo", number="text")
+        .select("key_hi", "key_lo", "form", number="text")
     )
     dictionary = words.to_frame("id").with_row_index("number")
-    return (
-        jobs.join(named, on=["key_hi", "key_lo"], how="left", maintain_order="left")
-        .join(dictionary, on="number", how="left", maintain_order="left")
-        .select("key_hi", "key_lo", "id")
-    )
+    written = named.filter(pl.col("form") == 0).join(dictionary, on="number", how="left").select("key_hi", "key_lo", "id")
+    told = pl.concat([written, _spelt(named.filter(pl.col("form") > 0))])
+    return jobs.join(told, on=["key_hi", "key_lo"], how="left", maintain_order="left").select("key_hi", "key_lo", "id")
+
+
+def _spelt(named: pl.DataFrame) -> pl.DataFrame:
+    """The ids that the jobs' keys tell in another form than a UUID's (see `agent.record.spelt`)."""
+    rows = named.select("key_hi", "key_lo", "form").iter_rows()
+    ids = [record.spelt((high << 64 | low).to_bytes(16, "big"), form) for high, low, form in rows]
+    return named.select("key_hi", "key_lo").with_columns(pl.Series("id", ids, pl.String))
 
 
 def save(history: History, path: Path) -> None:

@@ -3,20 +3,31 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from jobharness.errors import HistoryUnreadable
 
 __all__ = ["Texts"]
 
+SUFFIX = ".texts"
+
 
 class Texts:
-    """The texts of one process by number; those that are written later are read when they are asked for."""
+    """The texts of one process by number; those that are written later are read when they are asked for.
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    Args: `path` of one of its record files; `about`: what that file's header says.
+    """
+
+    def __init__(self, path: Path, about: Mapping[str, Any]) -> None:
+        self._path = path.with_name(path.name.rsplit(".", 2)[0] + SUFFIX)
         self._known = {0: ""}
         self._at = 0
+        if "lender" in about:
+            # The lender wrote these before it forked.
+            lent = Texts(path.with_name(f"{about['lender']}.0.rec"), {}).all()
+            self._known.update((number, words) for number, words in lent.items() if number < about["lent_texts"])
 
     def __getitem__(self, number: int) -> str:
         """The text with this number; "" where it was not written. Raises: HistoryUnreadable."""

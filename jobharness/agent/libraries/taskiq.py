@@ -21,6 +21,7 @@ from ..wrapping import one_line, wrap
 
 DELAYS = ("_delay_queue", "_delay_queue_name", "_delayed_message_exchange_plugin")
 MARK = "_jobharness_attached"
+KEPT = 1024  # More messages than a worker prefetches, as a rule.
 NEVER_SETTLES = (
     "ListQueueBroker",
     "ListQueueClusterBroker",
@@ -266,6 +267,7 @@ class _Listener:
 
     def __init__(self, recorder, broker, original):
         self.recorder, self.broker, self.original = recorder, broker, original
+        self.contents = _Contents(broker.formatter)
 
     async def listen(self):
         """The broker's messages, each recorded as it comes."""
@@ -282,7 +284,7 @@ class _Listener:
     def received(self, message):
         """Record a message, and see to it that its settling is recorded; the receiver deals with one that cannot be read."""
         try:
-            content = self.broker.formatter.loads(getattr(message, "data", message))
+            content = self.contents.read(getattr(message, "data", message))
         except Exception:
             return message
         key, text = self.recorder.job(content.task_id)
@@ -306,6 +308,26 @@ class _Listener:
             return answer
 
         return settle
+
+
+class _Contents:
+    """Reads each message once: what was read to be recorded is what the receiver gets when it reads the same bytes."""
+
+    def __init__(self, formatter):
+        self._loads, self._kept = formatter.loads, {}
+        formatter.loads = self._given
+
+    def read(self, data):
+        """The content of a message that the receiver has not read yet. Raises what the formatter does."""
+        content = self._loads(data)
+        if len(self._kept) >= KEPT:
+            self._kept.clear()  # Of messages that nobody read; one that somebody will read is then read twice.
+        self._kept[id(data)] = data, content
+        return content
+
+    def _given(self, message):
+        kept, content = self._kept.pop(id(message), (None, None))
+        return content if kept is message else self._loads(message)
 
 
 async def _note_ready(recorder, broker):
@@ -365,10 +387,13 @@ def lay_over(broker, settings):
 
 
 def _attempt(message):
-    return 1 + int(_number(message.labels.get("_retries"))) + int(_number(message.labels.get("X-Taskiq-requeue")))
+    labels = message.labels
+    return 1 + int(_number(labels.get("_retries"))) + int(_number(labels.get("X-Taskiq-requeue")))
 
 
 def _number(label):
+    if label is None:
+        return 0.0
     try:
         return float(label)
     except (TypeError, ValueError):

@@ -31,17 +31,31 @@ def test_header_fits_and_its_flags_are_where_they_are_said_to_be():
     assert raw[record.FLAGS_OFFSET : record.FLAGS_OFFSET + 4] == (0xAABBCCDD).to_bytes(4, "little")
 
 
-def test_uuid_is_its_own_key():
-    job_id = "8b1a9953-c461-4296-a827-abf8c47804d7"
-    assert record.key_of(job_id) == uuid.UUID(job_id).bytes
-    assert record.is_its_own_key(job_id)
+UUID = "8b1a9953-c461-4296-a827-abf8c47804d7"
+
+
+@pytest.mark.parametrize("job_id", [UUID, UUID.replace("-", ""), uuid.UUID(UUID)])
+def test_uuid_is_its_own_key(job_id):
+    assert record.key_of(job_id) == uuid.UUID(UUID).bytes
 
 
 @pytest.mark.parametrize(
-    "job_id", ["8B1A9953-C461-4296-A827-ABF8C47804D7", "8b1a9953c4614296a827abf8c47804d7", "{8b1a9953-c461-4296-a827-abf8c478}"]
-)
-def test_id_that_its_key_does_not_give_back_is_written_as_a_text(job_id):
-    assert not record.is_its_own_key(job_id)
+    ("job_id", "form"),
+    [(UUID, 0), (UUID.replace("-", ""), record.HEX), ("17", record.DECIMAL), (17, record.DECIMAL), (0, record.DECIMAL),
+     (10**18 - 1, record.DECIMAL)],
+)  # fmt: skip
+def test_key_spells_the_id_that_it_was_made_of(job_id, form):
+    key, text = record.identity(job_id)
+    assert text == form and record.spelt(key, text) == str(job_id)
+
+
+@pytest.mark.parametrize(
+    "job_id",
+    [UUID.upper(), UUID.replace("-", "").upper(), "{8b1a9953-c461-4296-a827-abf8c478}", "8b1a-99537c461-4296-a827-abf8c47804d7",
+     "017", "-1", "+1", "1.0", "\u0661", "\u00b2", "1" * 19, 2**63, "", " 1"],
+)  # fmt: skip
+def test_id_that_its_key_does_not_spell_is_written_as_a_text(job_id):
+    assert record.identity(job_id)[1] is None
 
 
 @pytest.mark.parametrize("job_id", ["order:17", "", "x" * 36, "y" * 32, 17, None, "\ud800"])
@@ -49,4 +63,3 @@ def test_any_id_has_a_key_of_16_bytes_and_no_other_has_the_same(job_id):
     assert len(record.key_of(job_id)) == 16
     assert record.key_of(job_id) != record.key_of("another")
     assert record.key_of(job_id) == record.key_of(job_id) != record.NO_JOB
-    assert not record.is_its_own_key(job_id)

@@ -165,7 +165,7 @@ def test_newer_record_schema_is_refused_with_what_to_do(folder):
     raw = bytearray(path.read_bytes())
     raw[8:12] = (record.SCHEMA + 1).to_bytes(4, "little")
     path.write_bytes(raw)
-    unreadable(folder, path.name, "record schema 2", "reads up to 1", "Update jobharness")
+    unreadable(folder, path.name, f"record schema {record.SCHEMA + 1}", f"reads up to {record.SCHEMA}", "Update jobharness")
 
 
 @pytest.mark.parametrize(("about", "words"), [(b"{'", "damaged header"), (b"[]", "without the name")])
