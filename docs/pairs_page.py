@@ -1,8 +1,9 @@
-"""A page with a table of every pair of queue and broker, written a line at a time: what is not made anew keeps its line."""
+"""A page with a table of every pair of queue and broker, written a line at a time: what is not made anew keeps its line, and has
+a dash where a column is new."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 __all__ = ["PairsPage"]
@@ -34,8 +35,13 @@ class PairsPage:
     def _lines(self) -> dict[tuple[str, ...], str]:
         """What the page has, by key."""
         found = {}
+        columns: Sequence[str] = ()
         for line in self._path.read_text(encoding="utf-8").splitlines() if self._path.exists() else ():
             cells = [cell.strip() for cell in line.strip("|").split("|")]
-            if len(cells) == len(self._columns) and cells[0] not in ("queue", "---"):
-                found[tuple(cells[place].split()[0] for place in self._keys)] = line
+            if cells[0] == "queue":
+                columns = cells
+            elif len(cells) == len(columns) and cells[0] != "---":
+                told = dict(zip(columns, cells, strict=True))
+                now = [told.get(name, "–") for name in self._columns]
+                found[tuple(now[place].split()[0] for place in self._keys)] = f"| {' | '.join(now)} |"
         return found

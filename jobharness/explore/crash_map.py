@@ -26,7 +26,7 @@ from jobharness.explore.chart import CrashMap, Tried, allowed_by
 from jobharness.explore.learning import Learned, Lesson, combined, learn
 from jobharness.explore.lines import check_lines
 from jobharness.explore.outcome import Lease, Outcome, Word, outcome_of
-from jobharness.explore.points import CONTROL, Point, control_point, points_of, telling_first
+from jobharness.explore.points import CONTROL, Point, control_point, points_of, telling_first, waiting_first
 from jobharness.explore.preparation import Assemble, Preparation, Wishes, sendable, undisturbed
 from jobharness.explore.recovery import Recovery, bound_of
 from jobharness.explore.stage import Setting
@@ -45,6 +45,7 @@ __all__ = ["Explorer"]
 
 CORES = os.cpu_count() or 1
 LANES_PER_CORE = 10
+AT_REST_PER_CORE = 20  # Beside those: trials that only wait, each with its worker in memory.
 AHEAD_PER_CORE = 4  # Stages that are set while the learning runs idle: about what a core can do meanwhile.
 MOST_TRIES = 5
 MOST_LESSONS = 3
@@ -134,7 +135,8 @@ class Explorer:
                 self._wings.keep(())
             points = points_of(learned.steps, learned.children)
             self._wings.keep([self._place(number) for number in range(2, 2 + len(points))])
-            tries = [_Try(point) for point in (control_point(), *telling_first(points))]
+            ordered = telling_first(points) if self.spec.budget is not None else waiting_first(points)
+            tries = [_Try(point) for point in (control_point(), *ordered)]
             patience = self.patience(learned)
             left_out = self._try_all(setting, tries, patience)
             if self.spec.depth == 2:
@@ -176,11 +178,12 @@ class Explorer:
         spec = self.spec
         ahead = [self._place(number) for number in range(2, 2 + min(self._lanes - 1, AHEAD_PER_CORE * CORES))]
         due: frozenset[str] = frozenset()
+        ignore = (*getattr(self.parts.queue, "heartbeats", ()), *spec.ignore)
 
         def lesson(number: int) -> Lesson:
             place = self.folder.path / f"learning-{number}"
             meanwhile = partial(self._wings.set, setting, ahead if number == 1 else ())
-            return learn(setting, place, spec.idle, LEARN_WITHIN_S, spec.ignore, spec.keep, due, meanwhile)
+            return learn(setting, place, spec.idle, LEARN_WITHIN_S, ignore, spec.keep, due, meanwhile)
 
         learned = None
         # What is about the job and was heard in one of them only may be chance, once; it is no noise. What came due in both, and
@@ -216,25 +219,31 @@ class Explorer:
     # The trials.
 
     def _try_all(self, setting: Setting, tries: Sequence[_Try], patience: Patience) -> list[_Try]:
-        """Try each, in lanes, in their order; returns those that the budget did not reach."""
-        lanes = self._lanes
+        """Try each, in lanes, in their order; a trial that is at rest leaves its lane to the next one. Returns those that the
+        budget did not reach."""
+        lanes, most = self._lanes, self._most_at_once
         waiting: list[_Try] = [one for _ in range(self.spec.tries) for one in tries]
         running: dict[Future[tuple[int, Outcome, float]], _Try] = {}
+        in_lanes: set[Future[None]] = set()
         done = 0
-        with ThreadPoolExecutor(lanes) as pool:
+        with ThreadPoolExecutor(most) as pool:
             while waiting or running:
-                while waiting and len(running) < lanes:
+                while waiting and len(in_lanes) < lanes and len(running) < most:
                     one = min(waiting, key=lambda one: one.turn)
                     if self._over_budget(one):
                         break
                     waiting.remove(one)
                     one.asked += 1
                     self._number += 1
-                    running[pool.submit(self._attempt, setting, self._number, one, patience)] = one
+                    lane: Future[None] = Future()
+                    in_lanes.add(lane)
+                    running[pool.submit(self._attempt, setting, self._number, one, patience, lane)] = one
                 if not running:
                     break
-                ended, _ = wait(running, return_when=FIRST_COMPLETED)
-                for future in ended:
+                either: set[Future[Any]] = {*running, *in_lanes}
+                wait(either, return_when=FIRST_COMPLETED)
+                in_lanes = {lane for lane in in_lanes if not lane.done()}
+                for future in [future for future in running if future.done()]:
                     one = running.pop(future)
                     number, outcome, took_s = future.result()
                     one.took_s = max(took_s, one.took_s if one.outcomes else 0.0)
@@ -248,6 +257,10 @@ class Explorer:
     @property
     def _lanes(self) -> int:
         return self.spec.lanes or LANES_PER_CORE * CORES
+
+    @property
+    def _most_at_once(self) -> int:
+        return self.spec.lanes or (LANES_PER_CORE + AT_REST_PER_CORE) * CORES
 
     def _further(self, one: _Try, waiting: Sequence[_Try]) -> int:
         """How many more tries it takes, at once: where they differ all that there may be, since it must be said in how many of
@@ -266,14 +279,24 @@ class Explorer:
             return False
         return self.spec.budget is not None and time.monotonic() - self._began > self.spec.budget
 
-    def _attempt(self, setting: Setting, number: int, one: _Try, patience: Patience) -> tuple[int, Outcome, float]:
+    def _attempt(
+        self, setting: Setting, number: int, one: _Try, patience: Patience, lane: Future[None]
+    ) -> tuple[int, Outcome, float]:
+        """Try it once. `lane`: is done when the lane is free."""
         began = time.monotonic()
+
+        def leave() -> None:
+            if not lane.done():
+                lane.set_result(None)
+
         path = self._place(number)
         own = replace(setting, parts=self._parts_of_control) if one.point.kind == CONTROL else setting
         try:
-            outcome = self.judge(attempt(own, path, one.point, patience, one.second, self._wings.take(path)))
+            outcome = self.judge(attempt(own, path, one.point, patience, one.second, self._wings.take(path), leave))
         except EnvironmentFailed as error:
             outcome = Outcome(Word.UNKNOWN, where=str(error).splitlines()[0])
+        finally:
+            leave()
         self.firsts.setdefault(str(outcome.word), time.monotonic() - self._began)
         self._keep(number, one, patience, outcome)
         return number, outcome, time.monotonic() - began

@@ -19,11 +19,14 @@ from dataclasses import dataclass
 
 from jobharness.explore.steps import Step
 
-__all__ = ["CONTROL", "Act", "Point", "control_point", "points_of", "telling_first"]
+__all__ = ["CONTROL", "Act", "Point", "control_point", "points_of", "telling_first", "waiting_first"]
 
 
 CONTROL = "control"
 """The kind of the point at which nothing goes wrong."""
+
+_TELLING = {"tree": 0, "": 1, "child": 2, "main": 3}
+"""Whose death tells most: the whole worker's, then what it lives through, then that of one process of a pool."""
 
 
 @dataclass(frozen=True)
@@ -102,7 +105,11 @@ def control_point() -> Point:
 
 
 def telling_first(points: Iterable[Point]) -> list[Point]:
-    """In the order in which they tell most, for a budget: the death of whole workers first, then what they live through, then
-    the death of one process of a pool."""
-    rank = {"tree": 0, "": 1, "child": 2, "main": 3}
-    return sorted(points, key=lambda point: (rank[point.victim], point.step))
+    """In the order in which they tell most, for a budget."""
+    return sorted(points, key=lambda point: (_TELLING[point.victim], point.step))
+
+
+def waiting_first(points: Iterable[Point]) -> list[Point]:
+    """In the order in which all of them are soonest over: what strikes before the job is done waits for the library's recovery,
+    and meanwhile the rest is tried."""
+    return sorted(points, key=lambda point: (point.step, _TELLING[point.victim]))

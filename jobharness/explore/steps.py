@@ -207,7 +207,11 @@ class _Busy:
                 group = open_at[one.connection] = []
                 groups.append(group)
             group.append(one)
-        return [group for group in groups if not self._is_left_out(group)]
+        return [self._without_idle(group) for group in groups if not self._is_left_out(group)]
+
+    def _without_idle(self, group: list[Passing]) -> list[Passing]:
+        """Of one write, what is not idle talk: it is chance whether a poll goes out in the same write as an acknowledgement."""
+        return group if group[0].command in OPENS else [one for one in group if not self._is_idle(one)]
 
     def _is_left_out(self, group: Sequence[Passing]) -> bool:
         return all(map(self._is_idle, group)) or self._polls(group) or self._is_of_tick(group)
@@ -276,6 +280,8 @@ def _reads(one: Passing) -> bool:
     """Whether a command changes nothing. A SELECT of PostgreSQL may call a function that does not; one of SQLite has none."""
     if one.command == "SCRIPT":
         return "EXISTS" in one.alike
+    if one.command == "PREPARE":  # A statement that is read and not yet run, but for the first half of a commit in two.
+        return "PREPARE TRANSACTION" not in one.alike
     return one.command in READS or (one.command == "SELECT" and one.by_agent and bool(parted(one.alike)[0]))
 
 

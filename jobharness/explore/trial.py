@@ -3,12 +3,13 @@
     stage -> armed -> job sent -> struck -> the dead are dead -> a healthy worker -> recovery, a nudge -> over
 
 The trial ends at once when the job is done and the broker holds it no more; else it waits for the library's own recovery, then
-sends another job, since some libraries look around only when something arrives, and waits again.
+sends another job, since some libraries look around only when something arrives, and waits again. Most of that time it is at rest:
+it looks around now and then, and leaves the processors to other trials.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +27,7 @@ __all__ = ["Patience", "attempt"]
 LABEL = "strike"
 AGAIN = "strike again"
 LOOK_AGAIN_S = 0.25
+RESTS_AFTER_S = 2.0
 AFTER_NUDGE_S = 1.0
 NUDGED_S = 8.0
 NUDGE_WITHIN_S = 15.0
@@ -51,9 +53,10 @@ def attempt(
     patience: Patience,
     second: Point | None = None,
     set_before: AbstractContextManager[Stage] | None = None,
+    rests: Callable[[], None] = lambda: None,
 ) -> History:
     """Try one point and return what happened. `second`: what strikes the recovering worker; `set_before`: the stage at `path`,
-    where it was set beforehand.
+    where it was set beforehand; `rests`: is called when nothing is left but to wait, and may be called again.
 
     What of the environment failed makes the history say that it was cut short. Blocks until the trial is over: for twice the
     recovery and a little more at most.
@@ -61,7 +64,7 @@ def attempt(
     stage = None
     try:
         with set_before or stage_in(setting, path) as stage:
-            _try(stage, point, patience, second)
+            _try(stage, point, patience, second, rests)
     except EnvironmentFailed as error:
         if stage is None or stage.history is None:
             return _cut_short(setting, path, str(error))
@@ -79,7 +82,7 @@ def _cut_short(setting: Setting, path: Path, why: str) -> History:
     return history
 
 
-def _try(stage: Stage, point: Point, patience: Patience, second: Point | None) -> None:
+def _try(stage: Stage, point: Point, patience: Patience, second: Point | None, rests: Callable[[], None]) -> None:
     try:
         stage.transcribe(True)
         stage.look_on(patience.still_s)
@@ -91,7 +94,7 @@ def _try(stage: Stage, point: Point, patience: Patience, second: Point | None) -
             _arm(stage, AGAIN, second.act)
             if stage.until(lambda: AGAIN in stage.seen.held_by, patience.recover_s + patience.job_s):
                 _strike(stage, AGAIN, second)
-        _await_recovery(stage, patience)
+        _await_recovery(stage, patience, rests)
         stage.note_places()
         stage.note_invariants()
         stage.note_unlisted()
@@ -151,9 +154,9 @@ def _let_go(stage: Stage, label: str, point: Point, owners: Mapping[int, str]) -
     line.release(label, True, [number for number, owner in owners.items() if owner == point.victim])
 
 
-def _await_recovery(stage: Stage, patience: Patience) -> None:
+def _await_recovery(stage: Stage, patience: Patience, rests: Callable[[], None]) -> None:
     """Until the job is done and settled, or everything that could bring it back has had its time."""
-    if _settles(stage, patience.recover_s):
+    if _settles(stage, patience.recover_s, rests):
         return
     held = stage.holds_job()
     stage.phase("nudge")
@@ -162,20 +165,22 @@ def _await_recovery(stage: Stage, patience: Patience) -> None:
     # Where nothing holds it any more, another look is enough; where something does, its turn may come again. Leases have run out
     # by now, and regular sweeps have been: what only a new job sets off is to be seen soon.
     again_s = min(patience.recover_s, NUDGED_S)
-    _settles(stage, again_s if held or stage.holds_job() or stage.ended() else AFTER_NUDGE_S)
+    _settles(stage, again_s if held or stage.holds_job() or stage.ended() else AFTER_NUDGE_S, rests)
 
 
 MOST_TURNS = 4
 """How many times the bound a job may go on moving before it is taken for one that never comes to rest."""
 
 
-def _settles(stage: Stage, within_s: float) -> bool:
+def _settles(stage: Stage, within_s: float, rests: Callable[[], None]) -> bool:
     """Whether the job is done, and nothing is left of it, within this time after it last moved."""
     began_ns = now_ns()
     while not _done(stage):
-        quiet_since_ns = max(began_ns, stage.seen.moved_ns)
-        if seconds_between(quiet_since_ns, now_ns()) > within_s and not stage.busy:
+        quiet_s = seconds_between(max(began_ns, stage.seen.moved_ns), now_ns())
+        if quiet_s > within_s and not stage.busy:
             return False
+        if quiet_s > RESTS_AFTER_S and not stage.busy:
+            rests()
         # A job that is run again and again moves for ever: what it does to its effects has been seen by then.
         if seconds_between(began_ns, now_ns()) > MOST_TURNS * within_s:
             return False

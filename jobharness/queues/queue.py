@@ -16,6 +16,8 @@ Further abilities are asked for and not required of everyone:
 - `heartbeat(broker, app, lease_s)` (`ShortensHeartbeats`): settings with which a silent connection ends so soon, for the same.
 - `advice(broker)` (`Advises`): settings that matter for what a crash does to a job, each with what it costs.
 - `number_from(broker, app, first)` (`NumbersJobs`): where job ids are numbers, the next one is this.
+- `heartbeats`, a class attribute: signatures of what its workers say of themselves and not of a job, "EXPIRE rq:worker:# #": no
+  steps of a crash map, even where a worker's name was said together with the job's, and is taken for one of its names.
 - `preload`, a class attribute (`CanBeWarm`): modules of the library that may be imported once and shared by forked workers: none
   may open a connection, start a thread or read the environment when it is imported.
 - `scheduler_command(python, name)` (`HasScheduler`): how its scheduler starts, where that is a process of its own.

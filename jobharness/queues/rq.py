@@ -32,6 +32,8 @@ class RqQueue:
 
     library = "rq"
     preload = ("rq", "rq.cli.cli", "rq.worker", "rq.scheduler", "redis", "redis.asyncio")
+    # rq/worker/base.py, heartbeat: when it was last alive, and for how long that is to be kept, whatever it does.
+    heartbeats = ("HSET rq:worker:# last_heartbeat *", "EXPIRE rq:worker:# #")
     mishaps = True
     brokers = ("redis",)
     shapes = {"chain": "`depends_on`", "group": "one after the other", "chord": "`depends_on` all of them"}
@@ -71,13 +73,17 @@ class RqQueue:
 
     def recovers_within_s(self, broker: str, app: App) -> float:
         """A started job is abandoned when its heartbeat of `job_monitoring_interval` and 60 s has run out (rq/worker: base.py,
-        get_heartbeat_ttl); a popped one a minute after a sweep has first seen it (rq/intermediate_queue.py). Sweeps come every
-        `maintenance_interval`, and only between two jobs or when the wait for one, `worker_ttl` less 15 s, is over
-        (base.py, should_run_maintenance_tasks, dequeue_timeout). Before RQ 1.15 a popped job is in no list, and never comes back.
+        get_heartbeat_ttl); a popped one a minute after a sweep has first seen it in no registry (rq/intermediate_queue.py). The
+        one minute comes after the other where the worker died between entering the job as started and marking it so: when the
+        heartbeat has run out, the sweep takes it from the registry and does nothing more (registry.py, cleanup).
+
+        Sweeps come every `maintenance_interval`, and only between two jobs or when the wait for one, `worker_ttl` less 15 s, is
+        over (base.py, should_run_maintenance_tasks, dequeue_timeout). Before RQ 1.15 a popped job is in no list, and never comes
+        back.
         """
         sweep_s = float(app.settings["maintenance_interval"]) + max(1.0, float(app.settings["worker_ttl"]) - 15)
         started_s = float(app.settings["job_monitoring_interval"]) + 60
-        return max(started_s, 60 + sweep_s) + sweep_s
+        return started_s + sweep_s + 60 + sweep_s
 
     def shortened(self, broker: str, app: App, lease_s: float) -> dict[str, Any]:
         """A sweep every second; the minute is RQ's own, and no setting."""

@@ -60,3 +60,14 @@ def test_page_of_pairs_keeps_the_line_of_what_is_not_made_anew(tmp_path):
         "",
         "Not made yet: huey on sqlite.",
     ]
+
+
+def test_page_of_pairs_has_a_dash_where_a_line_lacks_a_new_column(tmp_path):
+    pairs = {"rq on redis": ("rq", "redis"), "saq on redis": ("saq", "redis")}
+    before = PairsPage(tmp_path / "page.md", "", ("queue", "broker", "worst at"), pairs)
+    before.put(("rq", "redis"), "| rq 3 | redis 7 | EXEC: lost |")
+    before.put(("saq", "redis"), "| saq 0.1 | redis 7 |  |")
+    after = PairsPage(tmp_path / "page.md", "", ("queue", "broker", "took", "worst at"), pairs)
+    after.put(("rq", "redis"), "| rq 3 | redis 7 | 58.1 | EXEC: lost |")
+    *_, rq, saq = (tmp_path / "page.md").read_text(encoding="utf-8").splitlines()
+    assert (rq, saq) == ("| rq 3 | redis 7 | 58.1 | EXEC: lost |", "| saq 0.1 | redis 7 | – |  |")

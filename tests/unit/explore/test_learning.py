@@ -26,20 +26,28 @@ TICKED = replace(
 
 @pytest.fixture
 def learned(monkeypatch):
-    """`learned(*lessons)`: what is learnt of pairs of these lessons, and which entries were waited for in each."""
+    """`learned(*lessons)`: what is learnt of pairs of these lessons, and which entries were waited for in each; `learned.ignored`:
+    the signatures that were no steps."""
 
     def make(*lessons):
         waited, explorer = [], Explorer.__new__(Explorer)
-        explorer.spec, explorer.folder, explorer._wings = CrashmapSpec(), SimpleNamespace(path=Path()), Wings()
+        explorer.spec, explorer.folder, explorer._wings = CrashmapSpec(ignore=["ping"]), SimpleNamespace(path=Path()), Wings()
+        explorer._preparation = SimpleNamespace(parts=SimpleNamespace(queue=SimpleNamespace(heartbeats=("EXPIRE worker:#",))))
 
         def learn(_setting, place, *_args):
             waited.append(_args[-2])
+            make.ignored = _args[2]
             return lessons[(int(place.name.rpartition("-")[2]) - 1) // 2]
 
         monkeypatch.setattr(crash_map, "learn", learn)
         return explorer._learn(None), waited[::2]
 
     return make
+
+
+def test_heartbeats_of_the_library_are_no_steps_nor_is_what_the_scenario_names(learned):
+    learned(LESSON)
+    assert learned.ignored == ("EXPIRE worker:#", "ping")
 
 
 def test_tick_that_came_in_both_runs_while_the_job_was_there_is_listened_to_before_it_in_two_more(learned):

@@ -3,7 +3,7 @@
 from collections import Counter
 from dataclasses import replace
 
-from jobharness.explore.points import points_of, telling_first
+from jobharness.explore.points import points_of, telling_first, waiting_first
 from jobharness.explore.steps import IdleTalk, common, steps_of
 from jobharness.explore.transcript import Passing
 
@@ -149,6 +149,20 @@ def test_most_telling_points_come_first():
     assert [point.victim for point in ordered] == sorted((p.victim for p in ordered), key=["tree", "", "child", "main"].index)
 
 
+def test_points_of_early_steps_come_first_where_all_are_tried():
+    """They have the longest to wait for."""
+    ordered = waiting_first(points_of(steps_of(CELERY, IDLE), children=True))
+    assert [point.step for point in ordered] == sorted(point.step for point in ordered)
+    assert [point.victim for point in ordered[:3]] == ["tree", "", "main"]
+
+
+def test_heartbeat_is_no_step_though_its_worker_is_called_as_the_job_is():
+    """A worker's name that was said together with the job's stands for the job from then on."""
+    heard = talk("1 <- 1 BRPOP *", "2 -> 1 SET *", "2 <- 1 SET *", "2 -> 2 EXPIRE worker:# # *", "2 <- 2 EXPIRE *")
+    assert [step.label for step in steps_of(heard, IDLE)] == ["reply to BRPOP", "SET", "EXPIRE"]
+    assert [step.label for step in steps_of(heard, IDLE, ["EXPIRE worker:# #"])] == ["reply to BRPOP", "SET"]
+
+
 def test_what_only_reads_is_struck_at_by_a_lost_reply_alone():
     """A death beside it is one beside the message before or after."""
     heard = talk("1 <- 1 BLMOVE *", "1 -> 2 HGETALL *", "1 <- 2 HGETALL *", "1 -> 3 HSET *")
@@ -159,6 +173,21 @@ def test_what_only_reads_is_struck_at_by_a_lost_reply_alone():
         ("HSET", "after"),
         ("HSET", "message lost"),
     ]
+
+
+def test_idle_talk_in_the_same_write_is_no_part_of_a_step():
+    """Whether an acknowledgement and the next poll are one write is chance, and differs between two runs."""
+    alone = talk("1 <- 1 MSG *", "1 -> 2 ack *", "1 -> 3 PING")
+    joined = talk("1 <- 1 MSG *", "1 -> 2 ack * =5", "1 -> 3 PING =5")
+    kept, noise = common(steps_of(alone, IDLE), steps_of(joined, IDLE))
+    assert ([step.label for step in kept], noise) == (["MSG", "ack"], [])
+
+
+def test_statement_that_is_prepared_and_not_yet_run_changes_nothing():
+    heard = talk(
+        "1 <- 1 WITH *", "2 -> 1 PREPARE : UPDATE", "2 <- 1 PREPARE", "2 -> 2 PREPARE : PREPARE TRANSACTION", "2 <- 2 PREPARE"
+    )
+    assert [step.reads for step in steps_of(heard, IDLE)] == [False, True, False]
 
 
 def test_messages_to_a_peer_are_steps_between_taking_and_settling_counted_from_the_sending():

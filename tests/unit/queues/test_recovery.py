@@ -20,7 +20,7 @@ CASES = [
     ("celery", "redis", CELERY, 710, {"visibility_timeout": 3, "unacked_restore_interval": 1, "unacked_restore_throttle": 1}, 5),
     ("celery", "rabbitmq", {}, 3, {}, 3),
     ("celery", "sqlite", {}, math.inf, {}, math.inf),
-    ("rq", "redis", RQ, 2070, {"maintenance_interval": 1, "worker_ttl": 16, "job_monitoring_interval": 3}, 65),
+    ("rq", "redis", RQ, 2160, {"maintenance_interval": 1, "worker_ttl": 16, "job_monitoring_interval": 3}, 127),
     ("dramatiq", "redis", DRAMATIQ, 4662.87, {"heartbeat_timeout": 3000, "maintenance_chance": 1_000_000}, 4),
     ("dramatiq", "redis", {**DRAMATIQ, "maintenance_chance": 0}, math.inf, {}, None),
     ("dramatiq", "rabbitmq", {}, 3, {}, 3),

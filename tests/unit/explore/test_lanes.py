@@ -1,0 +1,77 @@
+"""Who is tried at the same time: a trial that only waits leaves its lane to the next."""
+
+from threading import Event, Lock
+from types import SimpleNamespace
+
+import pytest
+
+from jobharness.explore import crash_map
+from jobharness.explore.crash_map import Explorer, _Try
+from jobharness.explore.outcome import Outcome, Word
+from jobharness.explore.points import Act, Point
+from jobharness.explore.wings import Wings
+from jobharness.scenario.model import CrashmapSpec
+
+LONG_S = 20.0
+POINTS = [Point(step, "before", "tree", f"step {step}", Act("hold", {})) for step in range(4)]
+
+
+@pytest.fixture
+def tried(monkeypatch, tmp_path):
+    """`tried(attempt, **spec)`: every point, by an `attempt(point, rests)`, on a machine of one lane and two places at rest."""
+    monkeypatch.setattr(crash_map, "CORES", 1)
+    monkeypatch.setattr(crash_map, "LANES_PER_CORE", 1)
+    monkeypatch.setattr(crash_map, "AT_REST_PER_CORE", 2)
+
+    def make(attempt, **spec):
+        monkeypatch.setattr(
+            crash_map, "attempt", lambda _setting, _path, point, _patience, _second, _set, rests: attempt(point, rests)
+        )
+        explorer = Explorer.__new__(Explorer)
+        explorer.spec, explorer._wings, explorer._number = CrashmapSpec(tries=1, **spec), Wings(), 0
+        explorer._began, explorer.firsts, explorer._tell = 0.0, {}, lambda _: None
+        explorer.folder = SimpleNamespace(path=tmp_path)
+        monkeypatch.setattr(explorer, "_keep", lambda *_: None)
+        monkeypatch.setattr(explorer, "judge", lambda word: Outcome(word))
+        tries = [_Try(point) for point in POINTS]
+        explorer._try_all(None, tries, None)
+        return [one.outcomes[0].word for one in tries]
+
+    return make
+
+
+def test_trial_at_rest_leaves_its_lane_and_those_at_rest_are_no_more_than_there_are_places(tried):
+    last_was_tried, lock, at_once, most = Event(), Lock(), set(), []
+
+    def attempt(point, rests):
+        with lock:
+            at_once.add(point.step)
+            most.append(len(at_once))
+        rests()
+        rests()
+        if point is POINTS[-2]:
+            last_was_tried.set()
+        else:
+            assert last_was_tried.wait(LONG_S)
+        with lock:
+            at_once.discard(point.step)
+        return Word.ONCE
+
+    assert tried(attempt) == [Word.ONCE] * 4
+    assert max(most) == 3
+
+
+def test_trials_run_no_more_at_once_than_the_scenario_says_at_rest_or_not(tried):
+    lock, at_once, most = Lock(), set(), []
+
+    def attempt(point, rests):
+        with lock:
+            at_once.add(point.step)
+            most.append(len(at_once))
+        rests()
+        with lock:
+            at_once.discard(point.step)
+        return Word.LOST
+
+    assert tried(attempt, lanes=1) == [Word.LOST] * 4
+    assert max(most) == 1
