@@ -3,6 +3,7 @@
 import os
 import signal
 import threading
+from functools import partial
 
 import pytest
 
@@ -128,7 +129,7 @@ def test_fork_of_a_fork_has_files_of_its_own(tmp_path, recorder):
 def test_two_threads_that_fork_at_once_lend_different_slots(tmp_path, recorder):
     def fork(number):
         for at in range(20):
-            in_fork(lambda: recorder.record(Kind.JOB_RUNNING, value=number * 100 + at))  # noqa: B023
+            in_fork(partial(recorder.record, Kind.JOB_RUNNING, value=number * 100 + at))
 
     threads = [threading.Thread(target=fork, args=(number,)) for number in (1, 2)]
     for thread in threads:
