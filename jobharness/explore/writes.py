@@ -1,7 +1,8 @@
 """Steps where nothing can be read: each socket write of the worker is one, found again by its count since the job was sent.
 
 An idle worker writes, too, and is answered: by their sizes in bytes such writes and answers are known, and none of them counts.
-The first answer of another size is the one that hands over the job.
+The same is said in a few bytes more or fewer at another time: Celery's polls tell the time in decimals. The first answer of
+another size is the one that hands over the job.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ from jobharness.wire.writes import Writes
 
 __all__ = ["counted", "is_write", "sizes_of"]
 
+VARIES_BY = range(-2, 3)  # Bytes.
+
 
 def is_write(one: Passing) -> bool:
     """Whether it is of a connection of which only the writes are known."""
@@ -25,7 +28,7 @@ def sizes_of(heard: Iterable[Passing]) -> dict[bool, frozenset[int]]:
     sizes: dict[bool, set[int]] = {False: set(), True: set()}
     for one in heard:
         if is_write(one):
-            sizes[one.is_reply].add(one.size_bytes)
+            sizes[one.is_reply].update(one.size_bytes + more for more in VARIES_BY)
     return {is_reply: frozenset(found) for is_reply, found in sizes.items()}
 
 
