@@ -75,6 +75,7 @@ class RedisBroker(ServerBroker):
         try:
             with self.client() as client:
                 about = client.info("server")
+                client.ping()  # Unlike INFO, it is refused as long as the data of an earlier life are being loaded.
                 # Valkey calls itself a Redis 7.2.4, for the sake of clients that ask.
                 return str(about.get("valkey_version") or about["redis_version"])
         except redis.AuthenticationError as error:

@@ -37,6 +37,7 @@ PRODUCER_WITHIN_S = 60.0
 DONE_WITHIN_S = 180.0  # A thousand jobs, each in a fork of its own, on a busy machine. It ends sooner where nothing is heard.
 SILENCE_S = 8.0  # Beside the time that a retry may take.
 STOP_GRACE_S = 20.0
+PAUSED_FOR_S = 7.0  # Longer than the timeout of a socket: a library may take one that timed out for an empty queue.
 STANDING = 12
 EACH = 4
 MANY = 1_000
@@ -236,7 +237,8 @@ class _Stage:
                 log=self._folder.logs / f"{name}.log",
                 mark=self._mark,
             )
-            self._until(lambda: bool(self._ready(name)) or process.exit_code is not None, 1.0 + 2 * self._ready_after_s)
+            patience_s = max(PAUSED_FOR_S, 1.0 + 2 * self._ready_after_s)
+            self._until(lambda: bool(self._ready(name)) or process.exit_code is not None, patience_s)
             self._early = self._ready(name)
             process.stop(grace_s=0)
         finally:

@@ -122,7 +122,7 @@ def _taking(recorder):
     def dequeue(original, self):
         # Ready once the storage has answered: a blocking one answers within a second that there is nothing.
         task = original(self)
-        if consumer.workers and not consumer.told:
+        if consumer.workers and not consumer.told and _answers(self):
             tell()
         if task is not None and self.ready_to_run(task):
             key, job_id = recorder.job(task.id)
@@ -210,6 +210,15 @@ def _outcomes(recorder):
         delay_ns = max(0, int(delay_s * 1e9))
         recorder.record(events.JOB_RETRIED, recorder.job(task.id)[0], delay_ns, attempt, name, time_ns=asked_ns)
         return answer
+
+
+def _answers(huey):
+    """Whether the storage is there: huey/storage.py takes a connection that timed out for a queue that is empty."""
+    try:
+        huey.pending_count()
+    except Exception:
+        return False
+    return True
 
 
 def _attempt(task):
