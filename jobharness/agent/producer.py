@@ -26,7 +26,7 @@ from .dispatch import Dispatch, Service
 
 LOOK_AGAIN_S = 0.0005
 LATEST_SHARE = 0.02  # Of the wait: the longer it was, the less often it is looked whether it is over,
-LATEST_S = 0.01  # but never less often than this.
+LATEST_S = 0.1  # but never less often than this.
 LATE_NS = 1_000_000  # A send that begins this long after its moment is recorded as late.
 
 
@@ -99,7 +99,7 @@ class Done:
     def await_room(self, sent, in_flight):
         """Wait until fewer than `in_flight` of the jobs sent are not done. Returns the moment, which is when the next is due.
 
-        It is seen late by 2 % of the wait, and by 10 ms, at most.
+        It is seen late by 2 % of the wait, and by 100 ms, at most.
         """
         began_ns = monotonic_ns()
         while sent - self.lost - self._count() >= in_flight:

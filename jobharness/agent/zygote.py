@@ -55,8 +55,10 @@ def main(descriptor, modules):
 def _read_what_is_installed():
     """Libraries look for their plugins and versions among all that is installed, which stays as it is while there are forks: read
     in each of them, it was a tenth of a worker's start."""
+    import platform
     from importlib import metadata
 
+    platform.platform()  # Celery's banner shows it, and to find it out a process is started.
     kind, names = metadata.PathDistribution, ("entry_points", "_normalized_name", "metadata")
     for name in names:
         if isinstance(getattr(kind, name, None), property):  # Python 3.8 has two of them.

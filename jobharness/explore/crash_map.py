@@ -46,7 +46,7 @@ __all__ = ["Explorer"]
 CORES = os.cpu_count() or 1
 LANES_PER_CORE = 10
 AT_REST_PER_CORE = 20  # Beside those: trials that only wait, each with its worker in memory.
-AHEAD_PER_CORE = 4  # Stages that are set while the learning runs idle: about what a core can do meanwhile.
+AHEAD_PER_CORE = 8  # Stages that are set while the learning runs idle: about what a core can do meanwhile.
 MOST_TRIES = 5
 MOST_LESSONS = 3
 MOST_UNTOLD = 3  # Tries that could not tell, all for the same reason: a fourth would not either.
@@ -75,6 +75,7 @@ class _Try:
 
     point: Point
     second: Point | None = None
+    urgent: bool = False
     outcomes: list[Outcome] = field(default_factory=list)
     trials: list[int] = field(default_factory=list)
     asked: int = 0
@@ -82,9 +83,13 @@ class _Try:
 
     @property
     def turn(self) -> tuple[float, ...]:
-        """When it is its turn. First tries come first, in their order; of later ones those that take long, for all that is known,
-        so that at the end the processors need not wait for a few."""
-        return (1, -self.took_s, self.point.step) if self.asked else (0,)
+        """When it is its turn, the lowest first. First tries come in their order, those of urgent points both at once; of the later
+        ones those that take long, for all that is known, so that at the end the processors need not wait for a few."""
+        if self.point.kind == CONTROL and not self.asked:
+            return (0,)
+        if self.urgent:
+            return (1,)
+        return (3, -self.took_s, self.point.step) if self.asked else (2,)
 
 
 class Explorer:
@@ -135,8 +140,9 @@ class Explorer:
                 self._wings.keep(())
             points = points_of(learned.steps, learned.children)
             self._wings.keep([self._place(number) for number in range(2, 2 + len(points))])
-            ordered = telling_first(points) if self.spec.budget is not None else waiting_first(points)
-            tries = [_Try(point) for point in (control_point(), *ordered)]
+            whole = self.spec.budget is None
+            ordered = waiting_first(points) if whole else telling_first(points)
+            tries = [_Try(control_point()), *(_Try(point, urgent=whole and point.waits) for point in ordered)]
             patience = self.patience(learned)
             left_out = self._try_all(setting, tries, patience)
             if self.spec.depth == 2:

@@ -57,6 +57,12 @@ class Point:
         return " ".join(filter(None, (str(self.step + 1), self.kind, self.victim)))
 
     @property
+    def waits(self) -> bool:
+        """Whether it is over only when the library's own recovery has had its time, as far as the point tells: where the job is
+        neither noted nor settled by the message."""
+        return self.kind == "message lost" or (self.kind != CONTROL and (self.step == 0 or self.kind == "before"))
+
+    @property
     def words(self) -> str:
         """For people, without the step's name."""
         if self.kind == CONTROL:
@@ -110,6 +116,6 @@ def telling_first(points: Iterable[Point]) -> list[Point]:
 
 
 def waiting_first(points: Iterable[Point]) -> list[Point]:
-    """In the order in which all of them are soonest over: what strikes before the job is done waits for the library's recovery,
-    and meanwhile the rest is tried."""
-    return sorted(points, key=lambda point: (point.step, _TELLING[point.victim]))
+    """In the order in which all of them are soonest over: first those that wait for the library's recovery, and meanwhile the rest
+    is tried. Where a pool replaces its own dead, nothing else waits."""
+    return sorted(points, key=lambda point: (not point.waits, point.victim == "child", point.step, _TELLING[point.victim]))

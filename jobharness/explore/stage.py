@@ -50,7 +50,8 @@ from jobharness.workload.plan import write_plan
 __all__ = ["WORKER", "Setting", "Stage", "Start", "stage_in"]
 
 SET_PER_CORE = 2
-TICK_S = 0.03
+TICK_S = 0.05
+LOOK_ON_S = 0.1  # Where nothing is waited for but time.
 COUNT_EVERY_S = 0.2
 READY_WITHIN_S = 60.0
 DEAD_WITHIN_S = 10.0
@@ -175,7 +176,7 @@ class Stage:
             stack.callback(broker.stop)
             broker.start(site)
         if not self.setting.rooms.are_set_up:
-            set_up(parts, around, site)
+            set_up(parts, around, site, self.setting.start)
         lines = Lines(parts, self.peers, around, site, self.setting.start_wire, stack)
         lines.lay()
         if parts.clock is not None:
@@ -240,18 +241,21 @@ class Stage:
     def until(self, condition: Callable[[], bool], timeout_s: float) -> bool:
         """Look on until the condition holds; False when `timeout_s` passed first. Raises: ProcessFailed for a worker that cannot
         be had, a proxy or a producer that died."""
+        return self._until(condition, timeout_s, TICK_S)
+
+    def _until(self, condition: Callable[[], bool], timeout_s: float, tick_s: float) -> bool:
         limit_ns = deadline_ns(timeout_s)
         while not condition():
             if now_ns() > limit_ns:
                 return False
             self.turn()
-            time.sleep(TICK_S)
+            time.sleep(tick_s)
         return True
 
     def look_on(self, for_s: float) -> None:
         """Look on for so long. Raises: as `until`."""
         over_ns = deadline_ns(for_s)
-        self.until(lambda: now_ns() > over_ns, for_s + 5)
+        self._until(lambda: now_ns() > over_ns, for_s + 5, LOOK_ON_S)
 
     def turn(self) -> None:
         """Look once."""

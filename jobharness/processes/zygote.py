@@ -21,6 +21,7 @@ __all__ = ["Forked", "Zygote"]
 
 READY_WITHIN_S = 30.0
 ANSWERS_WITHIN_S = 15.0
+LISTEN_EVERY_S = 0.005  # All who ask for their fork are served by one look.
 
 
 class Forked(Process):
@@ -82,6 +83,7 @@ class Zygote:
         self._lock = threading.Lock()
         self._codes: dict[int, int] = {}
         self._unread, self._is_ready = b"", False
+        self._listens_at = 0.0
         ours, theirs = socket.socketpair()
         command = [str(python), "-m", module, str(theirs.fileno()), json.dumps(list(modules))]
         with theirs:
@@ -128,7 +130,7 @@ class Zygote:
 
     def _is_python(self, command: Sequence[str]) -> bool:
         if command[0] == str(self._python):
-            return len(command) > 2 and command[1] == "-m"
+            return len(command) > 1 and (command[1].endswith(".py") or (command[1] == "-m" and len(command) > 2))
         try:
             with Path(command[0]).open("rb") as script:
                 first = script.readline()
@@ -140,8 +142,9 @@ class Zygote:
     def code_of(self, pid: int) -> int | None:
         """The exit code of a fork; None while it runs. A zygote that is gone cannot say, so its forks count as killed."""
         with self._lock:
-            if pid not in self._codes:
+            if pid not in self._codes and time.monotonic() > self._listens_at:
                 self._listen()
+                self._listens_at = time.monotonic() + LISTEN_EVERY_S
             if pid not in self._codes and self._process.exit_code is not None and not Path(f"/proc/{pid}").exists():
                 self._codes[pid] = -signal.SIGKILL
             return self._codes.get(pid)

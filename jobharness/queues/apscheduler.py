@@ -27,6 +27,8 @@ class ApschedulerQueue:
     """
 
     library = "apscheduler"
+    # Not its own modules: its pools copy `run_job` when they are imported, and the agent would wrap it too late.
+    preload = ("psycopg", "sqlalchemy.dialects.postgresql", "sqlalchemy.dialects.sqlite", "tzlocal")
     mishaps = True
     brokers = ("postgres", "sqlite")
     reports = frozenset(

@@ -32,6 +32,11 @@ class DjangoQ2Queue:
     """
 
     library = "django-q2"
+    # django_q itself reads the settings when it is imported.
+    preload = (
+        "django.core.management", "django.core.management.commands.migrate", "django.db.migrations.executor", "django.db.models",
+        "django.db.backends.postgresql.base", "django.db.backends.sqlite3.base", "multiprocessing.pool",
+    )  # fmt: skip
     # django_q/brokers/orm.py: dequeue locks the row, acknowledge deletes it. Whose job it is cannot be read: it is signed.
     steps = {broker: {"take": "UPDATE has=django_q_ormq", "ack": "DELETE has=django_q_ormq"} for broker in ("postgres", "sqlite")}
     mishaps = True

@@ -30,6 +30,10 @@ class TaskiqQueue:
     """taskiq workers by `taskiq worker APP`. Its default of two processes stays, unless `arguments` says otherwise."""
 
     library = "taskiq"
+    preload = (
+        "taskiq", "taskiq.__main__", "taskiq.cli.worker.cmd", "taskiq.cli.worker.run", "taskiq.cli.scheduler.cmd", "taskiq.receiver",
+        "taskiq_aio_pika", "taskiq_nats", "taskiq_redis", "aio_pika", "nats.aio.client", "redis.asyncio",
+    )  # fmt: skip
     mishaps = True
     brokers = ("redis", "rabbitmq", "nats")
     # Of Redis, the stream brokers; a list broker takes by BRPOP, and acknowledges nothing. NATS' own word is `ack`, too.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from jobharness.errors import ProcessFailed
 from jobharness.processes.process import Process
 from jobharness.processes.site import Site
@@ -14,8 +16,9 @@ __all__ = ["set_up"]
 WITHIN_S = 120.0
 
 
-def set_up(parts: Parts, around: Surroundings, site: Site) -> None:
-    """Run the scenario's setup commands, or else the library's own where the broker is the run's.
+def set_up(parts: Parts, around: Surroundings, site: Site, start: Callable[..., Process] = Process) -> None:
+    """Run the scenario's setup commands, or else the library's own where the broker is the run's. `start`: what starts a process of
+    the app.
 
     A broker given by URL has its tables already, and they are not ours to make.
 
@@ -26,7 +29,7 @@ def set_up(parts: Parts, around: Surroundings, site: Site) -> None:
         commands = [parts.queue.setup_command(around.python, parts.broker)]
     for command in commands:
         env = around.for_process("setup", "setup")
-        process = Process("setup", command, env=env, folder=around.cwd, log=site.logs / "setup.log", mark=site.mark)
+        process = start("setup", command, env=env, folder=around.cwd, log=site.logs / "setup.log", mark=site.mark)
         code = process.wait(WITHIN_S)
         if code != 0:
             process.stop(grace_s=0)

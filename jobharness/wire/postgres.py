@@ -198,7 +198,8 @@ class Postgres:
                 message.context += b"".join(self._transaction)
                 self._transaction = None
         if self._transaction is not None and self._transaction_bytes < TRANSACTION_AT_MOST:
-            self._transaction.append(message.context + raw)  # The SQL first, in a message that has it as in one that does not.
+            # The SQL first, in a message that has it as in one that does not, and its last word for itself.
+            self._transaction.append(b"; ".join(filter(None, (message.context, raw))))
             self._transaction_bytes += len(raw)
         return message
 

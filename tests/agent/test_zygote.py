@@ -57,6 +57,13 @@ def test_fork_has_its_own_arguments_environment_session_and_what_was_imported(zy
     assert answers[0][-1] != answers[1][-1], "forks draw the same random numbers"
 
 
+def test_script_is_forked_too_by_its_path_from_its_folder(zygote, tmp_path):
+    process = zygote("script", sys.executable, "app.py", str(tmp_path / "answer"))
+    assert isinstance(process, Forked) and process.wait(20) == 0, process.log_tail()
+    arguments, colour, *_, warm, _, _ = json.loads((tmp_path / "answer").read_text(encoding="utf-8"))
+    assert (arguments, colour, warm) == ([str(tmp_path / "answer")], "red", True)
+
+
 def test_exit_code_and_signal_of_a_fork_are_told(zygote):
     assert zygote("ends", sys.executable, "-m", "ends", "7").wait(20) == 7
     waits = zygote("waits", sys.executable, "-m", "waits")

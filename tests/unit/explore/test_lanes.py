@@ -75,3 +75,16 @@ def test_trials_run_no_more_at_once_than_the_scenario_says_at_rest_or_not(tried)
 
     assert tried(attempt, lanes=1) == [Word.LOST] * 4
     assert max(most) == 1
+
+
+def test_both_tries_of_what_waits_begin_before_the_rest_and_those_that_took_long_before_the_quick():
+    control = _Try(crash_map.control_point())
+    waits = _Try(Point(1, "before", "tree", "note", Act("hold", {})), urgent=True)
+    quick, slow = (_Try(Point(step, "after", "tree", "settle", Act("hold", {}))) for step in (2, 3))
+    begun, waiting = [], [one for _ in range(2) for one in (control, waits, quick, slow)]
+    while waiting:
+        one = min(waiting, key=lambda one: one.turn)
+        waiting.remove(one)
+        one.asked, one.took_s = one.asked + 1, 9.0 if one is slow else 1.0
+        begun.append(one)
+    assert begun == [control, waits, waits, quick, slow, slow, control, quick]

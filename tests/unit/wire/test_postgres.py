@@ -192,9 +192,10 @@ def test_same_statement_is_described_alike_whatever_the_bytes_of_its_values_and_
     assert described == ["SELECT: SELECT done(#) #"] * 3
 
 
-def test_commit_is_described_alike_whether_its_statements_were_prepared_or_not():
+@pytest.mark.parametrize("sql", [b"SELECT done($1)", b"SELECT job FROM jobs ORDER BY due"])
+def test_commit_is_described_alike_whether_its_statements_were_prepared_or_not(sql):
     framing = started()
-    sql, run = b"SELECT done($1)", EXECUTE + SYNC
+    run = EXECUTE + SYNC
     *_, first = framing.feed(OUT, query(b"BEGIN") + parse(sql) + bind(b"well") + run + query(b"COMMIT"))
     framing.feed(OUT, parse(sql, b"s1") + FLUSH)
     *_, second = framing.feed(OUT, query(b"BEGIN") + bind(b"well", name=b"s1") + run + query(b"COMMIT"))
