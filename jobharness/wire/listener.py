@@ -62,6 +62,7 @@ class Listener:
         self.transcribing = False
         self.attentive = False
         self.awaiting = False  # The first job is not known yet, so what the broker says is kept.
+        self._last: tuple[Message, list[Job]] | None = None  # What was said last, and about whom.
 
     # Connections.
 
@@ -206,6 +207,12 @@ class Listener:
         return int(self.recorder.text(words))
 
     def _jobs(self, link: Link, message: Message) -> list[Job]:
+        """Asked for by the steps, the disturbances and the transcript in turn, and found once."""
+        if self._last is None or self._last[0] is not message:
+            self._last = message, self._found_jobs(link, message)
+        return self._last[1]
+
+    def _found_jobs(self, link: Link, message: Message) -> list[Job]:
         framing = link.framing
         found = self.jobs.of(message, lambda: framing.values(message) if framing is not None else (), b"%d " % link.number)
         if not message.is_reply and message.command in ENDS:
