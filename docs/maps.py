@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +45,7 @@ the library's own may take, with leases shortened as its adapter says, and the s
 restart of workers that exit when their broker is away. *Took* is how many seconds the map took to make, of all its points, on
 a machine of two cores: it learns for some 7 s, and then no job that is not back is called lost or stuck before the library's own
 recovery has had its time. "Safest": with Celery's late acknowledgement, RQ's and SAQ's
-retries; the other libraries' defaults are the safest that their documentation names. Written by `make maps`.
+retries; the other libraries' defaults are the safest that their documentation names. Written by `make maps`, and by `make bench`.
 
 """
 COLUMNS = (
@@ -72,16 +72,19 @@ def scenario_of(subject: Subject, settings: Mapping[str, Any], options: Mapping[
     return Scenario.model_validate({**plain, "queue": queue, "workload": workload, "crashmap": crashmap})
 
 
-def row_of(name: str, settings_name: str, scenario: Scenario, reports: Path) -> str:
-    """Make the map. A pair that cannot be mapped here says why."""
+def put(settings_name: str, scenario: Scenario, reports: Path) -> tuple[str, CrashMap | None]:
+    """Make the map and write its line, which is returned with it. A pair that cannot be mapped here says why, and has no map."""
     queue, broker = scenario.queue, scenario.broker.kind
+    chart = None
     try:
         chart = Harness(ROOT, reports).crash_map(scenario)
+        row = _row(chart, settings_name)
     except JobharnessError as error:
         reason = str(error).splitlines()[0].replace(str(ROOT), ".").replace("|", "/")
         empty = "| " * (len(COLUMNS) - 5)
-        return f"| {queue.adapter} | {broker} | {queue.pool or 'default'} | {settings_name} | {empty}not mapped: {reason} |"
-    return _row(chart, settings_name)
+        row = f"| {queue.adapter} | {broker} | {queue.pool or 'default'} | {settings_name} | {empty}not mapped: {reason} |"
+    PAGE.put((queue.adapter, broker, settings_name), row)
+    return row, chart
 
 
 def _row(chart: CrashMap, settings_name: str) -> str:
@@ -109,25 +112,24 @@ def _seconds(recovery: Mapping[str, Any], name: str) -> str:
     return f"{recovery[name]:.1f}"
 
 
-def cases(wanted: list[str]) -> Iterator[tuple[str, str, Scenario]]:
+def cases(wanted: Sequence[str]) -> Iterator[tuple[str, Scenario]]:
     """Each pair with the library's defaults, then with its safest settings."""
     for name, case in NEWEST.items():
         if wanted and name not in wanted:
             continue
         subject = case.subject_there()
-        yield name, "defaults", scenario_of(subject, {}, {})
+        yield "defaults", scenario_of(subject, {}, {})
         if subject.queue["adapter"] in SAFEST:
-            yield name, "safest", scenario_of(subject, *SAFEST[subject.queue["adapter"]])
+            yield "safest", scenario_of(subject, *SAFEST[subject.queue["adapter"]])
 
 
 def main(wanted: list[str]) -> None:
     """Map every pair, or those that are named, and write the page; a pair that is not mapped keeps its line."""
     with tempfile.TemporaryDirectory() as reports:
-        for name, settings_name, scenario in cases(wanted):
-            row = row_of(name, settings_name, scenario, Path(reports))
+        for settings_name, scenario in cases(wanted):
+            row, _ = put(settings_name, scenario, Path(reports))
             sys.stdout.write(f"{row}\n")
             sys.stdout.flush()
-            PAGE.put((scenario.queue.adapter, scenario.broker.kind, settings_name), row)
 
 
 if __name__ == "__main__":

@@ -200,7 +200,8 @@ class NeedsSetup(Protocol):
     """A queue whose users run a command once before the first worker: a migration, a schema."""
 
     def setup_command(self, python: Path, broker: Broker) -> list[str]:
-        """That command. `python`: the interpreter of the app's environment; the broker runs already."""
+        """That command; empty where this broker needs none. `python`: the interpreter of the app's environment; the broker runs
+        already."""
         ...
 
 

@@ -28,6 +28,18 @@ SETTINGS = (
 ABORTS_FOR_S = 5.0
 GIVEN_UP = ("failed", "aborted")
 AT_ONCE = 1000
+MAKE_TABLES = """\
+import asyncio, importlib, sys
+module, _, name = sys.argv[1].rpartition(".")
+settings = getattr(importlib.import_module(module), name)
+queue = (settings() if callable(settings) else settings)["queue"]
+async def make():
+    await queue.connect()
+    await queue.disconnect()
+asyncio.run(make())
+"""
+"""Of two processes that start together on an empty database one goes on without tables, and tries again 10 s later
+(saq/queue/postgres.py, init_db: it only tries to take the lock)."""
 
 
 class SaqQueue:
@@ -77,6 +89,10 @@ class SaqQueue:
         script = python.parent / "saq"
         command = [str(script)] if script.exists() else [str(python), "-m", "saq"]
         return [*command, self._spec.app.replace(":", "."), *self._spec.arguments]
+
+    def setup_command(self, python: Path, broker: Broker) -> list[str]:
+        """On PostgreSQL, what makes its tables, as its first worker would."""
+        return [str(python), "-c", MAKE_TABLES, self._spec.app.replace(":", ".")] if broker.kind == "postgres" else []
 
     def recovers_within_s(self, broker: str, app: App) -> float:
         """A job is stuck when its `timeout` has passed, as the library has it by default (saq/job.py, stuck; 0: never). It is

@@ -27,7 +27,7 @@ def set_up(parts: Parts, around: Surroundings, site: Site, start: Callable[..., 
     commands = [around.command(words, f"queue.setup[{number}]") for number, words in enumerate(parts.scenario.queue.setup)]
     if not commands and parts.scenario.broker.url is None and isinstance(parts.queue, NeedsSetup):
         commands = [parts.queue.setup_command(around.python, parts.broker)]
-    for command in commands:
+    for command in filter(None, commands):
         env = around.for_process("setup", "setup")
         process = start("setup", command, env=env, folder=around.cwd, log=site.logs / "setup.log", mark=site.mark)
         code = process.wait(WITHIN_S)
