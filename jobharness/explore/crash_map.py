@@ -83,8 +83,8 @@ class _Try:
 
     @property
     def turn(self) -> tuple[float, ...]:
-        """When it is its turn, the lowest first. First tries come in their order, those of urgent points both at once; of the later
-        ones those that take long, for all that is known, so that at the end the processors need not wait for a few."""
+        """When it is its turn, the lowest first. First tries come in their order, those of urgent points both at once; of the
+        later ones those that take long, for all that is known, so that at the end the processors need not wait for a few."""
         if self.point.kind == CONTROL and not self.asked:
             return (0,)
         if self.urgent:

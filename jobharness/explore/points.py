@@ -116,6 +116,6 @@ def telling_first(points: Iterable[Point]) -> list[Point]:
 
 
 def waiting_first(points: Iterable[Point]) -> list[Point]:
-    """In the order in which all of them are soonest over: first those that wait for the library's recovery, and meanwhile the rest
-    is tried. Where a pool replaces its own dead, nothing else waits."""
+    """In the order in which all of them are soonest over: first those that wait for the library's recovery, and meanwhile the
+    rest is tried. Where a pool replaces its own dead, nothing else waits."""
     return sorted(points, key=lambda point: (not point.waits, point.victim == "child", point.step, _TELLING[point.victim]))

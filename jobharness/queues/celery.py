@@ -35,8 +35,8 @@ class CeleryQueue:
         "celery.worker.control", "celery.concurrency.prefork", "celery.concurrency.solo", "celery.concurrency.thread",
         "celery.app.trace", "celery.app.amqp", "celery.app.control", "celery.app.events", "celery.app.log", "celery.loaders.app",
         "celery.events", "celery.fixups.django", "celery.backends.base", "kombu.transport.redis", "kombu.transport.pyamqp",
-        "celery.worker.autoscale", "celery.worker.components", "kombu.pools", "kombu.serialization", "billiard.heap", "billiard.pool",
-        "billiard.popen_fork", "billiard.queues", "billiard.sharedctypes", "billiard.synchronize",
+        "celery.worker.autoscale", "celery.worker.components", "kombu.pools", "kombu.serialization", "billiard.heap",
+        "billiard.pool", "billiard.popen_fork", "billiard.queues", "billiard.sharedctypes", "billiard.synchronize",
     )  # fmt: skip
     brokers = ("redis", "rabbitmq", "sqlite")
     shapes = {"chain": "`chain`", "group": "`group`", "chord": "`chord`, with a result backend"}

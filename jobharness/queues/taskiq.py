@@ -31,8 +31,8 @@ class TaskiqQueue:
 
     library = "taskiq"
     preload = (
-        "taskiq", "taskiq.__main__", "taskiq.cli.worker.cmd", "taskiq.cli.worker.run", "taskiq.cli.scheduler.cmd", "taskiq.receiver",
-        "taskiq_aio_pika", "taskiq_nats", "taskiq_redis", "aio_pika", "nats.aio.client", "redis.asyncio",
+        "taskiq", "taskiq.__main__", "taskiq.cli.worker.cmd", "taskiq.cli.worker.run", "taskiq.cli.scheduler.cmd",
+        "taskiq.receiver", "taskiq_aio_pika", "taskiq_nats", "taskiq_redis", "aio_pika", "nats.aio.client", "redis.asyncio",
     )  # fmt: skip
     mishaps = True
     brokers = ("redis", "rabbitmq", "nats")

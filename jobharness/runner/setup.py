@@ -17,8 +17,9 @@ WITHIN_S = 120.0
 
 
 def set_up(parts: Parts, around: Surroundings, site: Site, start: Callable[..., Process] = Process) -> None:
-    """Run the scenario's setup commands, or else the library's own where the broker is the run's. `start`: what starts a process of
-    the app.
+    """Run the scenario's setup commands, or else the library's own where the broker is the run's.
+
+    Args: `start`: what starts a process of the app.
 
     A broker given by URL has its tables already, and they are not ours to make.
 

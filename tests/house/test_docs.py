@@ -1,10 +1,12 @@
 """What the documentation takes from the code is what the code says."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 from docs.pairs_page import PairsPage
+from jobharness.queues import queue
 from tests.study.judge import PAST
 from tests.support.subjects import NEWEST
 
@@ -71,3 +73,13 @@ def test_page_of_pairs_has_a_dash_where_a_line_lacks_a_new_column(tmp_path):
     after.put(("rq", "redis"), "| rq 3 | redis 7 | 58.1 | EXEC: lost |")
     *_, rq, saq = (tmp_path / "page.md").read_text(encoding="utf-8").splitlines()
     assert (rq, saq) == ("| rq 3 | redis 7 | 58.1 | EXEC: lost |", "| saq 0.1 | redis 7 | – |  |")
+
+
+def test_every_further_ability_of_an_adapter_is_on_its_page_and_every_one_there_is_one():
+    page = (ROOT / "docs" / "adapters.md").read_text(encoding="utf-8")
+    table = page.split("## What more it may know")[1].split("\n## ")[0]
+    named = {word for line in table.splitlines() if line.startswith("| `") for word in re.findall(r"`(\w+)`", line.split("|")[1])}
+    seam = set(re.findall(r"^- `(\w+)", queue.__doc__, re.MULTILINE))
+    # Said elsewhere: what shapes it composes, and odd ways of a few libraries.
+    assert seam - named == {"shapes", "inspected_with_broker", "number_from", "lists_held"}
+    assert named - seam == set()
