@@ -25,7 +25,7 @@ from jobharness.errors import EnvironmentFailed
 from jobharness.explore.chart import CrashMap, Tried, allowed_by
 from jobharness.explore.learning import Learned, Lesson, combined, learn
 from jobharness.explore.lines import check_lines
-from jobharness.explore.outcome import Lease, Outcome, Word, outcome_of
+from jobharness.explore.outcome import NEVER_CAME, Lease, Outcome, Word, outcome_of
 from jobharness.explore.points import CONTROL, Point, control_point, points_of, telling_first, waiting_first
 from jobharness.explore.preparation import Assemble, Preparation, Wishes, sendable, undisturbed
 from jobharness.explore.recovery import Recovery, bound_of
@@ -150,7 +150,8 @@ class Explorer:
                 left_out += self._try_all(setting, deeper, patience)
                 tries += deeper
         self._clear()
-        return self._chart(learned, tries, left_out)
+        chance = [one for one in tries if _by_chance(one, learned)]
+        return self._chart(learned, [one for one in tries if one not in chance], left_out, chance)
 
     # Before the trials.
 
@@ -378,7 +379,7 @@ class Explorer:
         shutil.rmtree(self.folder.data, ignore_errors=True)
         shutil.rmtree(self.folder.mishaps, ignore_errors=True)
 
-    def _chart(self, learned: Learned, tries: Sequence[_Try], left_out: Sequence[_Try]) -> CrashMap:
+    def _chart(self, learned: Learned, tries: Sequence[_Try], left_out: Sequence[_Try], chance: Sequence[_Try] = ()) -> CrashMap:
         order = sorted((one for one in tries if one.outcomes), key=lambda one: _place(one.point))
         recovery, outcomes = self.recovery, [outcome for one in order if one.point.kind != CONTROL for outcome in one.outcomes]
         return CrashMap(
@@ -392,7 +393,7 @@ class Explorer:
                 *(one.point.sentence() for one in left_out),
                 *(f"{label}: heard in one of two learning runs only, though it is about the job" for label in learned.doubtful),
             ),
-            noise=learned.noise,
+            noise=(*learned.noise, *(one.point.label for one in chance)),
             idle=learned.idle,
             waits=tuple(recovery.words(outcomes)),
             recovery=recovery.plain(outcomes),
@@ -406,6 +407,14 @@ class Explorer:
         """What can be said of this map's making: scenario, versions, settings, and a digest of the app's code."""
         made_of = without_secrets(self._made_of.model_dump(exclude_unset=True, by_alias=True))
         return {**about(self), "made_of": made_of, "code": _digest_of(self.parts.project / self.scenario.queue.folder)}
+
+
+def _by_chance(one: _Try, learned: Learned) -> bool:
+    """Whether both learning runs heard by chance what its point strikes at: it is not about the job, changes nothing, and came in
+    no trial. So it is with a pool that opens another connection when two threads ask it at once."""
+    step = learned.steps[one.point.step] if one.point.kind != CONTROL else None
+    never = [outcome.word is Word.UNKNOWN and outcome.where == NEVER_CAME for outcome in one.outcomes]
+    return step is not None and step.reads and not step.names_job and len(never) > 1 and all(never)
 
 
 def _digest_of(folder: Path) -> str:

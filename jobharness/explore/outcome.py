@@ -15,7 +15,10 @@ from typing import Any
 from jobharness.history.event import Kind
 from jobharness.history.frame import History
 
-__all__ = ["GRAVEST_FIRST", "Lease", "Outcome", "Word", "outcome_of"]
+__all__ = ["GRAVEST_FIRST", "NEVER_CAME", "Lease", "Outcome", "Word", "outcome_of"]
+
+NEVER_CAME = "the message to strike at did not come"
+"""Why an outcome is unknown whose trial found nothing to strike at."""
 
 
 class Word(StrEnum):
@@ -154,7 +157,7 @@ def _unknown(history: History, cut_short: str, phases: dict[str, int], sent: boo
     if not sent:
         return "the job was never sent"
     if "struck" not in phases:
-        return "the message to strike at did not come"
+        return NEVER_CAME
     if "over" not in phases:
         return "the trial ended before it was over"
     return ""

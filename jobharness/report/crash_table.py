@@ -134,7 +134,7 @@ def _wrong(chart: CrashMap) -> Iterator[RenderableType]:
 def _notes(chart: CrashMap) -> Iterator[RenderableType]:
     notes = [f"{words}." for words in chart.waits]
     if chart.noise:
-        notes.append(f"Heard in one of two learning runs only, and left out: {', '.join(chart.noise)}.")
+        notes.append(f"Heard by chance (in one of two learning runs, or in no trial), and left out: {', '.join(chart.noise)}.")
     if chart.left_out:
         notes.append(f"Left out: {'; '.join(chart.left_out)}.")
     for tried in chart.untold:

@@ -7,12 +7,13 @@ import pytest
 
 from jobharness.explore import crash_map
 from jobharness.explore.crash_map import Explorer, _Try
-from jobharness.explore.outcome import Outcome, Word
+from jobharness.explore.outcome import NEVER_CAME, Outcome, Word
 from jobharness.explore.points import Act, Point
 from jobharness.explore.wings import Wings
 from jobharness.scenario.model import CrashmapSpec
 
 LONG_S = 20.0
+NEVER = Outcome(Word.UNKNOWN, where=NEVER_CAME)
 POINTS = [Point(step, "before", "tree", f"step {step}", Act("hold", {})) for step in range(4)]
 
 
@@ -88,3 +89,21 @@ def test_both_tries_of_what_waits_begin_before_the_rest_and_those_that_took_long
         one.asked, one.took_s = one.asked + 1, 9.0 if one is slow else 1.0
         begun.append(one)
     assert begun == [control, waits, waits, quick, slow, slow, control, quick]
+
+
+@pytest.mark.parametrize(
+    ("reads", "names_job", "outcomes", "by_chance"),
+    [
+        (True, False, [NEVER] * 3, True),
+        (True, False, [NEVER], False),
+        (True, False, [NEVER, Outcome(Word.ONCE)], False),
+        (True, False, [NEVER, Outcome(Word.UNKNOWN, where="the machine was too busy")], False),
+        (True, True, [NEVER] * 3, False),
+        (False, False, [NEVER] * 3, False),
+    ],
+)
+def test_what_came_in_no_trial_is_noise_where_it_is_not_about_the_job_and_changes_nothing(reads, names_job, outcomes, by_chance):
+    learned = SimpleNamespace(steps=[SimpleNamespace(reads=reads, names_job=names_job)])
+    one = _Try(Point(0, "reply lost", "", "HELLO", Act("lose_reply", {})), outcomes=outcomes)
+    assert crash_map._by_chance(one, learned) is by_chance
+    assert not crash_map._by_chance(_Try(crash_map.control_point(), outcomes=outcomes), learned)
