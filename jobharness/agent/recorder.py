@@ -24,6 +24,7 @@ from .wrapping import one_line
 _FLAGS = struct.Struct("<I")
 JOBS_IN_HAND = 1024
 fromhex = bytes.fromhex
+FIRST_SLOTS = 1024  # In the first file of a process: most have little to tell, and whoever reads a file reads all of it.
 FORK_SLOTS = 128  # In the first file of a fork: a library may fork for every job, and 2 MiB a job would fill the disk.
 LENT = 6  # Slots that a fork gets of its parent's file: what one job takes. Files of its own cost it a millisecond and more.
 
@@ -108,7 +109,7 @@ class Recorder:
     def __init__(self, folder, role, name, library="", slots=record.SLOTS):
         self.folder, self.role, self.name, self.library = str(folder), role, name, library
         self.failed = False
-        self._slots = self._first_slots = slots
+        self._slots, self._first_slots = slots, min(slots, FIRST_SLOTS)
         self._numbers = _Numbers(self._number_of)
         self.text = self._numbers.__getitem__
         self._jobs = _Jobs(self.text)

@@ -208,7 +208,7 @@ def test_disk_limit_is_an_error_here_and_no_signal_in_the_worker(tmp_path):
 import resource, signal, sys
 from jobharness.agent.recorder import Recorder
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+resource.setrlimit(resource.RLIMIT_FSIZE, (30_000, 30_000))
 recorder = Recorder(sys.argv[1], "worker", "worker-1")
 recorder.record(11)
 print(recorder.failed)
