@@ -7,6 +7,7 @@ for `learning` and `trial` to say.
 from __future__ import annotations
 
 import os
+import secrets
 import shutil
 import signal
 import time
@@ -125,8 +126,10 @@ class Stage:
     def __init__(self, setting: Setting, folder: RunFolder) -> None:
         self.setting, self.folder = setting, folder
         self.parts = setting.parts()
+        # A stage that was struck before anyone wanted it leaves its room, and another may be set at its place.
+        room = f"{folder.path.name}-{secrets.token_hex(4)}"
         if setting.rooms.broker is not None:
-            self.parts = replace(self.parts, broker=setting.rooms.broker(folder.path.name))
+            self.parts = replace(self.parts, broker=setting.rooms.broker(room))
         self.recorder = Recorder(folder.records, "harness", "harness")
         self.board, self.seen = Board(), Seen()
         self._follower = Follower(folder.records, unwanted=[Kind.BROKER_MESSAGE])
@@ -135,7 +138,7 @@ class Stage:
         self._orphans: list[psutil.Process] = []
         self.onlookers: list[Callable[[list[News]], None]] = []  # Are told of all that is seen.
         self.clocks: Clocks | None = None  # The workers' clocks, where a fault of the scenario moves them.
-        self.peers = {name: room(folder.path.name) for name, room in setting.rooms.peers.items()}
+        self.peers = {name: of_peer(room) for name, of_peer in setting.rooms.peers.items()}
         self.lines: Mapping[str, Wire | Statements] = {}  # By peer, "" is the broker.
         self.wires: Mapping[str, Wire] = {}  # Those of them that are proxies.
         self._invariants: Invariants | None = None
