@@ -140,7 +140,7 @@ class Follower:
 
     def poll(self) -> list[News]:
         """What was recorded since the last call, in the order of time within this call."""
-        changed_ns = os.stat(self._place).st_mtime_ns
+        changed_ns = os.stat(self._place).st_mtime_ns  # noqa: PTH116  # For each message of a proxy.
         if changed_ns != self._seen_at:
             # A folder's time of change is coarse: a file may yet appear in the same tick as this look.
             self._seen_at = changed_ns if time.time_ns() - changed_ns > COARSE_NS else -1
