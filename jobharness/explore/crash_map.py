@@ -71,7 +71,7 @@ def _lone_job(scenario: Scenario, task: str | None) -> Scenario:
 
 @dataclass
 class _Try:
-    """A trial that is under way, or wanted."""
+    """A trial that is under way, or wanted. `urgent`: all its tries begin before the first ones of others."""
 
     point: Point
     second: Point | None = None
@@ -150,8 +150,7 @@ class Explorer:
                 left_out += self._try_all(setting, deeper, patience)
                 tries += deeper
         self._clear()
-        chance = [one for one in tries if _by_chance(one, learned)]
-        return self._chart(learned, [one for one in tries if one not in chance], left_out, chance)
+        return self._chart(learned, tries, left_out)
 
     # Before the trials.
 
@@ -379,7 +378,9 @@ class Explorer:
         shutil.rmtree(self.folder.data, ignore_errors=True)
         shutil.rmtree(self.folder.mishaps, ignore_errors=True)
 
-    def _chart(self, learned: Learned, tries: Sequence[_Try], left_out: Sequence[_Try], chance: Sequence[_Try] = ()) -> CrashMap:
+    def _chart(self, learned: Learned, tries: Sequence[_Try], left_out: Sequence[_Try]) -> CrashMap:
+        chance = [one for one in tries if _by_chance(one, learned)]
+        tries = [one for one in tries if one not in chance]
         order = sorted((one for one in tries if one.outcomes), key=lambda one: _place(one.point))
         recovery, outcomes = self.recovery, [outcome for one in order if one.point.kind != CONTROL for outcome in one.outcomes]
         return CrashMap(

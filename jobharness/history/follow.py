@@ -131,7 +131,6 @@ class Follower:
 
     def __init__(self, folder: Path, unwanted: Iterable[Kind] = ()) -> None:
         self.folder, self._unwanted = folder, frozenset(unwanted)
-        self._place = str(folder)  # Looked at each time: a Path takes longer to spell than to be looked at.
         self._texts = TextFiles(folder)
         self._tails: dict[str, _Tail] = {}
         self._over: set[str] = set()
@@ -140,7 +139,7 @@ class Follower:
 
     def poll(self) -> list[News]:
         """What was recorded since the last call, in the order of time within this call."""
-        changed_ns = os.stat(self._place).st_mtime_ns  # noqa: PTH116  # For each message of a proxy.
+        changed_ns = os.stat(self.folder).st_mtime_ns  # noqa: PTH116  # For each message of a proxy: a Path's own takes longer.
         if changed_ns != self._seen_at:
             # A folder's time of change is coarse: a file may yet appear in the same tick as this look.
             self._seen_at = changed_ns if time.time_ns() - changed_ns > COARSE_NS else -1

@@ -145,8 +145,8 @@ class Zygote:
             if pid not in self._codes and time.monotonic() > self._listens_at:
                 self._listen()
                 self._listens_at = time.monotonic() + LISTEN_EVERY_S
-            if pid not in self._codes and self._process.exit_code is not None and not Path(f"/proc/{pid}").exists():
-                self._codes[pid] = -signal.SIGKILL
+                if pid not in self._codes and self._process.exit_code is not None and not Path(f"/proc/{pid}").exists():
+                    self._codes[pid] = -signal.SIGKILL
             return self._codes.get(pid)
 
     def _listen(self) -> None:

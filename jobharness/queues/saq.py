@@ -28,18 +28,6 @@ SETTINGS = (
 ABORTS_FOR_S = 5.0
 GIVEN_UP = ("failed", "aborted")
 AT_ONCE = 1000
-MAKE_TABLES = """\
-import asyncio, importlib, sys
-module, _, name = sys.argv[1].rpartition(".")
-settings = getattr(importlib.import_module(module), name)
-queue = (settings() if callable(settings) else settings)["queue"]
-async def make():
-    await queue.connect()
-    await queue.disconnect()
-asyncio.run(make())
-"""
-"""Of two processes that start together on an empty database one goes on without tables, and tries again 10 s later
-(saq/queue/postgres.py, init_db: it only tries to take the lock)."""
 
 
 class SaqQueue:
@@ -91,8 +79,9 @@ class SaqQueue:
         return [*command, self._spec.app.replace(":", "."), *self._spec.arguments]
 
     def setup_command(self, python: Path, broker: Broker) -> list[str]:
-        """On PostgreSQL, what makes its tables, as its first worker would."""
-        return [str(python), "-c", MAKE_TABLES, self._spec.app.replace(":", ".")] if broker.kind == "postgres" else []
+        """On PostgreSQL, a connection, at which SAQ makes its tables. Of two processes that make it together on an empty database
+        one goes on without tables, and tries again 10 s later (saq/queue/postgres.py, init_db, only tries to take the lock)."""
+        return [str(python), "-m", "jobharness_agent.connect", self._spec.app] if broker.kind == "postgres" else []
 
     def recovers_within_s(self, broker: str, app: App) -> float:
         """A job is stuck when its `timeout` has passed, as the library has it by default (saq/job.py, stuck; 0: never). It is
