@@ -26,7 +26,8 @@ from .dispatch import Dispatch, Service
 
 LOOK_AGAIN_S = 0.0005
 LATEST_SHARE = 0.02  # Of the wait: the longer it was, the less often it is looked whether it is over,
-LATEST_S = 0.1  # but never less often than this.
+LATEST_S = 0.1  # but never less often than this,
+START_LATEST_S = 0.01  # or than this, where every job of the plan would be late.
 LATE_NS = 1_000_000  # A send that begins this long after its moment is recorded as late.
 
 
@@ -103,7 +104,7 @@ class Done:
         """
         began_ns = monotonic_ns()
         while sent - self.lost - self._count() >= in_flight:
-            _wait_on(began_ns)
+            _wait_on(began_ns, LATEST_S)
         return monotonic_ns()
 
     def _count(self):
@@ -117,14 +118,14 @@ class Done:
 def _await_start(path):
     began_ns = monotonic_ns()
     while not os.path.exists(path):
-        _wait_on(began_ns)
+        _wait_on(began_ns, START_LATEST_S)
     with open(path, encoding="ascii") as go:
         return int(go.read())
 
 
-def _wait_on(began_ns):
+def _wait_on(began_ns, latest_s):
     waited_s = (monotonic_ns() - began_ns) / 1e9
-    time.sleep(min(LATEST_S, max(LOOK_AGAIN_S, LATEST_SHARE * waited_s)))
+    time.sleep(min(latest_s, max(LOOK_AGAIN_S, LATEST_SHARE * waited_s)))
 
 
 if __name__ == "__main__":
