@@ -5,12 +5,13 @@ import pytest
 from jobharness.agent import producer
 
 S = 1_000_000_000
+ONE_IS_DONE = (1).to_bytes(8, "little")
 
 
 class Clock:
     """Moves on by what is slept; at `over_ns` the job in flight is done."""
 
-    def __init__(self, path, over_ns, words=(1).to_bytes(8, "little")):
+    def __init__(self, path, over_ns, words=ONE_IS_DONE):
         self.now_ns, self.looks, self._path, self._over_ns, self._words = 0, 0, path, over_ns, words
 
     def monotonic_ns(self):
