@@ -1,16 +1,16 @@
 """What some brokers can do besides: each ability is a small protocol, found by asking (`isinstance(broker, CanCrash)`) and
 never by name.
 
-All but `CanEndSessions` change the server itself, so they refuse one that was given by URL: it may be others' too, and
-nothing would undo the change if this process were killed. A server of the run's own ends with the run, whatever happens.
+All but `CanBeRead` and `CanEndSessions` change the server itself, so they refuse one that was given by URL: it may be others'
+too, and nothing would undo the change if this process were killed. A server of the run's own ends with the run, whatever happens.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Protocol, runtime_checkable
 
-__all__ = ["CanCrash", "CanEndSessions", "CanFill", "CanForget", "CanLimitConnections", "CanPause"]
+__all__ = ["CanBeRead", "CanCrash", "CanEndSessions", "CanFill", "CanForget", "CanLimitConnections", "CanPause"]
 
 
 @runtime_checkable
@@ -102,4 +102,15 @@ class CanEndSessions(Protocol):
 
     def end_sessions(self, ports: Iterable[int]) -> int:
         """End the connections that come from these ports of this machine. Returns how many there were. Raises: BrokerFailed."""
+        ...
+
+
+@runtime_checkable
+class CanBeRead(Protocol):
+    """A broker of which can be seen all that it stores."""
+
+    def stored(self) -> Iterator[bytes]:
+        """Every piece that it stores, names of keys and fields too, as the client that stored it gave it. Takes as long as there
+        is much; nothing is changed. Raises: BrokerFailed, also for what of its data it cannot read.
+        """
         ...

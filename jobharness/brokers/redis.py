@@ -5,8 +5,9 @@ from __future__ import annotations
 import importlib.util
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from jobharness.brokers.provide import Offer
 from jobharness.brokers.server import ContainerPlan, NotReady, ServerBroker
@@ -122,6 +123,35 @@ class RedisBroker(ServerBroker):
             client = self._admin()
             found = [one["id"] for one in client.client_list() if one["addr"].rpartition(":")[2] in meant]
             return sum(int(client.client_kill_filter(_id=number)) for number in found)
+
+    def stored(self) -> Iterator[bytes]:
+        """Of every database each key by its type: strings, lists, sets, sorted sets, hashes and streams."""
+        import redis
+
+        with self._asking(), redis.Redis.from_url(self.url, socket_timeout=5, single_connection_client=True) as client:
+            for database in client.info("keyspace"):
+                client.execute_command("SELECT", database.removeprefix("db"))
+                for key in client.scan_iter():
+                    yield key
+                    yield from self._pieces(client, key)
+
+    def _pieces(self, client: Any, key: bytes) -> Iterator[bytes]:
+        kind = client.type(key).decode()
+        if kind == "string":
+            yield client.get(key) or b""
+        elif kind == "list":
+            yield from client.lrange(key, 0, -1)
+        elif kind == "set":
+            yield from client.smembers(key)
+        elif kind == "zset":
+            yield from client.zrange(key, 0, -1)
+        elif kind == "hash":
+            yield from chain.from_iterable(client.hgetall(key).items())
+        elif kind == "stream":
+            for _, fields in client.xrange(key):
+                yield from chain.from_iterable(fields.items())
+        elif kind != "none":  # It is gone since it was listed.
+            raise BrokerFailed(f"the Redis server at {self._where} stores a {kind} at {key!r}, which is not read here")
 
     def _change(self, what: str, settings: dict[str, str]) -> None:
         with self._asking():

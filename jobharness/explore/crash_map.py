@@ -213,6 +213,8 @@ class Explorer:
             recover_s=self.recovery.waited_s + SLACK_S,
             job_s=learned.took_s,
             still_s=self.spec.idle if self.spec.steps == "writes" else 0.0,
+            # Who says how long is to be waited may know of somebody else who brings jobs back, and so may a peer.
+            proof=self.spec.recovery is None and not self.scenario.peer,
         )
 
     @property

@@ -1,7 +1,8 @@
 """What became of a job whose worker met a fault: one word, from the History of its trial alone.
 
 A trial's history has one job that the producer sent (and perhaps a second one, the nudge), and phases: `struck`, `recovering` (a
-healthy worker is there, or nobody died), `nudge`, `over`. Jobs that the job sent itself are judged with it; the worst counts.
+healthy worker is there, or nobody died), `nudge`, `over`; `nowhere` where the job was proven to be lost. Jobs that the job sent
+itself are judged with it; the worst counts.
 """
 
 from __future__ import annotations
@@ -15,10 +16,14 @@ from typing import Any
 from jobharness.history.event import Kind
 from jobharness.history.frame import History
 
-__all__ = ["GRAVEST_FIRST", "NEVER_CAME", "Lease", "Outcome", "Word", "outcome_of"]
+__all__ = ["GRAVEST_FIRST", "NEVER_CAME", "NOWHERE", "Lease", "Outcome", "Word", "outcome_of"]
 
 NEVER_CAME = "the message to strike at did not come"
 """Why an outcome is unknown whose trial found nothing to strike at."""
+
+
+NOWHERE = "nowhere"
+"""The phase of a trial that begins when nobody is left who could bring the job back."""
 
 
 class Word(StrEnum):
@@ -192,4 +197,4 @@ def _of(life: _Life, phases: dict[str, int], within_s: float, lease: Lease | Non
         return Outcome(Word.DEAD_LETTERED, 0, f"reported as failed ({life.dead}), kept nowhere")
     if not life.acknowledged:
         return Outcome(Word.UNKNOWN, where="its enqueue was not acknowledged, so it may never have been there")
-    return Outcome(Word.LOST)
+    return Outcome(Word.LOST, where="nothing that the broker stores names it" if NOWHERE in phases else "")

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from threading import Semaphore
 from typing import Any
+from uuid import UUID
 
 import psutil
 
@@ -25,6 +26,7 @@ from jobharness.brokers.broker import LivesInFolder, MessageQueues
 from jobharness.clock import deadline_ns, now_ns
 from jobharness.errors import BrokerFailed, EnvironmentFailed, ProcessFailed
 from jobharness.explore.lines import Lines
+from jobharness.explore.nowhere import may_name
 from jobharness.explore.rooms import Rooms
 from jobharness.history import log
 from jobharness.history.event import Kind
@@ -56,6 +58,7 @@ LOOK_ON_S = 0.1  # Where nothing is waited for but time.
 COUNT_EVERY_S = 0.2
 READY_WITHIN_S = 60.0
 DEAD_WITHIN_S = 10.0
+SILENT_WITHIN_S = 2.0
 WORKER = "worker-1"
 ENDS = frozenset((Kind.JOB_FINISHED, Kind.JOB_DEAD))
 
@@ -87,6 +90,7 @@ class Seen:
     """What of the job was seen so far, to steer by. The outcome is judged from the History."""
 
     keys: list[bytes] = field(default_factory=list)  # In the order of sending: the job, then the nudge.
+    names: list[str] = field(default_factory=list)  # The library's ids, in the same order.
     finished: dict[bytes, int] = field(default_factory=dict)
     ended: set[bytes] = field(default_factory=set)
     started: set[bytes] = field(default_factory=set)
@@ -100,6 +104,7 @@ class Seen:
         for one in news:
             if one.kind is Kind.ENQUEUE_BEGIN and one.role == "producer":
                 self.keys.append(one.key)
+                self.names.append(one.text or str(UUID(bytes=one.key)))
             elif one.kind is Kind.SCHEDULE_TICK:
                 self.ticks[one.key] = one.text
             elif one.kind is Kind.JOB_RUNNING:
@@ -132,6 +137,7 @@ class Stage:
             self.parts = replace(self.parts, broker=setting.rooms.broker(room))
         self.recorder = Recorder(folder.records, "harness", "harness")
         self.board, self.seen = Board(), Seen()
+        self.phases: set[str] = set()  # Those that have begun.
         self._follower = Follower(folder.records, unwanted=[Kind.BROKER_MESSAGE])
         self._stack = ExitStack()
         self._plan = folder.plan
@@ -217,6 +223,7 @@ class Stage:
 
     def phase(self, name: str) -> None:
         """Note a moment in the history."""
+        self.phases.add(name)
         self.recorder.record(Kind.RUN_PHASE, text=self.recorder.text(name))
 
     def cut_short(self, why: str) -> None:
@@ -342,6 +349,28 @@ class Stage:
             if key is not None and self.holds_job():
                 where = self.recorder.text("delivered to the worker, not acknowledged")
                 self.recorder.record(Kind.JOB_HELD, key, text=where)
+
+    def is_forgotten(self) -> bool:
+        """Whether nobody can bring the job back, who is known here. Only while the worker is dead: it is not replaced meanwhile.
+
+        The nudge is sent for this, unless the broker plainly has the job (see `nowhere`). Raises: BrokerFailed.
+        """
+        wire = self.wires.get("")
+        alone = len(self.fleet.workers) == 1 and not self.peers and self.board.begun == self.board.acknowledged == 1
+        if wire is None or not alone or not wait_for(lambda: not wire.peers(WORKER), SILENT_WITHIN_S) or self.is_stored(0):
+            return False
+        self.phase("nudge")
+        self.nudge()
+
+        def stands() -> bool:
+            self._read()
+            return self.board.acknowledged > 1
+
+        return wait_for(stands, SILENT_WITHIN_S) and self.is_stored(1) and not self.is_stored(0)
+
+    def is_stored(self, number: int) -> bool:
+        """Whether the broker may have the job (or the nudge, 1), in whatever place."""
+        return may_name(self.parts.broker, self.seen.names[number])
 
     def owners(self, peer: str) -> dict[int, str]:
         """Whose each connection of the worker to a peer is, "main" or "child", by number; nothing where there is no proxy."""

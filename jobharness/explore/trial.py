@@ -16,6 +16,7 @@ from pathlib import Path
 
 from jobharness.clock import now_ns, seconds_between
 from jobharness.errors import EnvironmentFailed, ProcessFailed
+from jobharness.explore.outcome import NOWHERE
 from jobharness.explore.points import CONTROL, Act, Point
 from jobharness.explore.stage import Setting, Stage, stage_in
 from jobharness.explore.transcript import told
@@ -37,13 +38,14 @@ NUDGE_WITHIN_S = 15.0
 class Patience:
     """How long a trial waits. `reach_s`: for the message to strike at; `recover_s`: for the library's own recovery, from when a
     healthy worker is there; `job_s`: how long the job takes when nothing goes wrong; `still_s`: before the job is sent, so
-    that what a worker says at its start is over.
+    that what a worker says at its start is over; `proof`: whether a job that is proven to be lost need not be waited for.
     """
 
     reach_s: float
     recover_s: float
     job_s: float
     still_s: float = 0.0
+    proof: bool = False
 
 
 def attempt(
@@ -88,7 +90,7 @@ def _try(stage: Stage, point: Point, patience: Patience, second: Point | None, r
         stage.look_on(patience.still_s)
         if point.kind == CONTROL:
             _run_undisturbed(stage, patience)
-        elif not _reach(stage, point, patience):
+        elif not _reach(stage, point, patience, patience.proof and second is None):
             return
         if second is not None:
             _arm(stage, AGAIN, second.act)
@@ -110,14 +112,14 @@ def _run_undisturbed(stage: Stage, patience: Patience) -> None:
     stage.until(stage.ended, patience.reach_s)
 
 
-def _reach(stage: Stage, point: Point, patience: Patience) -> bool:
+def _reach(stage: Stage, point: Point, patience: Patience, proof: bool) -> bool:
     """Send the job and strike at the point; False where the message did not come."""
     _arm(stage, LABEL, point.act)
     stage.phase("job")
     stage.send()
     if not stage.until(lambda: LABEL in stage.seen.held_by, patience.reach_s):
         return False
-    _strike(stage, LABEL, point)
+    _strike(stage, LABEL, point, proof)
     return True
 
 
@@ -125,9 +127,9 @@ def _arm(stage: Stage, label: str, act: Act) -> None:
     stage.lines[act.peer].arm(label, act.match, act.act, times=1, reset=act.reset)
 
 
-def _strike(stage: Stage, label: str, point: Point) -> None:
+def _strike(stage: Stage, label: str, point: Point, proof: bool = False) -> None:
     """Kill whom the point says, and let go what the proxy holds: of the dead nothing more goes out. Afterwards a healthy worker
-    is there."""
+    is there. `proof`: look for the job before."""
     # Its message may be heard of before its sending: they are read from two files, one after the other.
     if not stage.until(lambda: bool(stage.seen.keys), NUDGE_WITHIN_S):
         raise ProcessFailed("producer", "said nothing of the job that was struck", "")
@@ -142,7 +144,11 @@ def _strike(stage: Stage, label: str, point: Point) -> None:
         record(Kind.FAULT_HIT, key, value=victims[0], text=text)
         _let_go(stage, label, point, owners)
         record(Kind.FAULT_END, text=text)
-    stage.until(lambda: stage.lives, stage.parts.scenario.queue.ready_within + 5)
+        if proof and point.victim == "tree" and stage.is_forgotten():
+            stage.phase(NOWHERE)
+    # A few at a time, so that the first are not as late as the last.
+    with stage.setting.entrance:
+        stage.until(lambda: stage.lives, stage.parts.scenario.queue.ready_within + 5)
     stage.phase("recovering")
 
 
@@ -155,7 +161,9 @@ def _let_go(stage: Stage, label: str, point: Point, owners: Mapping[int, str]) -
 
 
 def _await_recovery(stage: Stage, patience: Patience, rests: Callable[[], None]) -> None:
-    """Until the job is done and settled, or everything that could bring it back has had its time."""
+    """Until the job is done and settled, or everything that could bring it back has had its time, or nothing can."""
+    if NOWHERE in stage.phases and _stays_away(stage):
+        return
     if _settles(stage, patience.recover_s, rests):
         return
     held = stage.holds_job()
@@ -166,6 +174,12 @@ def _await_recovery(stage: Stage, patience: Patience, rests: Callable[[], None])
     # by now, and regular sweeps have been: what only a new job sets off is to be seen soon.
     again_s = min(patience.recover_s, NUDGED_S)
     _settles(stage, again_s if held or stage.holds_job() or stage.ended() else AFTER_NUDGE_S, rests)
+
+
+def _stays_away(stage: Stage) -> bool:
+    """Whether a job that was nowhere is so still, when a healthy worker has done the one that was sent after it."""
+    away_ns = stage.seen.moved_ns
+    return stage.until(lambda: stage.ended(1), NUDGE_WITHIN_S) and stage.seen.moved_ns == away_ns and not stage.is_stored(0)
 
 
 MOST_TURNS = 4

@@ -447,3 +447,25 @@ def _is_furnished(room):
         return "chair" in room.queue_totals()
     with closing(room.client()) as client:
         return bool(client.execute("SELECT 1 FROM pg_tables WHERE tablename = 'chair'").fetchall())
+
+
+def test_all_that_redis_stores_is_read(make_broker, site):
+    need("redis")
+    broker = make_broker("redis")
+    broker.start(site)
+    with closing(broker.client()) as client:
+        client.set("string", "in a string")
+        client.rpush("list", "first in a list", "last in a list")
+        client.sadd("set", "in a set")
+        client.zadd("sorted set", {"in a sorted set": 3.5})
+        client.hset("hash", "field of a hash", "in a hash")
+        client.xadd("stream", {"field of a stream": "in a stream"})
+        client.execute_command("SELECT", 3)
+        client.set("in another database", "there")
+        client.execute_command("SELECT", 0)
+    words = {piece.decode() for piece in broker.stored()}
+    kept = {"string", "list", "set", "sorted set", "hash", "stream", "in another database", "there"}
+    within = {"in a string", "first in a list", "last in a list", "in a set", "in a sorted set", "in a hash", "in a stream"}
+    assert words == kept | within | {"field of a hash", "field of a stream"}
+    with closing(broker.client()) as client:
+        assert client.get("string") == b"in a string", "the databases of other clients' connections are changed"

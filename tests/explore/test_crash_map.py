@@ -75,6 +75,14 @@ def test_celery_on_redis_loses_the_job_between_brpop_and_exec_with_late_acknowle
     assert chart.verdict == "broken"
 
 
+def test_loss_with_the_worker_is_proven_and_not_waited_for(celery_maps):
+    _, (chart, _) = celery_maps
+    lost = [one for one in chart.tried if one.worst.word is Word.LOST and one.point.victim == "tree"]
+    assert lost and all(outcome.where == "nothing that the broker stores names it" for one in lost for outcome in one.outcomes)
+    lived = [one for one in chart.tried if one.worst.word is Word.LOST and not one.point.victim]
+    assert lived and not any(outcome.where for one in lived for outcome in one.outcomes), "who lives may still have it"
+
+
 def test_map_made_twice_says_the_same(celery_maps):
     _, (first, second) = celery_maps
     assert [step.label for step in first.steps] == [step.label for step in second.steps]

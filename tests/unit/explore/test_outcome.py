@@ -22,6 +22,16 @@ def test_job_that_is_nowhere_and_never_done_is_lost():
     assert outcome("") == Outcome(Word.LOST)
 
 
+def test_job_that_was_proven_to_be_lost_says_by_what():
+    proven = outcome("0.15 harness run.phase - text=nowhere")
+    assert proven == Outcome(Word.LOST, where="nothing that the broker stores names it")
+
+
+def test_job_that_comes_back_all_the_same_is_not_lost():
+    back = outcome("0.15 harness run.phase - text=nowhere\n 0.5 worker-1/2 job.finished a")
+    assert back == Outcome(Word.ONCE, 1, back_s=0.3)
+
+
 def test_job_that_somebody_holds_and_nobody_takes_is_stuck_there():
     assert outcome('8.9 harness job.held a text="in the hash unacked"') == Outcome(Word.STUCK, where="in the hash unacked")
 
