@@ -15,7 +15,7 @@ import time
 
 from .. import events, sending
 from ..apps import load
-from ..wrapping import one_line, wrap
+from ..wrapping import one_line, replace, wrap
 
 MISSED = "missed: its misfire grace time was over"
 
@@ -37,11 +37,14 @@ def attach_scheduler(recorder, settings):
             sending.acknowledge(recorder, job.id, name_of(job))
         return answer
 
-    @wrap(BaseScheduler, "remove_job")
-    def remove_job(original, self, job_id, *args, **kwargs):
-        answer = original(self, job_id, *args, **kwargs)
-        recorder.record(events.JOB_SETTLED, recorder.job(job_id)[0])
-        return answer
+    @replace(BaseScheduler, "remove_job")
+    def made(original):
+        def remove_job(self, job_id, *args, **kwargs):
+            answer = original(self, job_id, *args, **kwargs)
+            recorder.record(events.JOB_SETTLED, recorder.job(job_id)[0])
+            return answer
+
+        return remove_job
 
     @wrap(BaseScheduler, "_process_jobs")
     def process_jobs(original, self):
@@ -63,54 +66,64 @@ def attach_executor(recorder, settings):
 
     in_memory = set()  # Job stores; a process that an executor forks knows those of the jobs submitted before.
 
-    @wrap(base.BaseExecutor, "submit_job")
-    def submit_job(original, self, job, run_times):
-        store = self._scheduler._jobstores.get(job._jobstore_alias)
-        if not _once(job) and type(store).__name__ == "MemoryJobStore":
-            in_memory.add(job._jobstore_alias)
+    @replace(base.BaseExecutor, "submit_job")
+    def made(original):
+        def submit_job(self, job, run_times):
+            once, name = _once(job), name_of(job)
+            if not once and type(self._scheduler._jobstores.get(job._jobstore_alias)).__name__ == "MemoryJobStore":
+                in_memory.add(job._jobstore_alias)
+                return original(self, job, run_times)
+            for moment in run_times:
+                job_id = job.id if once else _id_of_tick(job, moment)
+                if not once:
+                    sending.tick(recorder, job_id, name, job_id)
+                key, text = recorder.job(job_id)
+                recorder.record(events.JOB_RECEIVED, key, 0, 1, recorder.text(name), text)
             return original(self, job, run_times)
-        name = name_of(job)
-        for moment in run_times:
-            if not _once(job):
-                sending.tick(recorder, _id_of(job, moment), name, "%s@%s" % (job.id, moment.isoformat()))
-            key, text = recorder.job(_id_of(job, moment))
-            recorder.record(events.JOB_RECEIVED, key, 0, 1, recorder.text(name), text)
-        return original(self, job, run_times)
 
-    original = base.run_job
+        return submit_job
 
-    @functools.wraps(original)
-    def run_job(job, jobstore_alias, run_times, logger_name):
-        if not _once(job) and jobstore_alias in in_memory:
-            return original(job, jobstore_alias, run_times, logger_name)
-        told = []
-        for moment in run_times:
-            seen = _Seen(job, _id_of(job, moment), recorder)
-            told += original(seen, jobstore_alias, [moment], logger_name)
-            if not seen.called:
-                seen.record(events.JOB_DEAD, events.DEAD_REVOKED, recorder.text(MISSED))
-            if not _once(job):
-                seen.record(events.JOB_SETTLED)
-        return told
+    @replace(base, "run_job")
+    def made_run(original):
+        def run_job(job, jobstore_alias, run_times, logger_name):
+            once = _once(job)
+            if not once and jobstore_alias in in_memory:
+                return original(job, jobstore_alias, run_times, logger_name)
+            told = []
+            for moment in run_times:
+                seen = _Seen(job, job.id if once else _id_of_tick(job, moment), recorder)
+                told += original(seen, jobstore_alias, [moment], logger_name)
+                if not seen.called:
+                    seen.record(events.JOB_DEAD, events.DEAD_REVOKED, recorder.text(MISSED))
+                if not once:
+                    seen.record(events.JOB_SETTLED)
+            return told
 
-    base.run_job = run_job
+        return run_job
 
 
 def _once(job):
     return type(job.trigger).__name__ == "DateTrigger"
 
 
-def _id_of(job, moment):
-    """The id of one of its executions."""
-    return job.id if _once(job) else "%s@%s" % (job.id, moment.isoformat())
+def _id_of_tick(job, moment):
+    return "%s@%s" % (job.id, moment.isoformat())
 
 
 class _Seen:
-    """A job whose function reports its calls."""
+    """A job whose function reports its calls. What `run_job` asks of it is at hand, since each job pays for it."""
+
+    __slots__ = (
+        "_job", "_key", "_record", "_recorder", "_task", "_text", "args", "called", "function", "id", "job_id", "kwargs",
+        "misfire_grace_time",
+    )  # fmt: skip
 
     def __init__(self, job, job_id, recorder):
         self._job, self.job_id, self._recorder, self.called = job, job_id, recorder, False
-        self.function = job.func
+        self.id, self.args, self.kwargs, self.misfire_grace_time = job.id, job.args, job.kwargs, job.misfire_grace_time
+        self.function, self._record = job.func, recorder.record
+        self._key, self._text = recorder.job(job_id)
+        self._task = recorder.text(name_of(job))
 
     def __getattr__(self, name):
         return getattr(self._job, name)
@@ -119,12 +132,11 @@ class _Seen:
         return str(self._job)
 
     def record(self, kind, value=0, text=0):
-        key, _ = self._recorder.job(self.job_id)
-        self._recorder.record(kind, key, value, 1, self._recorder.text(name_of(self._job)), text)
+        self._record(kind, self._key, value, 1, self._task, text)
 
     def func(self, *args, **kwargs):
         self.called = True
-        self.record(events.JOB_RUNNING, text=self._recorder.job(self.job_id)[1])
+        self._record(events.JOB_RUNNING, self._key, 0, 1, self._task, self._text)
         try:
             answer = self.function(*args, **kwargs)
         except BaseException as error:
@@ -132,7 +144,7 @@ class _Seen:
             self.record(events.JOB_FAILED, text=words)
             self.record(events.JOB_DEAD, events.DEAD_RAISED, words)
             raise
-        self.record(events.JOB_FINISHED)
+        self._record(events.JOB_FINISHED, self._key, 0, 1, self._task)
         return answer
 
 

@@ -16,7 +16,7 @@ import threading
 import time
 
 from .. import apps, boot, events, sending
-from ..wrapping import wrap
+from ..wrapping import replace, wrap
 
 BROKER_SETTINGS = ("heartbeat_timeout", "maintenance_chance", "dead_message_ttl")
 MIDDLEWARE_SETTINGS = {
@@ -32,13 +32,22 @@ WORKER_SETTINGS = ("queue_prefetch", "delay_prefetch")
 class _Here(threading.local):
     """What this thread is doing."""
 
-    message = None  # Being processed.
-    attempt = 0
-    running = False  # The actor's code was called.
-    retried = skipped = False
+    execution = None
     asked_ns = 0  # When the retry was asked for: another worker may have the message before the call returns.
     moving = False  # Delayed messages whose time has come are being sent again.
     begun = None  # The id of the message whose enqueue began last, and was not acknowledged.
+
+
+class _Execution:
+    """A message that is being processed."""
+
+    __slots__ = ("attempt", "message", "message_id", "retried", "running", "skipped")
+
+    def __init__(self, message):
+        bare = _bare(message)
+        self.message, self.message_id, self.attempt = message, bare.message_id, _attempt(bare)
+        self.running = False  # Whether the actor's code was called.
+        self.retried = self.skipped = False
 
 
 def attach(recorder, settings):
@@ -80,35 +89,37 @@ def _middleware(recorder, settings, here):
             if here.moving:
                 return
             if _again(here, message):
-                here.retried = True
+                here.execution.retried = True
                 delay_ns, text = (delay or 0) * 1_000_000, recorder.text(name)
-                recorder.record(events.JOB_RETRIED, key, delay_ns, here.attempt, text, time_ns=here.asked_ns)
+                recorder.record(events.JOB_RETRIED, key, delay_ns, here.execution.attempt, text, time_ns=here.asked_ns)
             else:
                 here.begun = None
                 sending.acknowledge(recorder, message.message_id, name)
 
         def after_skip_message(self, broker, message):
-            here.skipped = True
+            here.execution.skipped = True
 
         def after_nack(self, broker, message):
             reason, why = _death(message)
             self._dead(message, reason, why)
 
         def after_ack(self, broker, message):
-            key = recorder.job(message.message_id)[0]
-            if "eta" in message.options and message.queue_name.endswith(".DQ"):
+            bare, execution = _bare(message), here.execution
+            if "eta" in bare.options and bare.queue_name.endswith(".DQ"):
                 return
-            error = getattr(message, "_exception", None)
-            if here.message is message and (here.skipped or (error is not None and not here.retried)):
-                # Without the middleware Retries a message that failed is acknowledged, and so is one that was skipped.
-                reason, why = (events.DEAD_REVOKED, "skipped") if here.skipped else _death(message)
-                self._dead(message, reason, why)
-            else:
-                recorder.record(events.JOB_SETTLED, key)
+            if execution is not None and execution.message is message:
+                failed = getattr(message, "_exception", None) is not None and not execution.retried
+                if execution.skipped or failed:
+                    # Without the middleware Retries a message that failed is acknowledged, and so is one that was skipped.
+                    reason, why = (events.DEAD_REVOKED, "skipped") if execution.skipped else _death(message)
+                    self._dead(message, reason, why)
+                    return
+            recorder.record(events.JOB_SETTLED, recorder.job(bare.message_id)[0])
 
         def _dead(self, message, reason, why):
             key, name = recorder.job(message.message_id)[0], recorder.text(message.actor_name)
-            attempt = here.attempt if here.message is message else 0
+            execution = here.execution
+            attempt = execution.attempt if execution is not None and execution.message is message else 0
             recorder.record(events.JOB_DEAD, key, reason, attempt, name, recorder.text(why) if why else 0)
             recorder.record(events.JOB_SETTLED, key)
 
@@ -123,18 +134,27 @@ def _middleware(recorder, settings, here):
 
 def _again(here, message):
     """Whether a message is sent again by the worker that has it: for a retry, or because its delay is over."""
-    return here.moving or (here.message is not None and here.message.message_id == message.message_id)
+    return here.moving or (here.execution is not None and here.execution.message_id == message.message_id)
+
+
+def _bare(message):
+    """What a worker's message stands for: asked through it, each attribute is first missed, which takes longer than a record."""
+    return getattr(message, "_message", message)
 
 
 def _taking(recorder, here):
     from dramatiq.worker import _ConsumerThread
 
-    @wrap(_ConsumerThread, "handle_message")
-    def handle_message(original, self, message):
-        if message.options.get("eta") is None:
-            key, job_id = recorder.job(message.message_id)
-            recorder.record(events.JOB_RECEIVED, key, 0, _attempt(message), recorder.text(message.actor_name), job_id)
-        return original(self, message)
+    @replace(_ConsumerThread, "handle_message")
+    def made(original):
+        def handle_message(self, message):
+            bare = _bare(message)
+            if bare.options.get("eta") is None:
+                key, job_id = recorder.job(bare.message_id)
+                recorder.record(events.JOB_RECEIVED, key, 0, _attempt(bare), recorder.text(bare.actor_name), job_id)
+            return original(self, message)
+
+        return handle_message
 
     @wrap(_ConsumerThread, "handle_delayed_messages")
     def handle_delayed_messages(original, self):
@@ -161,34 +181,39 @@ def _executing(recorder, here):
 
     record = recorder.record
 
-    @wrap(_WorkerThread, "process_message")
-    def process_message(original, self, message):
-        here.message, here.attempt = message, _attempt(message)
-        here.running = here.retried = here.skipped = False
-        try:
-            return original(self, message)
-        finally:
-            here.message = None
+    @replace(_WorkerThread, "process_message")
+    def made(original):
+        def process_message(self, message):
+            here.execution = _Execution(message)
+            try:
+                return original(self, message)
+            finally:
+                here.execution = None
 
-    @wrap(Actor, "__call__")
-    def call(original, self, *args, **kwargs):
-        message = here.message
-        # An actor may call another one as a plain function: that is part of this job.
-        if message is None or here.running:
-            return original(self, *args, **kwargs)
-        here.running = True
-        (key, job_id), name = recorder.job(message.message_id), recorder.text(self.actor_name)
-        record(events.JOB_RUNNING, key, 0, here.attempt, name, job_id)
-        try:
-            result = original(self, *args, **kwargs)
-        except TimeLimitExceeded as error:
-            record(events.JOB_TIMED_OUT, key, 0, here.attempt, name, recorder.error(error))
-            raise
-        except BaseException as error:
-            record(events.JOB_FAILED, key, 0, here.attempt, name, recorder.error(error))
-            raise
-        record(events.JOB_FINISHED, key, 0, here.attempt, name)
-        return result
+        return process_message
+
+    @replace(Actor, "__call__")
+    def made_call(original):
+        def call(self, *args, **kwargs):
+            execution = here.execution
+            # An actor may call another one as a plain function: that is part of this job.
+            if execution is None or execution.running:
+                return original(self, *args, **kwargs)
+            execution.running, attempt = True, execution.attempt
+            (key, job_id), name = recorder.job(execution.message_id), recorder.text(self.actor_name)
+            record(events.JOB_RUNNING, key, 0, attempt, name, job_id)
+            try:
+                result = original(self, *args, **kwargs)
+            except TimeLimitExceeded as error:
+                record(events.JOB_TIMED_OUT, key, 0, attempt, name, recorder.error(error))
+                raise
+            except BaseException as error:
+                record(events.JOB_FAILED, key, 0, attempt, name, recorder.error(error))
+                raise
+            record(events.JOB_FINISHED, key, 0, attempt, name)
+            return result
+
+        return call
 
 
 def _ready(recorder, settings):
@@ -243,14 +268,17 @@ def attach_redis(recorder, settings):
     _RedisConsumer.jobharness_answers = True
     first = set()
 
-    @wrap(_RedisConsumer, "__next__")
-    def following(original, self):
-        message = original(self)
-        if id(self) not in first:
-            first.add(id(self))
-            for answered in _answered:
-                answered()
-        return message
+    @replace(_RedisConsumer, "__next__")
+    def made(original):
+        def following(self):
+            message = original(self)
+            if id(self) not in first:
+                first.add(id(self))
+                for answered in _answered:
+                    answered()
+            return message
+
+        return following
 
 
 _processes = {"number": 1}

@@ -10,17 +10,21 @@ it again. It counts as received when it is taken out to be run. Huey acknowledge
 """
 
 import calendar
+import functools
 import os
 import threading
 import time
 
 from .. import apps, boot, events, sending
-from ..wrapping import wrap
+from ..wrapping import replace, wrap
 
 CONSUMER_SETTINGS = (
     "workers", "periodic", "initial_delay", "backoff", "max_delay", "scheduler_interval", "worker_type", "check_worker_health",
     "health_check_interval", "flush_locks", "max_tasks", "shutdown_timeout", "graceful_signal",
 )  # fmt: skip
+
+
+UNRUN = frozenset(("revoked", "expired", "canceled"))
 
 
 class _Here(threading.local):
@@ -118,17 +122,20 @@ def _taking(recorder):
             consumer.told = True
         recorder.record(events.WORKER_READY, value=consumer.workers if consumer.processes else 0)
 
-    @wrap(Huey, "dequeue")
-    def dequeue(original, self):
-        # Ready once the storage has answered: a blocking one answers within a second that there is nothing.
-        task = original(self)
-        if consumer.workers and not consumer.told and _answers(self):
-            tell()
-        if task is not None and self.ready_to_run(task):
-            key, job_id = recorder.job(task.id)
-            name = self._registry.task_to_string(type(task))
-            recorder.record(events.JOB_RECEIVED, key, 0, _attempt(task), recorder.text(name), job_id)
-        return task
+    @replace(Huey, "dequeue")
+    def made(original):
+        def dequeue(self):
+            # Ready once the storage has answered: a blocking one answers within a second that there is nothing.
+            task = original(self)
+            if not consumer.told and consumer.workers and _answers(self):
+                tell()
+            if task is not None and (task.eta is None or self.ready_to_run(task)):
+                key, job_id = recorder.job(task.id)
+                name = _name_of(self._registry, type(task))
+                recorder.record(events.JOB_RECEIVED, key, 0, _attempt(task), recorder.text(name), job_id)
+            return task
+
+        return dequeue
 
     @wrap(Registry, "create_task")
     def create_task(original, self, message):
@@ -179,22 +186,29 @@ def _outcomes(recorder):
         name = recorder.text(huey._registry.task_to_string(type(task)))
         recorder.record(events.JOB_DEAD, recorder.job(task.id)[0], reason, _attempt(task), name, text)
 
-    @wrap(Huey, "_emit")
-    def emit(original, self, signal, task, *args, **kwargs):
-        if signal in ("revoked", "expired") or (signal == "canceled" and not here.ran):
-            dead(self, task, events.DEAD_REVOKED, recorder.text(signal))
-        return original(self, signal, task, *args, **kwargs)
+    @replace(Huey, "_emit")
+    def made_emit(original):
+        def emit(self, signal, task, *args, **kwargs):
+            if signal in UNRUN and (signal != "canceled" or not here.ran):
+                dead(self, task, events.DEAD_REVOKED, recorder.text(signal))
+            return original(self, signal, task, *args, **kwargs)
 
-    @wrap(Huey, "_execute")
-    def execute(original, self, task, timestamp):
-        here.error, here.ran, here.requeued = None, False, False
-        answer = original(self, task, timestamp)
-        # A worker that is stopped in the middle of a task raises KeyboardInterrupt in it: nobody gave the task up, it is gone.
-        if here.error is not None and not here.requeued and not isinstance(here.error, KeyboardInterrupt):
-            late = type(here.error).__name__ == "TaskTimeout"
-            dead(self, task, events.DEAD_TIMED_OUT if late else events.DEAD_RAISED, recorder.error(here.error))
-        here.error, here.ran = None, False
-        return answer
+        return emit
+
+    @replace(Huey, "_execute")
+    def made_execute(original):
+        def execute(self, task, timestamp):
+            here.error, here.ran, here.requeued = None, False, False
+            answer = original(self, task, timestamp)
+            error = here.error
+            # A worker that is stopped within a task raises KeyboardInterrupt in it: nobody gave the task up, it is gone.
+            if error is not None and not here.requeued and not isinstance(error, KeyboardInterrupt):
+                late = type(error).__name__ == "TaskTimeout"
+                dead(self, task, events.DEAD_TIMED_OUT if late else events.DEAD_RAISED, recorder.error(error))
+            here.error, here.ran = None, False
+            return answer
+
+        return execute
 
     @wrap(Huey, "_requeue_task")
     def requeue_task(original, self, task, timestamp, retry_eta=None):
@@ -219,6 +233,11 @@ def _answers(huey):
     except Exception:
         return False
     return True
+
+
+@functools.lru_cache(maxsize=None)
+def _name_of(registry, kind):
+    return registry.task_to_string(kind)
 
 
 def _attempt(task):

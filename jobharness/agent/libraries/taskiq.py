@@ -1,16 +1,20 @@
-"""taskiq 0.11 and newer: a middleware, and the places that middleware does not see.
+"""taskiq 0.11 and newer: a middleware, and the places that middleware does not see, or sees at a price.
 
-The middleware is added to a broker when it is first used, behind the app's own: it sees a send, an execution and its end. The
-broker's `listen` is wrapped where the receiver calls it (taskiq/receiver/receiver.py): a message is received when it yields it,
-settled when its `ack` was called, and the process is ready when it listens. Retries are sends of a job that has `_retries`,
-whoever makes them: taskiq's retry middlewares, or a scheduler that they handed it to. A tick is a send on behalf of a schedule
-with a period or a cron line (`TaskiqScheduler.on_ready`, taskiq/scheduler/scheduler.py).
+The middleware is added to a broker when it is first used, behind the app's own: it sees a send, and an error. The broker's
+`listen` is wrapped where the receiver calls it (taskiq/receiver/receiver.py): a message is received when it yields it, settled
+when its `ack` was called, and the process is ready when it listens. `Receiver.run_task` is an execution: to call middleware at
+its begin and end would take the receiver as long as all that is recorded.
+
+Retries are sends of a job that has `_retries`, whoever makes them: taskiq's retry middlewares, or a scheduler that they handed it
+to. A tick is a send on behalf of a schedule with a period or a cron line (`TaskiqScheduler.on_ready`,
+taskiq/scheduler/scheduler.py).
 
 A timeout is one that the label `timeout` asked for and that was reached; a plain function goes on in its thread all the same.
 """
 
 import asyncio
 import contextvars
+import functools
 import json
 import os
 import sys
@@ -18,10 +22,11 @@ import time
 
 from .. import events, sending
 from ..contents import Contents
-from ..wrapping import one_line, wrap
+from ..wrapping import one_line, replace, wrap
 
 DELAYS = ("_delay_queue", "_delay_queue_name", "_delayed_message_exchange_plugin")
 MARK = "_jobharness_attached"
+RETRIES, REQUEUES = "_retries", "X-Taskiq-requeue"
 NEVER_SETTLES = (
     "ListQueueBroker", "ListQueueClusterBroker", "ListQueueSentinelBroker", "PubSubBroker", "PubSubSentinelBroker", "NatsBroker",
 )  # fmt: skip
@@ -36,6 +41,17 @@ def attach_worker(recorder, settings):
         equip(broker, recorder, settings)
         broker.listen = _Listener(recorder, broker, broker.listen).listen
         original(self, broker, *args, **kwargs)
+
+    @replace(Receiver, "run_task")
+    def made(original):
+        async def run_task(self, target, message, *args, **kwargs):
+            execution = _Execution(recorder, message)
+            _current.set(execution)
+            result = await original(self, target, message, *args, **kwargs)
+            execution.end(message)
+            return result
+
+        return run_task
 
     @wrap(Receiver, "listen")
     async def listen(original, self, finish_event):
@@ -122,7 +138,7 @@ class _Hooks:
         hooks = self
 
         class Recording(TaskiqMiddleware):
-            """jobharness: records sends and executions."""
+            """jobharness: records sends and errors."""
 
             def pre_send(self, message):
                 return hooks.sending(message)
@@ -130,14 +146,8 @@ class _Hooks:
             def post_send(self, message):
                 hooks.sent(message)
 
-            def pre_execute(self, message):
-                return hooks.begin(message)
-
             def on_error(self, message, result, exception):
                 hooks.failed(message, exception)
-
-            def post_execute(self, message, result):
-                hooks.end(message)
 
         return Recording()
 
@@ -157,7 +167,7 @@ class _Hooks:
 
     def sending(self, message):
         """A send begins: a new job's, or a retry's (a scheduler that sends a retry later is not asked again)."""
-        if "_retries" in message.labels:
+        if RETRIES in message.labels:
             execution = _current.get()
             if execution is not None and execution.task_id == message.task_id:
                 execution.retry(_number(message.labels.get("delay")))
@@ -167,7 +177,7 @@ class _Hooks:
 
     def sent(self, message):
         """The broker took it."""
-        if "_retries" in message.labels:
+        if RETRIES in message.labels:
             return
         sending.acknowledge(self.recorder, message.task_id, message.task_name)
         schedule = _schedule.get()
@@ -180,24 +190,11 @@ class _Hooks:
             every_s = every.total_seconds() if hasattr(every, "total_seconds") else every
             sending.ticked(self.recorder, message.task_id, message.task_name, minute, every_s)
 
-    def begin(self, message):
-        """The task's code runs next."""
-        execution = _Execution(self.recorder, message)
-        _current.set(execution)
-        execution.record(events.JOB_RUNNING, text=self.recorder.job(message.task_id)[1])
-        return message
-
     def failed(self, message, exception):
         """The task's code raised, or ran out of time."""
         execution = _current.get()
         if execution is not None:
             execution.fail(exception, message)
-
-    def end(self, message):
-        """The execution is over, and the retry, if there is one, is sent."""
-        execution = _current.get()
-        if execution is not None:
-            execution.end(message)
 
 
 # The execution that the present asyncio task is about: a retry may begin in this process before its predecessor has ended.
@@ -206,18 +203,18 @@ _schedule = contextvars.ContextVar("jobharness_schedule", default=None)
 
 
 class _Execution:
-    """One execution of a job in this process."""
+    """One execution of a job in this process, recorded: it begins when this is made."""
+
+    __slots__ = ("again", "attempt", "began", "error", "key", "recorder", "requeues", "task", "task_id", "timed_out")
 
     def __init__(self, recorder, message):
-        self.recorder = recorder
-        self.task_id = message.task_id
-        self.key = recorder.job(message.task_id)[0]
-        self.task = recorder.text(message.task_name)
-        self.attempt = _attempt(message)
-        self.requeues = message.labels.get("X-Taskiq-requeue")
-        self.began = time.monotonic()
-        self.error = None
+        self.recorder, self.task_id, self.error = recorder, message.task_id, None
+        self.key, text = recorder.job(message.task_id)
+        self.task, self.attempt = recorder.text(message.task_name), _attempt(message.labels)
+        self.requeues = message.labels.get(REQUEUES)
         self.timed_out = self.again = False
+        self.began = time.monotonic()
+        recorder.record(events.JOB_RUNNING, self.key, 0, self.attempt, self.task, text)
 
     def record(self, kind, value=0, text=0):
         self.recorder.record(kind, self.key, value, self.attempt, self.task, text)
@@ -243,9 +240,12 @@ class _Execution:
 
     def end(self, message):
         """Finished, put back, or given up; a retry was told of when it was sent."""
+        if self.error is None:
+            self.recorder.record(events.JOB_FINISHED, self.key, 0, self.attempt, self.task)
+            return
         name = type(self.error).__name__
-        put_back = message.labels.get("X-Taskiq-requeue") != self.requeues
-        if self.error is None or (name == "NoResultError" and not self.again and not put_back):
+        put_back = message.labels.get(REQUEUES) != self.requeues
+        if name == "NoResultError" and not self.again and not put_back:
             self.record(events.JOB_FINISHED)
         elif put_back:
             self.record(events.JOB_REJECTED, 1)
@@ -284,25 +284,24 @@ class _Listener:
             return message
         key, text = self.recorder.job(content.task_id)
         task = self.recorder.text(content.task_name)
-        attempt = _attempt(content)
+        attempt = _attempt(content.labels)
         self.recorder.record(events.JOB_RECEIVED, key, 0, attempt, task, text)
         if self.broker.find_task(content.task_name) is None:
             self.recorder.record(
                 events.JOB_DEAD, key, events.DEAD_UNKNOWN_TASK, attempt, task, self.recorder.text("unknown task")
             )
         if hasattr(message, "ack"):
-            message.ack = self._settling(key, message.ack)
+            # Past pydantic, which would take longer to set it than all of this.
+            vars(message)["ack"] = functools.partial(_settle, self.recorder.record, key, message.ack)
         return message
 
-    def _settling(self, key, acknowledge):
-        async def settle():
-            answer = acknowledge()
-            if asyncio.iscoroutine(answer) or asyncio.isfuture(answer):
-                answer = await answer
-            self.recorder.record(events.JOB_SETTLED, key)
-            return answer
 
-        return settle
+async def _settle(record, key, acknowledge):
+    answer = acknowledge()
+    if hasattr(answer, "__await__"):
+        answer = await answer
+    record(events.JOB_SETTLED, key)
+    return answer
 
 
 async def _note_ready(recorder, broker):
@@ -361,9 +360,10 @@ def lay_over(broker, settings):
         setattr(broker, attribute, value)
 
 
-def _attempt(message):
-    labels = message.labels
-    return 1 + int(_number(labels.get("_retries"))) + int(_number(labels.get("X-Taskiq-requeue")))
+def _attempt(labels):
+    if RETRIES not in labels and REQUEUES not in labels:
+        return 1
+    return 1 + int(_number(labels.get(RETRIES))) + int(_number(labels.get(REQUEUES)))
 
 
 def _number(label):

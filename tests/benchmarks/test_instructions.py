@@ -1,0 +1,124 @@
+"""What the agent costs a worker of every pair, in instructions a job: the same at each run, on whatever machine
+
+Valgrind counts what the processes of a worker execute, by themselves and not in the kernel, from when `WARM` jobs are done until
+`JOBS` more are, `ROUNDS` times. What jobs/s lose is less: of the time that a job takes, the kernel and the broker have their part too.
+"""
+
+import shutil
+import statistics
+import subprocess
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+
+import psutil
+import pytest
+
+from jobharness.clock import now_ns
+from jobharness.workload.plan import write_plan
+from tests.benchmarks.test_pairs import Bench
+from tests.support.subjects import NEWEST
+
+WARM, JOBS = 60, 240
+ROUNDS = 3
+FORKS = {"rq on redis": (5, 20)}  # Pairs that fork for each job, which valgrind takes a second for: their `WARM` and `JOBS`.
+WITHIN_S = 900
+LOOK_S = 1.0
+IDLE = 0.5  # The share of `LOOK_S` that an idle worker may be busy.
+
+
+class Counted(Bench):
+    """A worker whose instructions are counted."""
+
+    def __init__(self, subject, folder, stack, with_agent):
+        super().__init__(subject, folder, stack)
+        self.counts = folder / "counts"
+        self.counts.mkdir()
+        self.with_agent = with_agent
+
+    def start_worker(self):
+        tool = ["valgrind", "--tool=callgrind", "--trace-children=yes", f"--callgrind-out-file={self.counts}/%p", "-q"]
+        self.worker = self.start("worker-1", [*tool, *self.around.worker_command("worker-1")], "worker", self.with_agent)
+
+    def produce(self, jobs):
+        job = {"at_ns": 0, "task": self.task, "args": [1], "kwargs": {}, "options": {}}
+        self.sent += 1
+        plan = self.folder.path / f"plan-{self.sent}.jsonl"
+        write_plan([job] * jobs, plan, app=self.parts.scenario.queue.app, library=self.parts.queue.agent_library())
+        plan.with_name(plan.name + ".go").write_text(str(now_ns()), encoding="ascii")
+        producer = self.start("producer", [str(self.around.python), "-m", "jobharness_agent.producer", str(plan)], "producer")
+        assert producer.wait(WITHIN_S) == 0, producer.log_tail()
+
+    def tree(self):
+        worker = psutil.Process(self.worker.pid)
+        return [worker, *worker.children(recursive=True)]
+
+    def busy_s(self):
+        spent = 0.0
+        for process in self.tree():
+            try:
+                times = process.cpu_times()
+            except psutil.NoSuchProcess:
+                continue
+            spent += sum(times[:4])
+        return spent
+
+    def finish(self):
+        """Wait until the broker holds no job, and the worker, which may have some still, has nothing to do."""
+        limit, before_s = time.monotonic() + WITHIN_S, float("inf")
+        while self.left() or not 0 <= self.busy_s() - before_s < IDLE * LOOK_S:
+            assert time.monotonic() < limit, self.worker.log_tail()
+            before_s = self.busy_s()
+            time.sleep(LOOK_S)
+
+    def counted(self):
+        """Instructions so far, by file: of processes that have ended, and of those that live when they are asked."""
+        for process in self.tree():
+            subprocess.run(["callgrind_control", "-d", str(process.pid)], check=False, capture_output=True)
+        return {path: _total(path) for path in self.counts.iterdir()}
+
+    def count(self, warm, jobs):
+        """Instructions a job, of `ROUNDS` times so many jobs."""
+        self.produce(warm)
+        self.start_worker()
+        self.finish()
+        rounds = [self.round(jobs) for _ in range(ROUNDS)]
+        self.worker.stop(grace_s=0)
+        recorded = any(self.folder.records.glob("worker.*.rec"))
+        assert recorded == self.with_agent, "the agent recorded nothing, so this measures nothing"
+        return rounds
+
+    def round(self, jobs):
+        before = self.counted()
+        # The worker finds them all: how many come at a time would else be a matter of chance.
+        stopped = self.tree()
+        for process in stopped:
+            process.suspend()
+        self.produce(jobs)
+        for process in stopped:
+            process.resume()
+        self.finish()
+        return sum(total for path, total in self.counted().items() if path not in before) / jobs
+
+
+def _total(path):
+    lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    return next((int(line.split()[1]) for line in lines if line.startswith(("summary:", "totals:"))), 0)
+
+
+@pytest.mark.skipif(shutil.which("callgrind_control") is None, reason="there is no valgrind: apt-get install valgrind")
+@pytest.mark.parametrize("name", NEWEST)
+def test_agent_costs_few_instructions(name, figure, tmp_path):
+    warm, jobs = FORKS.get(name, (WARM, JOBS))
+    with ExitStack() as stack:
+        subject = NEWEST[name].subject_there()
+        sides = [Counted(subject, tmp_path / side, stack, side == "agent") for side in ("agent", "plain")]
+        with ThreadPoolExecutor(2) as pool:
+            agent, plain = pool.map(lambda side: side.count(warm, jobs), sides)
+    shutil.rmtree(tmp_path, ignore_errors=True)
+    how = (
+        f"{statistics.median(agent) / 1000:.0f} thousand instructions a job with the agent, {statistics.median(plain) / 1000:.0f} "
+        f"without; medians of {ROUNDS} times {jobs} jobs, in brackets what their least and most make"
+    )
+    ratio, within = statistics.median(agent) / statistics.median(plain), (min(agent) / max(plain), max(agent) / min(plain))
+    figure(f"{name}: instructions a job with the agent, to without", ratio, 1.03, "", how, within=within)
