@@ -292,7 +292,7 @@ class _Listener:
             )
         if hasattr(message, "ack"):
             # Past pydantic, which would take longer to set it than all of this.
-            vars(message)["ack"] = functools.partial(_settle, self.recorder.record, key, message.ack)
+            object.__setattr__(message, "ack", functools.partial(_settle, self.recorder.record, key, message.ack))
         return message
 
 

@@ -5,7 +5,7 @@ import inspect
 
 import pytest
 
-from jobharness.agent.wrapping import one_line, wrap
+from jobharness.agent.wrapping import one_line, replace, wrap
 
 
 class Base:
@@ -88,3 +88,27 @@ def test_exception_is_told_in_one_short_line():
     assert one_line(ValueError("no")) == "ValueError: no"
     assert one_line(None) == ""
     assert len(one_line(ValueError("x" * 10_000))) == 500
+
+
+def test_replacement_is_made_of_the_original_and_looks_like_it():
+    plain = Base.plain
+
+    @replace(Base, "plain")
+    def made(original):
+        def counted(self, number):
+            return original(self, number) + 1
+
+        return counted
+
+    @replace(Base, "of_class")
+    def made_of_class(original):
+        return lambda cls, number: original(cls, number + 1)
+
+    assert Base().plain(1) == 2
+    assert (Base.plain.__name__, Base.plain.__wrapped__) == ("plain", plain)
+    assert Derived.of_class(1) == ("Derived", 2)
+
+
+def test_what_is_not_there_cannot_be_replaced():
+    with pytest.raises(AttributeError, match="gone"):
+        replace(Base, "gone")(lambda original: original)
