@@ -146,9 +146,7 @@ def _strike(stage: Stage, label: str, point: Point, proof: bool = False) -> None
         record(Kind.FAULT_END, text=text)
         if proof and point.victim == "tree" and stage.is_forgotten():
             stage.phase(NOWHERE)
-    # A few at a time, so that the first are not as late as the last.
-    with stage.setting.entrance:
-        stage.until(lambda: stage.lives, stage.parts.scenario.queue.ready_within + 5)
+    stage.until(lambda: stage.lives, stage.parts.scenario.queue.ready_within + 5)
     stage.phase("recovering")
 
 
