@@ -8,8 +8,10 @@ import shutil
 import statistics
 import subprocess
 import time
+from collections import deque
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
+from pathlib import Path
 
 import psutil
 import pytest
@@ -23,8 +25,8 @@ WARM, JOBS = 60, 240
 ROUNDS = 3
 FORKS = {"rq on redis": (5, 20)}  # Pairs that fork for each job, which valgrind takes a second for: their `WARM` and `JOBS`.
 WITHIN_S = 900
-LOOK_S = 1.0
-IDLE = 0.5  # The share of `LOOK_S` that an idle worker may be busy.
+LOOKS, LOOK_S = 20, 0.05
+IDLE = 0.3  # The share of looks at which a worker that polls may be seen to run.
 
 
 class Counted(Bench):
@@ -53,22 +55,23 @@ class Counted(Bench):
         worker = psutil.Process(self.worker.pid)
         return [worker, *worker.children(recursive=True)]
 
-    def busy_s(self):
-        spent = 0.0
+    def runs(self):
+        """Whether any of its threads runs now, or waits for a processor."""
         for process in self.tree():
-            try:
-                times = process.cpu_times()
-            except psutil.NoSuchProcess:
-                continue
-            spent += sum(times[:4])
-        return spent
+            for stat in Path(f"/proc/{process.pid}/task").glob("*/stat"):
+                with suppress(OSError):  # The thread has ended.
+                    if stat.read_text(encoding="utf-8").rpartition(")")[2].split()[0] in "RD":
+                        return True
+        return False
 
     def finish(self):
         """Wait until the broker holds no job, and the worker, which may have some still, has nothing to do."""
-        limit, before_s = time.monotonic() + WITHIN_S, float("inf")
-        while self.left() or not 0 <= self.busy_s() - before_s < IDLE * LOOK_S:
+        limit, looks = time.monotonic() + WITHIN_S, deque(maxlen=LOOKS)
+        while len(looks) < LOOKS or sum(looks) > LOOKS * IDLE:
             assert time.monotonic() < limit, self.worker.log_tail()
-            before_s = self.busy_s()
+            if self.left():
+                looks.clear()
+            looks.append(self.runs())
             time.sleep(LOOK_S)
 
     def counted(self):
