@@ -1,4 +1,4 @@
-"""Proof that a job is lost, so that nobody need be waited for who would bring it back.
+"""What a broker's data say of a job: the proof that it is lost, so that nobody need be waited for who would bring it back.
 
 A job comes back from what its broker stores, or from a process that has it in memory. Where every process that was given it is
 dead, nothing of theirs is on its way any more, and nothing that the broker stores names it, nobody can bring it back. That the
@@ -16,21 +16,21 @@ from jobharness.brokers.abilities import CanBeRead
 from jobharness.brokers.broker import Broker
 from jobharness.errors import BrokerFailed
 
-__all__ = ["may_name", "spellings"]
+__all__ = ["named", "spellings"]
 
 SHORT = 8
 
 
-def may_name(broker: Broker, job_id: str) -> bool:
-    """Whether anything that the broker stores names the job. True also where that cannot be told: a broker that cannot be read,
-    an id so short that it may stand somewhere by chance."""
-    if not isinstance(broker, CanBeRead) or len(job_id) < SHORT:
-        return True
-    names = spellings(job_id)
+def named(broker: Broker, job_ids: Sequence[str]) -> list[bool] | None:
+    """Of each job, whether anything that the broker stores names it, all in one reading. None where that cannot be told: a broker
+    that cannot be read, an id so short that it may stand somewhere by chance."""
+    if not isinstance(broker, CanBeRead) or any(len(job_id) < SHORT for job_id in job_ids):
+        return None
     try:
-        return any(name in piece for piece in broker.stored() for name in names)
+        pieces = list(broker.stored())
     except BrokerFailed:
-        return True
+        return None
+    return [any(name in piece for name in spellings(job_id) for piece in pieces) for job_id in job_ids]
 
 
 def spellings(job_id: str) -> Sequence[bytes]:

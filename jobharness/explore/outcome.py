@@ -23,7 +23,7 @@ NEVER_CAME = "the message to strike at did not come"
 
 
 NOWHERE = "nowhere"
-"""The phase of a trial that begins when nobody is left who could bring the job back."""
+"""The phase of a trial that begins when it is proven that nobody can bring the job back."""
 
 
 class Word(StrEnum):

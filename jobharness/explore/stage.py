@@ -26,7 +26,7 @@ from jobharness.brokers.broker import LivesInFolder, MessageQueues
 from jobharness.clock import deadline_ns, now_ns
 from jobharness.errors import BrokerFailed, EnvironmentFailed, ProcessFailed
 from jobharness.explore.lines import Lines
-from jobharness.explore.nowhere import may_name
+from jobharness.explore.nowhere import named
 from jobharness.explore.rooms import Rooms
 from jobharness.history import log
 from jobharness.history.event import Kind
@@ -137,7 +137,6 @@ class Stage:
             self.parts = replace(self.parts, broker=setting.rooms.broker(room))
         self.recorder = Recorder(folder.records, "harness", "harness")
         self.board, self.seen = Board(), Seen()
-        self.phases: set[str] = set()  # Those that have begun.
         self._follower = Follower(folder.records, unwanted=[Kind.BROKER_MESSAGE])
         self._stack = ExitStack()
         self._plan = folder.plan
@@ -223,7 +222,6 @@ class Stage:
 
     def phase(self, name: str) -> None:
         """Note a moment in the history."""
-        self.phases.add(name)
         self.recorder.record(Kind.RUN_PHASE, text=self.recorder.text(name))
 
     def cut_short(self, why: str) -> None:
@@ -350,14 +348,17 @@ class Stage:
                 where = self.recorder.text("delivered to the worker, not acknowledged")
                 self.recorder.record(Kind.JOB_HELD, key, text=where)
 
-    def is_forgotten(self) -> bool:
-        """Whether nobody can bring the job back, who is known here. Only while the worker is dead: it is not replaced meanwhile.
+    def prove_loss(self) -> bool:
+        """Whether nobody can bring the job back, as `nowhere` has it. Only while the worker is dead: none replaces it meanwhile.
 
-        The nudge is sent for this, unless the broker plainly has the job (see `nowhere`). Raises: BrokerFailed.
+        The nudge is sent for this, unless it is plain without it that nothing is proven.
         """
+        self._read()
         wire = self.wires.get("")
         alone = len(self.fleet.workers) == 1 and not self.peers and self.board.begun == self.board.acknowledged == 1
-        if wire is None or not alone or not wait_for(lambda: not wire.peers(WORKER), SILENT_WITHIN_S) or self.is_stored(0):
+        if wire is None or not alone or not wait_for(lambda: not wire.peers(WORKER), SILENT_WITHIN_S):
+            return False
+        if self.stored() != [False]:
             return False
         self.phase("nudge")
         self.nudge()
@@ -366,11 +367,11 @@ class Stage:
             self._read()
             return self.board.acknowledged > 1
 
-        return wait_for(stands, SILENT_WITHIN_S) and self.is_stored(1) and not self.is_stored(0)
+        return wait_for(stands, SILENT_WITHIN_S) and self.stored() == [False, True]
 
-    def is_stored(self, number: int) -> bool:
-        """Whether the broker may have the job (or the nudge, 1), in whatever place."""
-        return may_name(self.parts.broker, self.seen.names[number])
+    def stored(self) -> list[bool] | None:
+        """Of the job, and of the nudge once it was sent, whether the broker has it in whatever place; None: nobody can tell."""
+        return named(self.parts.broker, self.seen.names)
 
     def owners(self, peer: str) -> dict[int, str]:
         """Whose each connection of the worker to a peer is, "main" or "child", by number; nothing where there is no proxy."""

@@ -88,15 +88,19 @@ def _try(stage: Stage, point: Point, patience: Patience, second: Point | None, r
     try:
         stage.transcribe(True)
         stage.look_on(patience.still_s)
+        lost = False
         if point.kind == CONTROL:
             _run_undisturbed(stage, patience)
-        elif not _reach(stage, point, patience, patience.proof and second is None):
+        elif _reach(stage, point, patience):
+            lost = _strike(stage, LABEL, point, patience.proof and second is None)
+        else:
             return
         if second is not None:
             _arm(stage, AGAIN, second.act)
             if stage.until(lambda: AGAIN in stage.seen.held_by, patience.recover_s + patience.job_s):
                 _strike(stage, AGAIN, second)
-        _await_recovery(stage, patience, rests)
+        if not (lost and _stays_away(stage)):
+            _await_recovery(stage, patience, rests)
         stage.note_places()
         stage.note_invariants()
         stage.note_unlisted()
@@ -112,24 +116,22 @@ def _run_undisturbed(stage: Stage, patience: Patience) -> None:
     stage.until(stage.ended, patience.reach_s)
 
 
-def _reach(stage: Stage, point: Point, patience: Patience, proof: bool) -> bool:
-    """Send the job and strike at the point; False where the message did not come."""
+def _reach(stage: Stage, point: Point, patience: Patience) -> bool:
+    """Send the job and wait for the message to strike at; False where it did not come."""
     _arm(stage, LABEL, point.act)
     stage.phase("job")
     stage.send()
-    if not stage.until(lambda: LABEL in stage.seen.held_by, patience.reach_s):
-        return False
-    _strike(stage, LABEL, point, proof)
-    return True
+    return stage.until(lambda: LABEL in stage.seen.held_by, patience.reach_s)
 
 
 def _arm(stage: Stage, label: str, act: Act) -> None:
     stage.lines[act.peer].arm(label, act.match, act.act, times=1, reset=act.reset)
 
 
-def _strike(stage: Stage, label: str, point: Point, proof: bool = False) -> None:
+def _strike(stage: Stage, label: str, point: Point, proof: bool = False) -> bool:
     """Kill whom the point says, and let go what the proxy holds: of the dead nothing more goes out. Afterwards a healthy worker
-    is there. `proof`: look for the job before."""
+    is there. Returns whether the job was proven to be lost before that, which is tried if `proof`."""
+    lost = False
     # Its message may be heard of before its sending: they are read from two files, one after the other.
     if not stage.until(lambda: bool(stage.seen.keys), NUDGE_WITHIN_S):
         raise ProcessFailed("producer", "said nothing of the job that was struck", "")
@@ -144,10 +146,10 @@ def _strike(stage: Stage, label: str, point: Point, proof: bool = False) -> None
         record(Kind.FAULT_HIT, key, value=victims[0], text=text)
         _let_go(stage, label, point, owners)
         record(Kind.FAULT_END, text=text)
-        if proof and point.victim == "tree" and stage.is_forgotten():
-            stage.phase(NOWHERE)
+        lost = proof and point.victim == "tree" and stage.prove_loss()
     stage.until(lambda: stage.lives, stage.parts.scenario.queue.ready_within + 5)
     stage.phase("recovering")
+    return lost
 
 
 def _let_go(stage: Stage, label: str, point: Point, owners: Mapping[int, str]) -> None:
@@ -159,9 +161,7 @@ def _let_go(stage: Stage, label: str, point: Point, owners: Mapping[int, str]) -
 
 
 def _await_recovery(stage: Stage, patience: Patience, rests: Callable[[], None]) -> None:
-    """Until the job is done and settled, or everything that could bring it back has had its time, or nothing can."""
-    if NOWHERE in stage.phases and _stays_away(stage):
-        return
+    """Until the job is done and settled, or everything that could bring it back has had its time."""
     if _settles(stage, patience.recover_s, rests):
         return
     held = stage.holds_job()
@@ -175,9 +175,15 @@ def _await_recovery(stage: Stage, patience: Patience, rests: Callable[[], None])
 
 
 def _stays_away(stage: Stage) -> bool:
-    """Whether a job that was nowhere is so still, when a healthy worker has done the one that was sent after it."""
+    """Whether a job that was nowhere is so still, when a healthy worker has done the one that was sent after it. It is noted."""
     away_ns = stage.seen.moved_ns
-    return stage.until(lambda: stage.ended(1), NUDGE_WITHIN_S) and stage.seen.moved_ns == away_ns and not stage.is_stored(0)
+    if not stage.until(lambda: stage.ended(1), NUDGE_WITHIN_S) or stage.seen.moved_ns != away_ns:
+        return False
+    stored = stage.stored()
+    if stored is None or stored[0]:
+        return False
+    stage.phase(NOWHERE)
+    return True
 
 
 MOST_TURNS = 4

@@ -16,8 +16,6 @@ from pathlib import Path
 import psutil
 import pytest
 
-from jobharness.clock import now_ns
-from jobharness.workload.plan import write_plan
 from tests.benchmarks.test_pairs import Bench
 from tests.support.subjects import NEWEST
 
@@ -41,15 +39,6 @@ class Counted(Bench):
     def start_worker(self):
         tool = ["valgrind", "--tool=callgrind", "--trace-children=yes", f"--callgrind-out-file={self.counts}/%p", "-q"]
         self.worker = self.start("worker-1", [*tool, *self.around.worker_command("worker-1")], "worker", self.with_agent)
-
-    def produce(self, jobs):
-        job = {"at_ns": 0, "task": self.task, "args": [1], "kwargs": {}, "options": {}}
-        self.sent += 1
-        plan = self.folder.path / f"plan-{self.sent}.jsonl"
-        write_plan([job] * jobs, plan, app=self.parts.scenario.queue.app, library=self.parts.queue.agent_library())
-        plan.with_name(plan.name + ".go").write_text(str(now_ns()), encoding="ascii")
-        producer = self.start("producer", [str(self.around.python), "-m", "jobharness_agent.producer", str(plan)], "producer")
-        assert producer.wait(WITHIN_S) == 0, producer.log_tail()
 
     def tree(self):
         worker = psutil.Process(self.worker.pid)

@@ -72,15 +72,19 @@ class Bench:
         return Process(name, command, env=env, folder=self.around.cwd, log=log, mark=self.mark)
 
     def send(self):
+        """Send the jobs while no worker is there."""
+        self.produce(self.jobs)
+        assert wait_for(lambda: self.left() == self.jobs, WITHIN_S), f"{self.left()} of {self.jobs} jobs that were sent are there"
+
+    def produce(self, jobs):
         job = {"at_ns": 0, "task": self.task, "args": [1], "kwargs": {}, "options": {}}
         # A plan of its own for each turn: a producer goes on where the last one of the same plan ended.
         self.sent += 1
         plan = self.folder.path / f"plan-{self.sent}.jsonl"
-        write_plan([job] * self.jobs, plan, app=self.parts.scenario.queue.app, library=self.parts.queue.agent_library())
+        write_plan([job] * jobs, plan, app=self.parts.scenario.queue.app, library=self.parts.queue.agent_library())
         plan.with_name(plan.name + ".go").write_text(str(now_ns()), encoding="ascii")
         producer = self.start("producer", [str(self.around.python), "-m", "jobharness_agent.producer", str(plan)], "producer")
         assert producer.wait(WITHIN_S) == 0, producer.log_tail()
-        assert wait_for(lambda: self.left() == self.jobs, WITHIN_S), f"{self.left()} of {self.jobs} jobs that were sent are there"
 
     def begin(self, with_agent):
         """Start a worker on the jobs that were sent."""

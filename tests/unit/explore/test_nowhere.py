@@ -1,4 +1,4 @@
-"""Whether a broker's data name a job, in whatever way they may spell it; what cannot be told counts as named."""
+"""Whether a broker's data name a job, in whatever way they may spell it; and whether that can be told at all."""
 
 import base64
 import pickle
@@ -8,7 +8,7 @@ import zlib
 import pytest
 
 from jobharness.errors import BrokerFailed
-from jobharness.explore.nowhere import may_name
+from jobharness.explore.nowhere import named
 
 JOB = "0b0c6a7e-4f0e-4a51-9f1c-0123456789ab"
 OTHER = "ffffffff-4f0e-4a51-9f1c-0123456789ab"
@@ -33,7 +33,8 @@ class Unreadable:
 
 
 def test_what_is_stored_nowhere_is_not_named():
-    assert not may_name(Readable(b"celery", b'{"headers": {"id": "%s"}}' % OTHER.encode(), b"rq:job:" + OTHER.encode()), JOB)
+    broker = Readable(b"celery", b'{"headers": {"id": "%s"}}' % OTHER.encode(), b"rq:job:" + OTHER.encode())
+    assert named(broker, [JOB, OTHER]) == [False, True]
 
 
 @pytest.mark.parametrize(
@@ -50,24 +51,24 @@ def test_what_is_stored_nowhere_is_not_named():
     ],
 )
 def test_job_is_named_however_its_id_is_spelt(piece):
-    assert may_name(Readable(b"celery", piece), JOB)
+    assert named(Readable(b"celery", piece), [JOB]) == [True]
 
 
 @pytest.mark.parametrize("job_id", ["01J9ZK3Q8N5W2V", "nightly-report:2026-11-30"])
 def test_id_that_is_no_uuid_is_looked_for_as_it_is(job_id):
-    assert may_name(Readable(b'{"id": "%s"}' % job_id.encode()), job_id)
-    assert not may_name(Readable(b'{"id": "something else"}'), job_id)
+    assert named(Readable(b'{"id": "%s"}' % job_id.encode()), [job_id]) == [True]
+    assert named(Readable(b'{"id": "something else"}'), [job_id]) == [False]
 
 
-def test_id_that_may_stand_there_by_chance_counts_as_named():
-    assert may_name(Readable(b"celery"), "17")
+def test_of_an_id_that_may_stand_there_by_chance_nothing_is_told():
+    assert named(Readable(b"celery"), [JOB, "17"]) is None
 
 
 def test_what_hides_its_jobs_names_none_and_so_no_witness_either():
-    """Which is why `Stage.is_forgotten` believes it only when another job was found there."""
-    assert not may_name(Readable(zlib.compress(JOB.encode() * 3)), JOB)
+    """Which is why `Stage.prove_loss` believes it only when another job was found there."""
+    assert named(Readable(zlib.compress(JOB.encode() * 3)), [JOB]) == [False]
 
 
 @pytest.mark.parametrize("broker", [Unreadable(), object()])
-def test_broker_that_cannot_be_read_may_name_any(broker):
-    assert may_name(broker, JOB)
+def test_of_a_broker_that_cannot_be_read_nothing_is_told(broker):
+    assert named(broker, [JOB]) is None

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from jobharness.errors import ProcessFailed
+from jobharness.errors import BrokerFailed, ProcessFailed
 from jobharness.explore import stage as stages
 from jobharness.explore.stage import Stage
 
@@ -45,7 +45,19 @@ class Names:
         return iter([one.encode() for one in self.pieces])
 
 
-def forgotten(broker, monkeypatch, wires=None, workers=1, peers=None, begun=1):
+class Failing(Names):
+    """It names the nudge, and fails at the second reading."""
+
+    readings = 0
+
+    def stored(self):
+        self.readings += 1
+        if self.readings == 2:
+            raise BrokerFailed("the connection was lost")
+        return super().stored()
+
+
+def proven(broker, monkeypatch, wires=None, workers=1, peers=None, begun=1):
     """What a stage says that has lost its worker."""
     monkeypatch.setattr(stages, "SILENT_WITHIN_S", 0.05)
     stage = Stage.__new__(Stage)
@@ -53,16 +65,21 @@ def forgotten(broker, monkeypatch, wires=None, workers=1, peers=None, begun=1):
     stage.fleet = SimpleNamespace(workers=[None] * workers)
     stage.peers = peers or {}
     stage.board = SimpleNamespace(begun=begun, acknowledged=1)
-    stage.seen = SimpleNamespace(names=[JOB, NUDGE])
+    stage.seen = SimpleNamespace(names=[JOB])
     stage.parts = SimpleNamespace(broker=broker)
     stage.phase = lambda name: None
-    stage.nudge = lambda: setattr(stage.board, "acknowledged", 2)
+
+    def nudge():
+        stage.board.acknowledged = 2
+        stage.seen.names.append(NUDGE)
+
+    stage.nudge = nudge
     stage._read = lambda: None
-    return stage.is_forgotten()
+    return stage.prove_loss()
 
 
-def test_job_is_forgotten_where_the_broker_names_the_one_that_was_sent_after_it_and_not_it(monkeypatch):
-    assert forgotten(Names("celery", NUDGE), monkeypatch)
+def test_job_is_lost_where_the_broker_names_the_one_that_was_sent_after_it_and_not_it(monkeypatch):
+    assert proven(Names("celery", NUDGE), monkeypatch)
 
 
 @pytest.mark.parametrize(
@@ -71,13 +88,24 @@ def test_job_is_forgotten_where_the_broker_names_the_one_that_was_sent_after_it_
         (Names("unacked", JOB, NUDGE), {}),
         (Names("compressed, so that nothing can be found there"), {}),
         (object(), {}),
+        (Failing(NUDGE), {}),
         (Names(NUDGE), {"workers": 2}),
         (Names(NUDGE), {"peers": {"database": None}}),
         (Names(NUDGE), {"begun": 2}),
         (Names(NUDGE), {"wires": {"": Silent(1)}}),
         (Names(NUDGE), {"wires": {}}),
     ],
-    ids=["it is there", "hidden", "unreadable", "another worker", "a peer", "a child job", "still connected", "no proxy"],
+    ids=[
+        "it is there",
+        "hidden",
+        "unreadable",
+        "failing",
+        "another worker",
+        "a peer",
+        "a child job",
+        "still connected",
+        "no proxy",
+    ],
 )
-def test_job_is_not_taken_for_forgotten_where_somebody_may_have_it(monkeypatch, broker, how):
-    assert not forgotten(broker, monkeypatch, **how)
+def test_job_is_not_taken_for_lost_where_somebody_may_have_it(monkeypatch, broker, how):
+    assert not proven(broker, monkeypatch, **how)
