@@ -240,6 +240,8 @@ class Sender:
         self.app = _find_app(app)
         self.app.finalize()
         self.app.loader.import_default_modules()
+        # What Celery imports at its first send, which would be late by that. Nothing is connected yet.
+        self.app.amqp.router, self.app.connection_for_write().transport_cls
         self.not_sent = (EncodeError, TypeError, KeyError, NotImplementedError)  # The last: no result backend for a chord.
 
     def send(self, task, args, kwargs, options):
