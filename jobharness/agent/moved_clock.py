@@ -6,6 +6,8 @@ jump is seen at once, in forks too. `JOBHARNESS_CLOCK_LIBRARY` is a folder with 
 
 `JOBHARNESS_CLOCK=libfaketime`: that library moves it, and only sleeping needs help here.
 
+A warm process attaches before it imports anything; each fork of it attaches again, and has a clock of its own from then on.
+
 Monotonic clocks stay the machine's, as they do on a real machine whose clock is set: timeouts, sleeps and event loops do not
 notice, and the records of the history have true times.
 """
@@ -22,13 +24,16 @@ from . import events
 
 __all__ = ["LAYOUT", "SIZE", "attach"]
 
+clock = None  # The one moved clock of this process, once attached.
+
 LAYOUT = struct.Struct("<q56s")
 SIZE = 64
 UNMOVED = ("monotonic", "monotonic_ns", "perf_counter", "perf_counter_ns")
 
 
 def attach(environ, recorder):
-    """Move this process's clock from now on. To be called before the app, or its library, is imported."""
+    """Move this process's clock from now on. To be called before the app, or its library, is imported.
+    `recorder`: None in a warm process, which records nothing."""
     if environ["JOBHARNESS_CLOCK"] == "libfaketime":
         time.sleep = _sleep
     else:
@@ -44,6 +49,10 @@ def _sleep(seconds):
 
 
 def _attach_freezegun(environ, recorder):
+    global clock
+    if clock is not None:
+        clock.follow(environ["JOBHARNESS_CLOCK"], recorder)
+        return
     clock = _Clock(environ["JOBHARNESS_CLOCK"], recorder)
     sys.path.append(environ["JOBHARNESS_CLOCK_LIBRARY"])  # Behind the app's own packages.
     from freezegun import api, config
@@ -66,14 +75,18 @@ class _Clock:
     """The moved time of day. `now` is what freezegun asks: a naive moment in UTC."""
 
     def __init__(self, path, recorder):
+        self._epoch = datetime.datetime(1970, 1, 1)
+        self._real_time_ns, self._timedelta = time.time_ns, datetime.timedelta
+        self.follow(path, recorder)
+
+    def follow(self, path, recorder):
+        """From now on it is as far ahead as this file says."""
         descriptor = os.open(path, os.O_RDONLY)
         try:
             self._shared = mmap.mmap(descriptor, SIZE, access=mmap.ACCESS_READ)
         finally:
             os.close(descriptor)
         self._recorder, self._label = recorder, b""
-        self._epoch = datetime.datetime(1970, 1, 1)
-        self._real_time_ns, self._timedelta = time.time_ns, datetime.timedelta
 
     def ready(self, api):
         """Whatever is made here must be of the real types."""
@@ -88,6 +101,6 @@ class _Clock:
 
     def _seen(self, offset_ns, label):
         """The evidence that this process has noticed; when the clock is back, there is no label, and nothing to say."""
-        if label:
+        if label and self._recorder is not None:
             what = self._recorder.text("clock moved by %+.3f s" % (offset_ns / 1e9))
             self._recorder.record(events.FAULT_HIT, value=os.getpid(), task=what, text=self._recorder.text(label))

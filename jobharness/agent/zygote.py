@@ -3,6 +3,7 @@
 Started as `python -m jobharness_agent.zygote FD MODULES` with the app's path and without the agent's other variables; FD is one
 end of a socket pair, MODULES a JSON list of modules to import: the library's, never the app's own, so that the app reads its
 environment in the fork as in a process of its own, and no connection is shared. One that cannot be imported is left to the fork.
+Of the agent's variables it has those of `moved_clock`, where the clocks of its forks are to be moved.
 
 Asked, a JSON object a line: `{"argv", "env", "folder", "log", "keep"}`, with as many descriptors beside it as `keep` has numbers:
 the fork has them under these numbers. Answered: `{"pid"}`, and `{"ended": pid, "code"}` when it has ended. `argv` is the
@@ -21,7 +22,7 @@ import signal
 import socket
 import sys
 
-from . import boot
+from . import boot, moved_clock
 
 __all__ = ["main"]
 
@@ -31,6 +32,8 @@ ROOM = 1 << 20
 def main(descriptor, modules):
     """Serve until the other end is gone."""
     control = socket.socket(fileno=descriptor)
+    if os.environ.get("JOBHARNESS_CLOCK"):
+        moved_clock.attach(os.environ, None)  # Before the libraries keep clocks of their own.
     for name in modules:
         try:
             importlib.import_module(name)

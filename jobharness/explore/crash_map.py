@@ -28,7 +28,7 @@ from jobharness.explore.lines import check_lines
 from jobharness.explore.outcome import NEVER_CAME, Lease, Outcome, Word, outcome_of
 from jobharness.explore.points import CONTROL, Point, control_point, points_of, telling_first, waiting_first
 from jobharness.explore.preparation import Assemble, Preparation, Wishes, sendable, undisturbed
-from jobharness.explore.recovery import Recovery, bound_of
+from jobharness.explore.recovery import Recovery, bound_of, passed_of
 from jobharness.explore.stage import Setting
 from jobharness.explore.trial import Patience, attempt
 from jobharness.explore.wings import Wings
@@ -116,7 +116,9 @@ class Explorer:
         self.firsts: dict[str, float] = {}
         self.provider, self.cut_short = "", ""
         self.folder = new_folder()
-        wishes = Wishes(LEASE_S if self.spec.shorten else None, self.spec.zygote)
+        shorten = self.spec.shorten
+        # Who says how long recovery takes is taken at his word.
+        wishes = Wishes(LEASE_S if shorten else None, self.spec.zygote, clocks=shorten and self.spec.recovery is None)
         self._preparation = Preparation(alone, assemble, self.folder, wishes)
 
     @property
@@ -215,14 +217,17 @@ class Explorer:
             still_s=self.spec.idle if self.spec.steps == "writes" else 0.0,
             # Who says how long is to be waited may know of somebody else who brings jobs back, and so may a peer.
             proof=self.spec.recovery is None and not self.scenario.peer,
+            passed_s=self.recovery.passed_s,
         )
 
     @property
     def recovery(self) -> Recovery:
         """How long the library's own recovery may take, and is waited for."""
         assert self.app is not None
-        bound_s = bound_of(self.parts.queue, self.scenario.broker.kind, self.app)
-        return Recovery(self.parts.queue.library, bound_s, self.spec.recovery, self.scenario.contract.recovery, self.lease)
+        queue, broker, promised_s = self.parts.queue, self.scenario.broker.kind, self.scenario.contract.recovery
+        passed_s = passed_of(queue, broker, self.app) if self._preparation.clock is not None else ()
+        bound_s = bound_of(queue, broker, self.app)
+        return Recovery(queue.library, bound_s, self.spec.recovery, promised_s, self.lease, passed_s)
 
     # The trials.
 

@@ -1,14 +1,14 @@
 """What became of a job whose worker met a fault: one word, from the History of its trial alone.
 
 A trial's history has one job that the producer sent (and perhaps a second one, the nudge), and phases: `struck`, `recovering` (a
-healthy worker is there, or nobody died), `nudge`, `over`; `nowhere` where the job was proven to be lost. Jobs that the job sent
-itself are judged with it; the worst counts.
+healthy worker is there, or nobody died), `nudge`, `over`; `nowhere` where the job was proven to be lost, `passed`
+where clocks were put forward, which saved its value in ns. Jobs that the job sent itself are judged with it; the worst counts.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from typing import Any
@@ -16,7 +16,7 @@ from typing import Any
 from jobharness.history.event import Kind
 from jobharness.history.frame import History
 
-__all__ = ["GRAVEST_FIRST", "NEVER_CAME", "NOWHERE", "Lease", "Outcome", "Word", "outcome_of"]
+__all__ = ["GRAVEST_FIRST", "NEVER_CAME", "NOWHERE", "PASSED", "Lease", "Outcome", "Word", "outcome_of"]
 
 NEVER_CAME = "the message to strike at did not come"
 """Why an outcome is unknown whose trial found nothing to strike at."""
@@ -24,6 +24,10 @@ NEVER_CAME = "the message to strike at did not come"
 
 NOWHERE = "nowhere"
 """The phase of a trial that begins when it is proven that nobody can bring the job back."""
+
+
+PASSED = "passed"
+"""The phase of a trial that begins when its workers' clocks were put forward."""
 
 
 class Word(StrEnum):
@@ -113,10 +117,13 @@ def outcome_of(history: History, within_s: float, lease: Lease | None = None) ->
     wrong: dict[str, str] = {}
     roles = history.processes["role"].to_list()
     cut_short, healed_ns = "", 0
+    passed: list[tuple[int, int]] = []  # When, and how many ns it saved.
     for row in history.events.iter_rows(named=True):
         kind, job = Kind(row["kind"]), row["job"]
         text = history.text(row["text"])
-        if kind is Kind.RUN_PHASE:
+        if kind is Kind.RUN_PHASE and text == PASSED:
+            passed.append((row["time_ns"], row["value"]))
+        elif kind is Kind.RUN_PHASE:
             phases.setdefault(text, row["time_ns"])
         elif kind is Kind.RUN_CUT_SHORT:
             cut_short = text
@@ -149,7 +156,7 @@ def outcome_of(history: History, within_s: float, lease: Lease | None = None) ->
     if unknown := _unknown(history, cut_short, phases, bool(sent)) or _disturbed(phases, healed_ns, lease):
         return Outcome(Word.UNKNOWN, where=unknown)
     family = [lives[sent[0]], *(lives[job] for job in children if lives[job].acknowledged)]
-    outcomes = [_of(life, phases, within_s, lease) for life in family]
+    outcomes = [_of(life, phases, passed, within_s, lease) for life in family]
     return replace(min(outcomes, key=lambda one: GRAVEST_FIRST.index(one.word)), wrong=wrong)
 
 
@@ -176,10 +183,10 @@ def _disturbed(phases: dict[str, int], healed_ns: int, lease: Lease | None) -> s
     return ""
 
 
-def _of(life: _Life, phases: dict[str, int], within_s: float, lease: Lease | None) -> Outcome:
+def _of(life: _Life, phases: dict[str, int], passed: Sequence[tuple[int, int]], within_s: float, lease: Lease | None) -> Outcome:
     begun_ns = phases.get("recovering", phases["struck"])
     after = [moment for moment in life.finished_ns or () if moment >= phases["struck"]]
-    back_s = max(0.0, (after[0] - begun_ns) / 1e9) if after else None
+    back_s = max(0.0, (after[0] - begun_ns + sum(saved for at, saved in passed if at < after[0])) / 1e9) if after else None
     nudged = bool(after) and "nudge" in phases and after[0] >= phases["nudge"]
     if life.times > 1:
         return Outcome(Word.TWICE, life.times, life.held, back_s, nudged)

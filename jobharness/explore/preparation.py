@@ -12,14 +12,15 @@ from pathlib import Path
 from typing import Any
 
 from jobharness.brokers.broker import LivesInFolder
-from jobharness.errors import InvalidRequest, UnknownName
+from jobharness.errors import ExtraMissing, InvalidRequest, UnknownName
 from jobharness.explore.outcome import Lease
 from jobharness.explore.rooms import Rooms, places_of
 from jobharness.explore.stage import Setting, Start
 from jobharness.processes.process import Process
 from jobharness.processes.site import Site
 from jobharness.processes.zygote import Zygote
-from jobharness.queues.queue import App, CanBeWarm, ShortensHeartbeats, ShortensLeases, TellsRecovery
+from jobharness.queues.queue import App, CanBeWarm, RestsOnClocks, ShortensHeartbeats, ShortensLeases, TellsRecovery
+from jobharness.runner.clocks import ClockPlan, Clocks
 from jobharness.runner.folder import RunFolder
 from jobharness.runner.inspection import inspect_app
 from jobharness.runner.parts import Parts
@@ -57,16 +58,18 @@ Assemble = Callable[[Scenario], Parts]
 @dataclass(frozen=True)
 class Wishes:
     """How stages are to be prepared. `lease_s`: what leases that last longer are shortened to, None: they stay; `zygote`: whether
-    processes may be forked from warm ones; `connections`: whether a silent connection is to end as soon, too."""
+    processes may be forked from warm ones; `connections`: whether a silent connection is to end as soon, too; `clocks`: whether
+    the workers' clocks are to be movable, where the library's recovery waits for them."""
 
     lease_s: float | None
     zygote: bool = True
     connections: bool = False
+    clocks: bool = False
 
 
 class Preparation:
     """The preparation of one scenario. `scenario`, `parts` and `app` are those with shortened leases, once they are; `lease` says
-    how they were shortened, None where they were not."""
+    how they were shortened, None where they were not; `clock`: how the workers' clocks can be moved, None where they cannot."""
 
     def __init__(self, scenario: Scenario, assemble: Assemble, folder: RunFolder, wishes: Wishes) -> None:
         self.scenario, self.folder = scenario, folder
@@ -77,6 +80,7 @@ class Preparation:
         self.app: App | None = None
         self.as_given: App | None = None  # The app before its leases were shortened.
         self.lease: Lease | None = None
+        self.clock = _clock_of(self.parts) if wishes.clocks else None
 
     def prepare(self, stack: ExitStack) -> Setting:
         """Ask the app, shorten its leases and see that they are shortened. Raises: InvalidRequest."""
@@ -88,7 +92,10 @@ class Preparation:
             self._shorten(stack, self._wishes.lease_s)
         rooms = Rooms.shared(self.parts, self.app, self.folder, stack)
         jobs = jobs_of(self.parts)
-        return Setting(lambda: self._assemble(self.scenario), self.app, self.folder.run_id, jobs, self._start, start_wire, rooms)
+        return Setting(self._on_stage, self.app, self.folder.run_id, jobs, self._start, start_wire, rooms)
+
+    def _on_stage(self) -> Parts:
+        return replace(self._assemble(self.scenario), clock=self.clock)
 
     def lengthen(self, stack: ExitStack, setting: Setting, lease_s: float) -> Setting:
         """A lease that is shorter than the job would be taken from its living owner."""
@@ -145,8 +152,20 @@ class Preparation:
         env = {
             name: value for name, value in around.for_process("zygote", "zygote").items() if not name.startswith("JOBHARNESS_")
         }
+        if self.clock is not None:
+            env |= Clocks(self.clock, folder.data / "clocks").env_for("zygote")
         modules = (*STANDARD, *AGENT, f"jobharness_agent.libraries.{parts.queue.agent_library()}", *parts.queue.preload)
         return zygote("zygote", around.python, env, modules, "jobharness_agent.zygote"), start_wire
+
+
+def _clock_of(parts: Parts) -> ClockPlan | None:
+    """By freezegun, which forks of a warm process can have; None where it cannot be had, or nothing waits for a clock."""
+    if not isinstance(parts.queue, RestsOnClocks):
+        return None
+    try:
+        return ClockPlan.through(["freezegun"], parts.scenario.queue.command)
+    except (InvalidRequest, ExtraMissing):
+        return None
 
 
 def sendable(scenario: Scenario, what: str, wanted: str | None) -> list[JobSpec]:

@@ -23,10 +23,11 @@ import psutil
 
 from jobharness.agent.recorder import Recorder
 from jobharness.brokers.broker import LivesInFolder, MessageQueues
-from jobharness.clock import deadline_ns, now_ns
+from jobharness.clock import NS_PER_S, deadline_ns, now_ns
 from jobharness.errors import BrokerFailed, EnvironmentFailed, ProcessFailed
 from jobharness.explore.lines import Lines
 from jobharness.explore.nowhere import named
+from jobharness.explore.outcome import PASSED
 from jobharness.explore.rooms import Rooms
 from jobharness.history import log
 from jobharness.history.event import Kind
@@ -142,6 +143,7 @@ class Stage:
         self._plan = folder.plan
         self._orphans: list[psutil.Process] = []
         self.onlookers: list[Callable[[list[News]], None]] = []  # Are told of all that is seen.
+        self._passed: list[float] = []
         self.clocks: Clocks | None = None  # The workers' clocks, where a fault of the scenario moves them.
         self.peers = {name: of_peer(room) for name, of_peer in setting.rooms.peers.items()}
         self.lines: Mapping[str, Wire | Statements] = {}  # By peer, "" is the broker.
@@ -223,6 +225,17 @@ class Stage:
     def phase(self, name: str) -> None:
         """Note a moment in the history."""
         self.recorder.record(Kind.RUN_PHASE, text=self.recorder.text(name))
+
+    def pass_time(self, period_s: float, waited_s: float) -> None:
+        """Put the clocks of workers and producer forward by a period of which so much was waited for already; what that saved is
+        noted. Nothing happens where they cannot be moved."""
+        if self.clocks is None:
+            return
+        self._passed.append(period_s)
+        for name in self.clocks.workers:
+            self.clocks.move(name, sum(self._passed), f"{PASSED}#{len(self._passed)}")
+        saved_ns = round(max(0.0, period_s - waited_s) * NS_PER_S)
+        self.recorder.record(Kind.RUN_PHASE, value=saved_ns, text=self.recorder.text(PASSED))
 
     def cut_short(self, why: str) -> None:
         """Note that this trial can tell nothing."""

@@ -4,12 +4,13 @@
 
 The trial ends at once when the job is done and the broker holds it no more; else it waits for the library's own recovery, then
 sends another job, since some libraries look around only when something arrives, and waits again. Most of that time it is at rest:
-it looks around now and then, and leaves the processors to other trials.
+it looks around now and then, and leaves the processors to other trials. Periods that the library measures by its workers' time of
+day are not waited for: their clocks are put forward.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,7 +39,8 @@ NUDGE_WITHIN_S = 15.0
 class Patience:
     """How long a trial waits. `reach_s`: for the message to strike at; `recover_s`: for the library's own recovery, from when a
     healthy worker is there; `job_s`: how long the job takes when nothing goes wrong; `still_s`: before the job is sent, so
-    that what a worker says at its start is over; `proof`: whether a job that is proven to be lost need not be waited for.
+    that what a worker says at its start is over; `proof`: whether a job that is proven to be lost need not be waited for;
+    `passed_s`: by how much the workers' clocks are put forward, one after the other, each time when `recover_s` brought nothing.
     """
 
     reach_s: float
@@ -46,6 +48,7 @@ class Patience:
     job_s: float
     still_s: float = 0.0
     proof: bool = False
+    passed_s: Sequence[float] = ()
 
 
 def attempt(
@@ -97,7 +100,11 @@ def _try(stage: Stage, point: Point, patience: Patience, second: Point | None, r
             return
         if second is not None:
             _arm(stage, AGAIN, second.act)
-            if stage.until(lambda: AGAIN in stage.seen.held_by, patience.recover_s + patience.job_s):
+
+            def held_again(wait_s: float) -> bool:
+                return stage.until(lambda: AGAIN in stage.seen.held_by, wait_s + patience.job_s)
+
+            if _in_time(stage, patience, held_again):
                 _strike(stage, AGAIN, second)
         if not (lost and _stays_away(stage)):
             _await_recovery(stage, patience, rests)
@@ -162,7 +169,7 @@ def _let_go(stage: Stage, label: str, point: Point, owners: Mapping[int, str]) -
 
 def _await_recovery(stage: Stage, patience: Patience, rests: Callable[[], None]) -> None:
     """Until the job is done and settled, or everything that could bring it back has had its time."""
-    if _settles(stage, patience.recover_s, rests):
+    if _in_time(stage, patience, lambda wait_s: _settles(stage, wait_s, rests)):
         return
     held = stage.holds_job()
     stage.phase("nudge")
@@ -172,6 +179,16 @@ def _await_recovery(stage: Stage, patience: Patience, rests: Callable[[], None])
     # by now, and regular sweeps have been: what only a new job sets off is to be seen soon.
     again_s = min(patience.recover_s, NUDGED_S)
     _settles(stage, again_s if held or stage.holds_job() or stage.ended() else AFTER_NUDGE_S, rests)
+
+
+def _in_time(stage: Stage, patience: Patience, comes: Callable[[float], bool]) -> bool:
+    """Whether it comes within the library's own recovery. `comes`: waits for it, for so many seconds at most."""
+    for period_s in patience.passed_s:
+        began_ns = now_ns()
+        if comes(patience.recover_s):
+            return True
+        stage.pass_time(period_s, seconds_between(began_ns, now_ns()))
+    return comes(patience.recover_s)
 
 
 def _stays_away(stage: Stage) -> bool:

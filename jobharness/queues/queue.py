@@ -12,6 +12,7 @@ Further abilities are asked for and not required of everyone:
 - `recovers_within_s(broker, app)` (`TellsRecovery`): how long the library's own recovery may take, from the live settings: from
   its *sweep*, not from its timeout. Without it a crash map waits as long as the scenario says.
 - `shortened(broker, app, lease_s)` (`ShortensLeases`): settings with which that takes seconds, for a crash map.
+- `passable_s(broker, app)` (`RestsOnClocks`): the periods of it that end when the workers' clocks are put forward, for the same.
 - `lease(broker, app)` (`TellsLease`): for how long a job is its worker's, by the live settings, for a lease proof.
 - `heartbeat(broker, app, lease_s)` (`ShortensHeartbeats`): settings with which a silent connection ends so soon, for the same.
 - `advice(broker)` (`Advises`): settings that matter for what a crash does to a job, each with what it costs.
@@ -56,6 +57,7 @@ __all__ = [
     "NeedsSetup",
     "NumbersJobs",
     "Queue",
+    "RestsOnClocks",
     "ShortensHeartbeats",
     "ShortensLeases",
     "TellsKinds",
@@ -228,6 +230,16 @@ class ShortensLeases(Protocol):
 
     def shortened(self, broker: str, app: App, lease_s: float) -> Mapping[str, Any]:
         """Settings to be laid over the app's own, with which a lease lasts `lease_s`; empty where none need be shortened."""
+        ...
+
+
+@runtime_checkable
+class RestsOnClocks(Protocol):
+    """A queue whose recovery waits for the time of day of its workers, by periods that no setting shortens."""
+
+    def passable_s(self, broker: str, app: App) -> Sequence[float]:
+        """Those of the periods in `recovers_within_s` that are over when the workers' clocks are put forward, in their order;
+        empty where there are none. What the broker's own clock measures is none of them."""
         ...
 
 

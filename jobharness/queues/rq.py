@@ -90,6 +90,11 @@ class RqQueue:
         settings = {"maintenance_interval": 1, "worker_ttl": 16, "job_monitoring_interval": max(1, math.ceil(lease_s))}
         return {name: value for name, value in settings.items() if float(app.settings[name]) > value}
 
+    def passable_s(self, broker: str, app: App) -> Sequence[float]:
+        """The heartbeat of a started job, then the minute of a popped one: both are compared with the time of day of the worker
+        that sweeps (registry.py, get_expired_job_ids; rq/intermediate_queue.py, should_be_cleaned_up)."""
+        return (float(app.settings["job_monitoring_interval"]) + 60, 60.0)
+
     def advice(self, broker: str) -> Sequence[Advice]:
         """What https://python-rq.org/docs/exceptions/ says of retries, and https://python-rq.org/docs/workers/ of maintenance."""
         retry = Advice(

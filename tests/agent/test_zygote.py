@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import sys
+import time
 from importlib import metadata
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import pytest
 from jobharness.errors import ProcessFailed
 from jobharness.processes.process import Process, wait_for
 from jobharness.processes.zygote import Forked, Zygote
+from jobharness.runner.clocks import ClockPlan, Clocks
 from jobharness.runner.surroundings import AGENT_PATH
 
 SCRIPT = """
@@ -111,3 +113,48 @@ def test_what_is_installed_is_told_in_a_fork_as_anywhere(zygote, tmp_path):
     process = zygote("asks", sys.executable, "-m", "asks")
     assert process.wait(20) == 0
     assert process.log_tail() == f"{metadata.version('pytest')} {metadata.entry_points(group='pytest11')}"
+
+
+LIBRARY = """
+import time
+from datetime import datetime
+
+def now(clock=time.time):  # Kept where nothing finds it any more.
+    return clock()
+"""
+ASKS = """
+import os, sys, time
+from pathlib import Path
+import library
+pid = os.fork()  # As a worker forks for each job.
+if not pid:
+    print(round(library.now()), round(library.datetime.now().timestamp()), time.monotonic(), flush=True)
+    os._exit(0)
+os.waitpid(pid, 0)
+"""
+
+
+def test_each_fork_has_a_clock_of_its_own_that_what_was_imported_sees_too(tmp_path):
+    (tmp_path / "library.py").write_text(LIBRARY, encoding="utf-8")
+    (tmp_path / "asks.py").write_text(ASKS, encoding="utf-8")
+    (tmp_path / "records").mkdir()
+    clocks = Clocks(ClockPlan(None), tmp_path / "clocks")
+    env = {**os.environ, "PYTHONPATH": str(AGENT_PATH), **clocks.env_for("zygote")}
+    made = Zygote(Path(sys.executable), env, tmp_path, tmp_path / "zygote.log", "mark", ["library"], "jobharness_agent.zygote")
+    seen = {}
+    try:
+        for name, ahead_s in (("worker-1", 7200.0), ("worker-2", -60.0), ("worker-3", 0.0)):
+            log = tmp_path / f"{name}.log"
+            own = {"PATH": os.environ["PATH"], "PYTHONPATH": str(AGENT_PATH), **clocks.env_for(name)}
+            own |= {"JOBHARNESS_HISTORY": str(tmp_path / "records"), "JOBHARNESS_NAME": name}
+            clocks.move(name, ahead_s, "clock#1" if ahead_s else "")
+            command = [sys.executable, "-m", "asks"]
+            process = made.start(name, command, env=own, folder=tmp_path, log=log, mark="mark")
+            assert process.wait(20) == 0, process.log_tail()
+            seen[name] = [float(word) for word in process.log_tail().split()]
+    finally:
+        made.stop()
+    for name, ahead_s in (("worker-1", 7200.0), ("worker-2", -60.0), ("worker-3", 0.0)):
+        of_time, of_datetime, monotonic = seen[name]
+        assert of_time - time.time() == pytest.approx(ahead_s, abs=20) and abs(of_datetime - of_time) <= 1
+        assert 0 <= time.monotonic() - monotonic < 30, "monotonic clocks stay the machine's"

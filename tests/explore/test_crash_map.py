@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from docs import maps
 from jobharness.errors import InvalidRequest, JobNeverSettled
 from jobharness.explore.outcome import Word
 from jobharness.explore.replay import Now
@@ -16,6 +17,7 @@ from jobharness.harness import Harness
 from jobharness.scenario.model import Scenario
 from tests.support.require import missing
 from tests.support.stalled import retrying_stalled_jobs
+from tests.support.subjects import NEWEST
 
 ROOT = Path(__file__).parents[2]
 
@@ -124,6 +126,26 @@ def test_prefork_kills_main_and_child_apart(tmp_path):
     assert found["reply to BRPOP: main process alone killed, its reply on its way"] is Word.LOST
     # The main process lives, so the message goes on, and what its child had begun is run again.
     assert found["EXEC (ZREM, HDEL): child alone killed before it leaves"] in (Word.ONCE, Word.TWICE)
+
+
+def test_minutes_that_no_setting_of_rq_shortens_are_passed_by_its_workers_clocks(tmp_path):
+    require_binary("redis-server")
+    scenario = maps.scenario_of(NEWEST["rq on redis"].subject_there(), {}, {"retry": {"max": 3}})
+    harness = Harness(ROOT, tmp_path)
+    chart = harness.crash_map(scenario)
+    assert chart.recovery["passed_s"] == [63.0, 60.0] and chart.recovery["waited_s"] == pytest.approx(4.0)
+    found = {one.point.sentence(): one.worst for one in chart.tried}
+    # Popped, and entered nowhere: back when it has been seen so for a minute.
+    popped = found["reply to BLMOVE: worker killed, its reply on its way"]
+    assert popped.word is Word.ONCE and popped.back_s is not None and 60 < popped.back_s < 80
+    # Entered as started, and not yet marked so: the heartbeat must run out, and then a minute must pass.
+    half = [one for one in found.values() if one.back_s is not None and one.back_s > 110]
+    assert half and all(one.word is Word.ONCE and one.back_s < chart.recovery["bound_s"] + 5 for one in half)
+    assert {one.word for one in found.values()} <= {Word.ONCE, Word.TWICE}
+    kept = next(one for one in chart.tried if one.worst.back_s is not None and one.worst.back_s > 110)
+    assert chart.took_s < chart.recovery["bound_s"]
+    replayed = harness.replay(chart.folder / "trials" / f"{kept.trials[0]}.json")
+    assert replayed.now is Now.STILL_RIGHT and replayed.outcomes[0].back_s > 110
 
 
 def test_celery_on_rabbitmq_with_late_acknowledgement_loses_nothing(tmp_path):

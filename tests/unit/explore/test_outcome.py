@@ -73,6 +73,13 @@ def test_what_waited_for_a_shortened_lease_counts_as_long_as_the_real_one_takes(
     assert outcome("0.4 worker-1/2 job.finished a", within_s=60.0, lease=lease).word is Word.ONCE
 
 
+def test_time_that_was_passed_by_the_clocks_counts_as_time():
+    passed = "1.2 harness run.phase - text=passed value=62000000000\n"
+    back = outcome(passed + "1.4 worker-1/2 job.finished a", within_s=60.0)
+    assert back == Outcome(Word.LATE, 1, back_s=pytest.approx(63.2))
+    assert outcome("0.7 worker-1/2 job.finished a\n" + passed, within_s=60.0) == Outcome(Word.ONCE, 1, back_s=0.5)
+
+
 def test_strike_that_took_half_a_lease_tells_nothing():
     lease = Lease(3.0, 5.0, 3710.0, {"visibility_timeout": 3})
     found = outcome("2.0 harness fault.end - text=strike\n 2.2 worker-1/2 job.finished a", lease=lease)

@@ -6,7 +6,7 @@ import pytest
 
 from jobharness.catalog import QUEUES, queue_kind
 from jobharness.explore.outcome import Lease, Outcome, Word
-from jobharness.explore.recovery import Recovery
+from jobharness.explore.recovery import Recovery, passed_of
 from jobharness.queues.queue import App, ShortensLeases, TellsRecovery
 from jobharness.scenario.model import QueueSpec
 
@@ -80,8 +80,27 @@ def test_bound_stands_beside_what_was_seen():
         "leases are shortened (visibility_timeout = 3): what takes up to 3710 s takes 5 s here",
     ]
     assert Recovery("celery", 5.0, lease=lease).plain(BACK) == {
-        "bound_s": 5.0, "never": False, "configured_s": 3710.0, "waited_s": 5.0, "seen_s": 2.44, "said_s": None,
+        "bound_s": 5.0, "never": False, "configured_s": 3710.0, "waited_s": 5.0, "passed_s": [], "seen_s": 2.44, "said_s": None,
     }  # fmt: skip
+
+
+def test_periods_that_are_passed_are_not_waited_for_and_said():
+    recovery = Recovery("rq", 127.0, passed_s=(63.0, 60.0))
+    assert recovery.waited_s == 4.0
+    assert list(recovery.words([]))[1:] == [
+        "of it 63 s, then 60 s were passed by the workers' clocks, put forward once nothing moved for 4 s",
+        "what was not back after that is called stuck, or lost; passed time counts as time",
+    ]
+    assert recovery.plain([])["passed_s"] == [63.0, 60.0]
+
+
+def test_periods_of_rq_that_no_setting_shortens_are_those_that_its_workers_clocks_pass():
+    queue = queue_kind("rq")(QueueSpec(adapter="rq", app="shop:app"))
+    app = app_with({"job_monitoring_interval": 3, "maintenance_interval": 1, "worker_ttl": 16})
+    assert passed_of(queue, "redis", app) == (63.0, 60.0)
+    # What is left are two sweeps, which rest on the connection's timeout.
+    assert queue.recovers_within_s("redis", app) - sum(passed_of(queue, "redis", app)) == pytest.approx(4.0)
+    assert passed_of(queue_kind("huey")(QueueSpec(adapter="huey", app="shop:app")), "redis", app) == ()
 
 
 @pytest.mark.parametrize(
