@@ -367,8 +367,8 @@ class CrashmapSpec(Part):
     recovery: Duration | None = None
     """How long to wait for the library's own recovery; as the adapter computes it from the live settings where it is left out."""
     shorten: bool = True
-    """Whether leases that last longer than the job needs are shortened by settings, and periods that no setting shortens passed by
-    the workers' clocks, so that a map takes seconds."""
+    """Whether leases that last longer than the job needs are shortened by settings, and what no setting shortens is passed by the
+    workers' clocks, so that a map takes seconds."""
     settings: dict[str, Any] = {}
     """Settings for the map alone, laid over those of [queue]."""
     zygote: bool = True

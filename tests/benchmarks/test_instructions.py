@@ -1,7 +1,9 @@
 """What the agent costs a worker of every pair, in instructions a job: the same at each run, on whatever machine
 
 Valgrind counts what the processes of a worker execute, by themselves and not in the kernel, from when `WARM` jobs are done until
-`JOBS` more are, `ROUNDS` times. What jobs/s lose is less: of the time that a job takes, the kernel and the broker have their part too.
+`JOBS` more are, `ROUNDS` times. What jobs/s lose by them is less: of the time that a job takes, the kernel and the broker have their
+part, too. So a worker without the agent, and without valgrind, is timed while it has jobs all the time: its share of user time, times
+the instructions that the agent adds to each of its own, is what jobs/s lose at most, since not all that is executed is waited for.
 """
 
 import shutil
@@ -16,13 +18,15 @@ from pathlib import Path
 import psutil
 import pytest
 
+from jobharness.clock import seconds_between
+from jobharness.processes.process import wait_for
 from tests.benchmarks.test_pairs import Bench
 from tests.support.subjects import NEWEST
 
 WARM, JOBS = 60, 240
 ROUNDS = 3
 FORKS = {"rq on redis": (5, 20)}  # Pairs that fork for each job, which valgrind takes a second for: their `WARM` and `JOBS`.
-WITHIN_S = 900
+WITHIN_S = 900  # By valgrind, everything takes fifty times as long.
 LOOKS, LOOK_S = 20, 0.05
 IDLE = 0.8  # The share of looks at which a worker that polls may be seen to run; one with jobs in hand runs at each.
 
@@ -93,6 +97,37 @@ class Counted(Bench):
         return sum(total for path, total in self.counted().items() if path not in before) / jobs
 
 
+class Timed(Bench):
+    """A worker without the agent whose processor time in user mode is taken."""
+
+    def look(self):
+        known = self.since_ns, self.until_ns
+        done = super().look()
+        if self.since_ns != known[0]:
+            self.user_since_s = self.user_s()
+        if self.until_ns != known[1]:
+            self.user_until_s = self.user_s()
+        return done
+
+    def user_s(self):
+        """Of all its processes, those that it has waited for included."""
+        worker, user_s = psutil.Process(self.worker.pid), 0.0
+        for process in (worker, *worker.children(recursive=True)):
+            with suppress(psutil.Error):
+                times = process.cpu_times()
+                user_s += times.user + times.children_user
+        return user_s
+
+    def share(self):
+        """How much of its time it spends in user mode: above 1 where several of its processes run at once; and jobs per second."""
+        self.jobs = self.alone()
+        self.send()
+        self.begin(False)
+        assert wait_for(self.look, WITHIN_S), self.worker.log_tail()
+        user_s = self.user_until_s - self.user_since_s
+        return user_s / seconds_between(self.since_ns, self.until_ns), self.end()[0]
+
+
 def _total(path):
     lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
     return next((int(line.split()[1]) for line in lines if line.startswith(("summary:", "totals:"))), 0)
@@ -107,6 +142,8 @@ def test_agent_costs_few_instructions(name, figure, tmp_path):
         sides = [Counted(subject, tmp_path / side, stack, side == "agent") for side in ("agent", "plain")]
         with ThreadPoolExecutor(2) as pool:
             agent, plain = pool.map(lambda side: side.count(warm, jobs), sides)
+        (tmp_path / "timed").mkdir()
+        share, rate = Timed(subject, tmp_path / "timed", stack).share()
     shutil.rmtree(tmp_path, ignore_errors=True)
     how = (
         f"{statistics.median(agent) / 1000:.0f} thousand instructions a job with the agent, {statistics.median(plain) / 1000:.0f} "
@@ -114,3 +151,6 @@ def test_agent_costs_few_instructions(name, figure, tmp_path):
     )
     ratio, within = statistics.median(agent) / statistics.median(plain), (min(agent) / max(plain), max(agent) / min(plain))
     figure(f"{name}: instructions a job with the agent, to without", ratio, 1.03, "", how, within=within)
+    how = f"without the agent {share:.0%} of the time is the worker's user time, at {rate:.0f} jobs/s; times what instructions grow by"
+    lost, limits = share * (ratio - 1), tuple(share * (one - 1) for one in within)
+    figure(f"{name}: jobs/s lost by the agent's instructions, at most", lost, 0.03, "", how, within=limits)
