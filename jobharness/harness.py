@@ -185,7 +185,7 @@ class Harness:
         backlog = {
             "locale": scenario.workload.locale,
             "arrivals": {"process": "backlog", "jobs": BACKLOG},
-            "job": [job.model_dump(exclude_unset=True, by_alias=True) for job in scenario.workload.job if job.task == task],
+            "job": [job.model_dump(exclude_unset=True, by_alias=True) for job in scenario.workload.job if job.name == task],
         }
         calm = scenario.without_faults().with_(workload=backlog, contract={}, gate={}, service=None)
         with TemporaryDirectory() as reports:

@@ -13,6 +13,7 @@ from jobharness.explore.chart import CrashMap, Tried
 from jobharness.explore.outcome import Word
 from jobharness.queues.queue import Advice
 from jobharness.scenario.model import Scenario
+from jobharness.scenario.workload import JobSpec
 
 __all__ = ["Advised", "advised", "changed_by"]
 
@@ -86,8 +87,18 @@ def changed_by(scenario: Scenario, advice: Advice) -> Scenario:
     for name, value in advice.settings.items():
         own = settings.get(name)
         settings[name] = {**own, **value} if isinstance(own, Mapping) and isinstance(value, Mapping) else value
-    jobs: Sequence[Mapping[str, object]] = [
-        {**job.model_dump(exclude_unset=True, by_alias=True), "options": {**job.options, **advice.options}}
-        for job in scenario.workload.job
-    ]
+    jobs: Sequence[Mapping[str, object]] = [_with_options(job, advice.options) for job in scenario.workload.job]
     return scenario.with_(queue__settings=settings, workload__job=jobs)
+
+
+def _with_options(job: JobSpec, options: Mapping[str, object]) -> Mapping[str, object]:
+    """A kind of job, with options laid over its own, or over those of each job of its chain, group or chord."""
+    plain = job.model_dump(exclude_unset=True, by_alias=True)
+    if not job.links:
+        return {**plain, "options": {**job.options, **options}}
+
+    def laid(link: Mapping[str, Any]) -> Mapping[str, object]:
+        return {**link, "options": {**link.get("options", {}), **options}}
+
+    shapes = {name: [laid(link) for link in plain[name]] for name in ("chain", "group") if plain.get(name)}
+    return {**plain, **shapes, **({"then": laid(plain["then"])} if plain.get("then") else {})}

@@ -65,7 +65,7 @@ def _unsure(learned: Learned) -> int:
 def _lone_job(scenario: Scenario, task: str | None) -> Scenario:
     """The scenario with nothing going wrong, one worker that is always replaced, and one kind of job. Raises: as `sendable`."""
     spec = scenario.crashmap or CrashmapSpec()
-    job, *_ = sendable(scenario, "a crash map", task or spec.job)
+    job, *_ = sendable(scenario, "a crash map", task or spec.job, shapes=True)
     return undisturbed(scenario, [job], 1, spec.settings)
 
 
@@ -123,8 +123,8 @@ class Explorer:
 
     @property
     def task(self) -> str:
-        """The job's task."""
-        return str(self.scenario.workload.job[0].task)
+        """The job's task, or what its chain, group or chord is called."""
+        return self.scenario.workload.job[0].name
 
     def explore(self) -> CrashMap:
         """Make it. Blocks until it is there, for half a minute or so.

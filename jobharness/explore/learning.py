@@ -11,7 +11,7 @@ from jobharness.errors import JobNeverSettled, TrafficUnreadable
 from jobharness.explore.lines import INSTEAD
 from jobharness.explore.stage import WORKER, Setting, Stage, stage_in
 from jobharness.explore.steps import IdleTalk, Step, common, owned, steps_of
-from jobharness.explore.transcript import Passing, passings, told
+from jobharness.explore.transcript import Passing, linked, passings, told
 from jobharness.explore.writes import is_write
 from jobharness.history.event import Kind
 from jobharness.history.frame import History
@@ -108,7 +108,7 @@ def learn(
     enqueued_ns = _enqueued_ns(history)
     # Writes are counted from where the proxy begins to count them.
     heard = [one for one in heard if one.time_ns >= enqueued_ns or not is_write(one)]
-    steps = owned(steps_of(heard, idle, ignore, keep), owners)
+    steps = owned(steps_of(heard, idle, ignore, keep, linked=bool(linked(history))), owners)
     if not steps:
         problem = f"the job ran, but no reply to {WORKER} named it, so it is not known where its steps begin."
         raise JobNeverSettled(problem, told(history))

@@ -1,8 +1,9 @@
 """What became of a job whose worker met a fault: one word, from the History of its trial alone.
 
-A trial's history has one job that the producer sent (and perhaps a second one, the nudge), and phases: `struck`, `recovering` (a
-healthy worker is there, or nobody died), `nudge`, `over`; `nowhere` where the job was proven to be lost, `passed`
-where clocks were put forward, which saved its value in ns. Jobs that the job sent itself are judged with it; the worst counts.
+A trial's history has one job that the producer sent, or one chain, group or chord (and perhaps a second one, the nudge), and
+phases: `struck`, `recovering` (a healthy worker is there, or nobody died), `nudge`, `over`; `nowhere` where the job was proven
+to be lost, `passed` where clocks were put forward, which saved its value in ns. Jobs that the job sent itself are judged with
+it; the worst counts.
 """
 
 from __future__ import annotations
@@ -100,6 +101,8 @@ class _Life:
     dead: str = ""
     buried: str = ""
     held: str = ""
+    step: int | None = None  # Of a chain, group or chord.
+    task: str = ""
 
     @property
     def times(self) -> int:
@@ -136,6 +139,8 @@ def outcome_of(history: History, within_s: float, lease: Lease | None = None) ->
         life = lives[job]
         if kind is Kind.ENQUEUE_BEGIN and roles[row["process"]] == "producer":
             sent.append(job)
+        elif kind is Kind.ENQUEUE_LINKED:
+            life.step, life.task = row["value"], history.text(row["task"])
         elif kind is Kind.ENQUEUE_BEGIN and row["process"] in parents:
             children.add(job)
         elif kind is Kind.SCHEDULE_TICK:
@@ -144,9 +149,9 @@ def outcome_of(history: History, within_s: float, lease: Lease | None = None) ->
             life.acknowledged = True
         elif kind is Kind.JOB_FINISHED:
             life.finished_ns = [*(life.finished_ns or ()), row["time_ns"]]
-            parents -= {row["process"]} if sent[:1] == [job] else set()
+            parents -= {row["process"]} if life.step is not None or sent[:1] == [job] else set()
         elif kind is Kind.JOB_RUNNING:
-            parents |= {row["process"]} if sent[:1] == [job] else set()
+            parents |= {row["process"]} if life.step is not None or sent[:1] == [job] else set()
         elif kind is Kind.JOB_DEAD:
             life.dead = text or "given up"
         elif kind is Kind.JOB_BURIED:
@@ -155,9 +160,17 @@ def outcome_of(history: History, within_s: float, lease: Lease | None = None) ->
             life.held = text
     if unknown := _unknown(history, cut_short, phases, bool(sent)) or _disturbed(phases, healed_ns, lease):
         return Outcome(Word.UNKNOWN, where=unknown)
-    family = [lives[sent[0]], *(lives[job] for job in children if lives[job].acknowledged)]
+    links = [life for life in lives.values() if life.step is not None]
+    whole = _due(links) or [lives[sent[0]]]
+    family = [*whole, *(lives[job] for job in children if lives[job].acknowledged and lives[job].step is None)]
     outcomes = [_of(life, phases, passed, within_s, lease) for life in family]
     return replace(min(outcomes, key=lambda one: GRAVEST_FIRST.index(one.word)), wrong=wrong)
+
+
+def _due(links: Sequence[_Life]) -> list[_Life]:
+    """Of a chain, group or chord the jobs whose turn has come: those of a step before which all are done."""
+    undone = min((life.step for life in links if life.step is not None and not life.times), default=None)
+    return [life for life in links if undone is None or (life.step is not None and life.step <= undone)]
 
 
 def _unknown(history: History, cut_short: str, phases: dict[str, int], sent: bool) -> str:
@@ -202,6 +215,8 @@ def _of(life: _Life, phases: dict[str, int], passed: Sequence[tuple[int, int]], 
         return Outcome(Word.STUCK, 0, life.held)
     if life.dead:
         return Outcome(Word.DEAD_LETTERED, 0, f"reported as failed ({life.dead}), kept nowhere")
+    if life.step and not life.acknowledged:
+        return Outcome(Word.LOST, where=f"nobody enqueued {life.task}, though all before it is done")
     if not life.acknowledged:
         return Outcome(Word.UNKNOWN, where="its enqueue was not acknowledged, so it may never have been there")
     return Outcome(Word.LOST, where="nothing that the broker stores names it" if NOWHERE in phases else "")

@@ -101,7 +101,7 @@ def _of(number: int, step: Step, children: bool) -> Iterator[Point]:
         yield Point(number, "after", victim, step.label, Act(act, after, peer=step.peer))
     if step.answered:
         yield Point(number, "reply lost", "", step.label, Act("lose_reply", step.last.match(), reset=True, peer=step.peer))
-    if step.names_job and not step.peer and not step.reads:
+    if (step.names_job or step.names_child) and not step.peer and not step.reads:
         yield Point(number, "message lost", "", step.label, Act("lose", step.last.match(), reset=step.answered))
 
 

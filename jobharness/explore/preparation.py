@@ -168,22 +168,25 @@ def _clock_of(parts: Parts) -> ClockPlan | None:
         return None
 
 
-def sendable(scenario: Scenario, what: str, wanted: str | None) -> list[JobSpec]:
-    """The kinds of job that are sent by their task, or the one that is wanted. `what` is to be made of them: "a crash map".
+def sendable(scenario: Scenario, what: str, wanted: str | None, *, shapes: bool = False) -> list[JobSpec]:
+    """The kinds of job that are sent by their task, or the one that is wanted. `what` is to be made of them: "a crash map";
+    `shapes`: of chains, groups and chords, too. They are wanted by their name, or by any of their tasks.
 
     Raises: UnknownName for a task that the workload does not have; InvalidRequest where it has none at all, or the broker is not
     ours.
     """
-    tasks = {job.task: job for job in scenario.workload.job if job.task is not None}
+    tasks = {job.name: job for job in scenario.workload.job if job.task is not None or (shapes and job.links)}
     if not tasks:
         raise InvalidRequest(f"{what} needs a job that is sent by its `task`; the workload has none. Add a [[workload.job]]")
     if scenario.broker.url is not None:
         raise InvalidRequest(
             f"{what} needs a fresh broker for each trial and empties none that it did not start; leave broker.url out"
         )
-    if wanted is not None and wanted not in tasks:
-        raise UnknownName("task in this scenario's workload", wanted, tasks)
-    return [job for name, job in tasks.items() if wanted in (None, name)]
+    if wanted is None or wanted in tasks:
+        return [job for name, job in tasks.items() if wanted in (None, name)]
+    if parts := [job for job in tasks.values() if wanted in job.tasks]:
+        return parts
+    raise UnknownName("task in this scenario's workload", wanted, tasks)
 
 
 def undisturbed(scenario: Scenario, jobs: Sequence[JobSpec], workers: int, settings: Mapping[str, Any]) -> Scenario:
@@ -207,8 +210,11 @@ def undisturbed(scenario: Scenario, jobs: Sequence[JobSpec], workers: int, setti
 
 
 def jobs_of(parts: Parts) -> Sequence[Mapping[str, Any]]:
-    """The job and the nudge, in the producer's form."""
-    return list(planned_jobs(parts.scenario.workload, parts.scenario.seed, project=parts.project))[:2]
+    """The job and the nudge, in the producer's form. A chain, group or chord is nudged by the first of its jobs alone."""
+    job, nudge, *_ = planned_jobs(parts.scenario.workload, parts.scenario.seed, project=parts.project)
+    if "links" in nudge:
+        nudge = {**nudge["links"][0], "options": {}, "at_ns": nudge["at_ns"], "at_once": True}
+    return [job, nudge]
 
 
 def _laid_over(settings: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:

@@ -91,6 +91,7 @@ class Seen:
     """What of the job was seen so far, to steer by. The outcome is judged from the History."""
 
     keys: list[bytes] = field(default_factory=list)  # In the order of sending: the job, then the nudge.
+    links: list[bytes] = field(default_factory=list)  # Of a chain, group or chord: its jobs, of which the first one is the job.
     names: list[str] = field(default_factory=list)  # The library's ids, in the same order.
     finished: dict[bytes, int] = field(default_factory=dict)
     ended: set[bytes] = field(default_factory=set)
@@ -103,14 +104,17 @@ class Seen:
     def see(self, news: Sequence[News]) -> None:
         """Take in events."""
         for one in news:
-            if one.kind is Kind.ENQUEUE_BEGIN and one.role == "producer":
-                self.keys.append(one.key)
-                self.names.append(one.text or str(UUID(bytes=one.key)))
+            if one.kind is Kind.ENQUEUE_LINKED:
+                if not self.links:
+                    self._sent(one)
+                self.links.append(one.key)
+            elif one.kind is Kind.ENQUEUE_BEGIN and one.role == "producer" and one.key not in self.links:
+                self._sent(one)
             elif one.kind is Kind.SCHEDULE_TICK:
                 self.ticks[one.key] = one.text
             elif one.kind is Kind.JOB_RUNNING:
                 self.started.add(one.key)
-                if self.keys[:1] == [one.key]:
+                if one.key in self.whole:
                     self.runner = one.process
             elif one.kind is Kind.JOB_FINISHED:
                 self.finished[one.key] = self.finished.get(one.key, 0) + 1
@@ -118,8 +122,17 @@ class Seen:
                 self.held_by.append(one.text)
             if one.kind in ENDS:
                 self.ended.add(one.key)
-            if self.keys[:1] == [one.key] and one.kind in PROGRESS:
+            if one.key in self.whole and one.kind in PROGRESS:
                 self.moved_ns = max(self.moved_ns, one.time_ns + (one.value if one.kind is Kind.JOB_RETRIED else 0))
+
+    def _sent(self, one: News) -> None:
+        self.keys.append(one.key)
+        self.names.append(one.text or str(UUID(bytes=one.key)))
+
+    @property
+    def whole(self) -> Sequence[bytes]:
+        """The job, or of a chain, group or chord all its jobs."""
+        return self.links or self.keys[:1]
 
     def entries(self, jobs: Set[bytes]) -> frozenset[str]:
         """The entries of the app's own schedule whose ticks are among these jobs."""
@@ -257,7 +270,8 @@ class Stage:
 
     def nudge(self) -> None:
         """Let the producer send another job, which a library may need to look around."""
-        self._plan.with_name(self._plan.name + ".done").write_bytes((1).to_bytes(8, "little"))
+        jobs = len(self.setting.jobs[0].get("links", "1"))
+        self._plan.with_name(self._plan.name + ".done").write_bytes(jobs.to_bytes(8, "little"))
 
     def until(self, condition: Callable[[], bool], timeout_s: float) -> bool:
         """Look on until the condition holds; False when `timeout_s` passed first. Raises: ProcessFailed for a worker that cannot
@@ -308,8 +322,9 @@ class Stage:
         return self.board.acknowledged > 0
 
     def ended(self, number: int = 0) -> bool:
-        """Whether the job (or the nudge, 1) was completed or given up at least once."""
-        return len(self.seen.keys) > number and self.seen.keys[number] in self.seen.ended
+        """Whether the job (or the nudge, 1) was completed or given up at least once; of a chain, group or chord, all its jobs."""
+        meant = self.seen.keys[number : number + 1] if number else self.seen.whole
+        return bool(meant) and self.seen.ended.issuperset(meant)
 
     @property
     def busy(self) -> bool:
@@ -327,7 +342,7 @@ class Stage:
     def holds_job(self) -> str:
         """Where the broker holds the job, in words; "" where it holds it nowhere. Raises: BrokerFailed."""
         places = {self.recorder.job(held.job_id)[0]: held.where for held in self._held()}
-        return next((places[key] for key in self.seen.keys[:1] if key in places), "")
+        return next((places[key] for key in self.seen.whole if key in places), "")
 
     def _held(self) -> Iterator[Any]:
         yield from self.parts.queue.held(self.parts.broker, self.setting.app)
@@ -368,7 +383,9 @@ class Stage:
         """
         self._read()
         wire = self.wires.get("")
-        alone = len(self.fleet.workers) == 1 and not self.peers and self.board.begun == self.board.acknowledged == 1
+        # Of a chain, group or chord, and of what a job sent, more than one place may tell.
+        one = self.board.begun == self.board.acknowledged == 1 and not self.seen.links
+        alone = one and len(self.fleet.workers) == 1 and not self.peers
         if wire is None or not alone or not wait_for(lambda: not wire.peers(WORKER), SILENT_WITHIN_S):
             return False
         if self.stored() != [False]:

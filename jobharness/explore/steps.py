@@ -66,6 +66,7 @@ class Aim:
     is_reply: bool = False
     names_job: bool = False
     unlike: tuple[int, ...] = ()  # Of a write: the sizes of those that do not count.
+    of_any: bool = False  # Of a message that names a job: whether those count that name another job, too.
 
     def match(self) -> dict[str, object]:
         """The fields of a `wire.match.Match`."""
@@ -79,7 +80,7 @@ class Aim:
             fields["command"] = alike.removeprefix("reply ").lower()
         else:
             fields["alike"] = alike
-        return {**fields, "job": 1} if self.names_job else fields
+        return {**fields, "job": "any" if self.of_any else 1} if self.names_job else fields
 
 
 @dataclass(frozen=True)
@@ -87,8 +88,9 @@ class Step:
     """One step. `first`, `last`: its messages to strike at, the same where it is one message; a `take` is a reply.
 
     `words`: for people; `answered`: whether the broker replies to its last message; `names_job`: whether it is about the job;
-    `at_s`: since the take; `connection`: by which it went; `owner`: whose connection that is, "main", "child" or ""; `reads`: it
-    changes nothing for anybody; `peer`: to whom it goes, "" is the broker.
+    `names_child`: or about one that the job sent; `at_s`: since the take; `connection`: by which it went; `owner`: whose
+    connection that is, "main", "child" or ""; `reads`: it changes nothing for anybody; `peer`: to whom it goes, "" is the
+    broker.
     """
 
     label: str
@@ -103,6 +105,7 @@ class Step:
     owner: str = ""
     reads: bool = False
     peer: str = ""
+    names_child: bool = False
 
     @property
     def alike(self) -> tuple[str, int, bool]:
@@ -129,15 +132,18 @@ class IdleTalk:
         return cls(Counter(one.alike for one in said if one.from_tick_s), lasted_s, sizes_of(kept), ticks)
 
 
-def steps_of(heard: Sequence[Passing], idle: IdleTalk, ignore: Sequence[str] = (), keep: Sequence[str] = ()) -> list[Step]:
-    """The steps of the job of one run. Empty where no reply named it."""
+def steps_of(
+    heard: Sequence[Passing], idle: IdleTalk, ignore: Sequence[str] = (), keep: Sequence[str] = (), *, linked: bool = False
+) -> list[Step]:
+    """The steps of the job of one run. Empty where no reply named it. `linked`: the job is a chain, group or chord, whose
+    jobs are sent by whoever, so that messages are found again by their place among those about any job."""
     heard = counted(heard, idle.sizes)
     opened = next((n for n, one in enumerate(heard) if one.is_reply and one.names_job and not parted(one.alike)[0]), None)
     if opened is None:
         return []
     window = heard[opened:]
     began_ns = window[0].time_ns
-    busy = _Busy(window, idle, ignore, keep, heard[:opened])
+    busy = _Busy(window, idle, ignore, keep, heard[:opened], linked)
     steps: list[tuple[int, Step]] = []
     for group in busy.groups():
         steps.append((group[0].time_ns, _step(group, busy, began_ns)))
@@ -155,6 +161,7 @@ class _Busy:
         ignore: Sequence[str],
         keep: Sequence[str],
         before: Sequence[Passing] = (),
+        linked: bool = False,
     ) -> None:
         self._window, self._idle, self._ignore, self._keep = window, idle, ignore, keep
         self._places: dict[int, Aim] = {}
@@ -166,13 +173,14 @@ class _Busy:
             key = (one.alike, one.is_reply)
             alike[key] += not self._is_for_tick(one)
             names_job = one.names_job and not parted(one.alike)[0] and not is_write(one)
-            about[key] += names_job
+            about[key] += names_job or (linked and (one.names_child or one.of_tick))
             nth = about[key] if names_job else alike[key]
             unlike = sorted(idle.sizes[one.is_reply]) if is_write(one) else ()
-            self._places[id(one)] = Aim(one.alike, nth, one.is_reply, names_job, tuple(unlike))
+            self._places[id(one)] = Aim(one.alike, nth, one.is_reply, names_job, tuple(unlike), linked and names_job)
         replies = [one for one in window if one.is_reply and one.number]
         self._replied = {(one.connection, one.number) for one in replies}
         self._telling = {(one.connection, one.number) for one in replies if one.names_job}
+        self._telling_of_child = {(one.connection, one.number) for one in replies if one.names_child}
         self._ticking = {(one.connection, one.number) for one in replies if one.of_tick}
 
     def aim(self, one: Passing) -> Aim:
@@ -183,6 +191,9 @@ class _Busy:
 
     def names_job(self, one: Passing) -> bool:
         return one.names_job or (one.connection, one.number) in self._telling
+
+    def names_child(self, one: Passing) -> bool:
+        return one.names_child or (one.connection, one.number) in self._telling_of_child
 
     def _is_idle(self, one: Passing) -> bool:
         if _fits(one, self._keep):
@@ -273,6 +284,7 @@ def _step(group: Sequence[Passing], busy: _Busy, began_ns: int) -> Step:
         connection=last.connection,
         reads=all(_reads(one) for one in group),
         peer=peer,
+        names_child=any(busy.names_child(one) for one in group),
     )
 
 

@@ -11,7 +11,7 @@ import polars as pl
 from jobharness.history.event import Kind
 from jobharness.history.frame import History
 
-__all__ = ["Passing", "passings", "told"]
+__all__ = ["Passing", "linked", "passings", "told"]
 
 
 PER_PROCESS = 1_000_000
@@ -19,10 +19,11 @@ PER_PROCESS = 1_000_000
 
 @dataclass(frozen=True)
 class Passing:
-    """One message that passed. `number`: of a command, its place in the connection; of a reply, the command's that it answers (0:
-    none). `piece`: messages of one write have the same. `alike`: its signature. `names_job`: whether it is about a job of the
-    workload. `by_agent`: whether it is a statement that the agent saw, and no message. `of_tick`: whether it is about jobs of the
-    app's own schedule, and no others; `from_tick_s`: how far it is from the nearest such job's life, 0 within one.
+    """One message that passed. `number`: of a command, its place in the connection; of a reply, the command's that it answers
+    (0: none). `piece`: messages of one write have the same. `alike`: its signature. `names_job`: whether it is about a job of
+    the workload; `names_child`: about one that a worker sent. `by_agent`: whether it is a statement that the agent saw, and no
+    message. `of_tick`: whether it is about jobs of the app's own schedule, and no others; `from_tick_s`: how far it is from the
+    nearest such job's life, 0 within one.
     """
 
     time_ns: int
@@ -37,6 +38,7 @@ class Passing:
     names_job: bool
     size_bytes: int
     by_agent: bool = False
+    names_child: bool = False
     of_tick: bool = False
     from_tick_s: float = math.inf
 
@@ -44,7 +46,9 @@ class Passing:
 def passings(history: History) -> list[Passing]:
     """The messages of the workers in order; those of producers and others are left out."""
     names, roles = history.processes["name"].to_list(), history.processes["role"].to_list()
-    sent, ticks = _sent(history), set(history.of(Kind.SCHEDULE_TICK).collect()["job"])
+    ticks = set(history.of(Kind.SCHEDULE_TICK).collect()["job"])
+    sent = _sent_by(history, "producer") | linked(history)
+    children = _sent_by(history, "worker") - ticks - sent
     lives = _lives(history, ticks)
     found: list[Passing] = []
     last: tuple[object, ...] = ()
@@ -55,10 +59,15 @@ def passings(history: History) -> list[Passing]:
         # A message that is about several jobs stands there once for each.
         place = history.text(row["group"])
         message = (worker, row["attempt"], place, row["text"], row["value"])
-        names_job, of_tick = row["job"] in sent, row["job"] in ticks
+        names_job, names_child, of_tick = row["job"] in sent, row["job"] in children, row["job"] in ticks
         if row["job"] is not None and message == last:
             one = found[-1]
-            found[-1] = replace(one, names_job=one.names_job or names_job, of_tick=one.of_tick and of_tick)
+            found[-1] = replace(
+                one,
+                names_job=one.names_job or names_job,
+                names_child=one.names_child or names_child,
+                of_tick=one.of_tick and of_tick,
+            )
             continue
         last = message if row["job"] is not None else ()
         number, _, rest = place.partition(" ")
@@ -78,6 +87,7 @@ def passings(history: History) -> list[Passing]:
                 names_job=names_job,
                 size_bytes=abs(row["value"]),
                 by_agent=roles[row["process"]] != "wire",
+                names_child=names_child,
                 of_tick=of_tick,
                 from_tick_s=_from_s(row["time_ns"], lives),
             )
@@ -85,10 +95,15 @@ def passings(history: History) -> list[Passing]:
     return found
 
 
-def _sent(history: History) -> set[int]:
-    """The jobs that the workload sent."""
-    producers = [number for number, role in enumerate(history.processes["role"]) if role == "producer"]
-    begun = history.of(Kind.ENQUEUE_BEGIN).filter(pl.col("process").is_in(producers))
+def linked(history: History) -> set[int]:
+    """The jobs of a chain, group or chord."""
+    return set(history.of(Kind.ENQUEUE_LINKED).collect()["job"])
+
+
+def _sent_by(history: History, role: str) -> set[int]:
+    """The jobs that processes of this role sent."""
+    senders = [number for number, own in enumerate(history.processes["role"]) if own == role]
+    begun = history.of(Kind.ENQUEUE_BEGIN).filter(pl.col("process").is_in(senders))
     return set(begun.collect()["job"])
 
 

@@ -340,7 +340,8 @@ class CrashmapSpec(Part):
     """The crash map of this scenario: what becomes of one job at every crash that the broker can tell apart."""
 
     job: str | None = None
-    """The task of the job; that of the first [[workload.job]] with a task where it is left out."""
+    """The task of the job, or one of the chain, group or chord; the first [[workload.job]] that is not sent by `post` where it
+    is left out."""
     within: Duration | None = None
     """How soon after a crash the job must be back; `contract.recovery` where it is left out. Later is "late"."""
     allow: tuple[Literal["once", "twice", "late", "once-pending", "dead-lettered", "stuck", "lost"], ...] | None = None

@@ -112,10 +112,19 @@ class JobSpec(Part):
         return "chain" if self.chain else "chord" if self.then is not None else "group" if self.group else "single"
 
     @property
+    def links(self) -> tuple[LinkSpec, ...]:
+        """The jobs of a chain, group or chord, the one that waits for the others last; none where it is a single job."""
+        return (*self.chain, *self.group, *([self.then] if self.then is not None else []))
+
+    @property
     def tasks(self) -> tuple[str, ...]:
         """The tasks that it calls, by name."""
-        links = [*self.chain, *self.group, *([self.then] if self.then is not None else [])]
-        return tuple(dict.fromkeys([self.task] if self.task is not None else [link.task for link in links]))
+        return tuple(dict.fromkeys([self.task] if self.task is not None else [link.task for link in self.links]))
+
+    @property
+    def name(self) -> str:
+        """What it is called: its task, or what its jobs are, such as "chain of shop.charge, shop.send_receipt"."""
+        return self.task or self.post or f"{self.shape} of {', '.join(link.task for link in self.links)}"
 
 
 class CronSpec(Part):

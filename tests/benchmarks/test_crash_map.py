@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[2]
 RANDOM_S = 150
 SEEDS = range(1, 6)
 AT_ONCE = 3  # Of the runs with random kills, so that no worker has to wait for a processor when it starts.
-RATES = (5, 1)  # Jobs per second. To the map it is all one: it needs a single job.
+RATES = (5, 1, 0.2)  # Jobs per second. To the map it is all one: it needs a single job.
 LEASE = {"visibility_timeout": 3, "unacked_restore_interval": 1, "unacked_restore_throttle": 1}
 
 

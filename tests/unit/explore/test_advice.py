@@ -55,6 +55,21 @@ def test_change_is_laid_over_settings_and_options_and_leaves_the_rest():
     assert scenario.queue.settings == {"transport": {"a": 1}, "other": 2}
 
 
+def test_options_are_laid_over_each_job_of_a_chain_or_chord():
+    jobs = [{"chain": [{"task": "a", "options": {"x": 1}}, {"task": "b"}]}, {"group": [{"task": "a"}], "then": {"task": "b"}}]
+    scenario = Scenario.model_validate(
+        {
+            "title": "x",
+            "queue": {"adapter": "celery", "app": "shop:app"},
+            "broker": {"kind": "redis"},
+            "workload": {"arrivals": {"rate": "1/s"}, "duration": "1s", "job": jobs},
+        }
+    )
+    chain, chord = changed_by(scenario, Advice("x", "y", {}, {"retries": 3})).workload.job
+    assert [link.options for link in chain.links] == [{"x": 1, "retries": 3}, {"retries": 3}]
+    assert [link.options for link in chord.links] == [{"retries": 3}, {"retries": 3}]
+
+
 ADVISING = [name for name in QUEUES if hasattr(queue_kind(name), "advice")]
 
 

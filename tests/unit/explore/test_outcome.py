@@ -176,3 +176,45 @@ def test_invariant_that_was_broken_is_told_with_the_outcome_and_one_that_nobody_
     )
     assert found == Outcome(Word.ONCE, 1, back_s=0.3, wrong={"charged once": "o-1, 2"})
     assert Outcome.of(found.plain()) == found
+
+
+CHAIN = """
+    0.000  producer  enqueue.linked        a  text=a value=0 task=pack
+    0.000  producer  enqueue.linked        b  text=a value=1 task=ship
+    0.000  producer  enqueue.linked        c  text=a value=2 task=bill
+"""
+DONE = "0.05 worker-1 job.finished a\n"
+SENT_ON = "0.04 worker-1 enqueue.begin b\n 0.04 worker-1 enqueue.acknowledged b\n"
+
+
+def test_chain_whose_next_job_nobody_enqueued_is_lost():
+    lost = outcome(CHAIN + DONE)
+    assert lost == Outcome(Word.LOST, where="nobody enqueued ship, though all before it is done")
+
+
+def test_chain_whose_next_job_was_enqueued_and_is_nowhere_is_lost():
+    assert outcome(CHAIN + DONE + SENT_ON) == Outcome(Word.LOST)
+
+
+def test_chain_is_once_when_all_its_jobs_are_and_twice_when_one_of_them_is():
+    rest = "0.5 worker-1/2 job.finished b\n 0.6 worker-1/2 job.finished c\n"
+    assert outcome(CHAIN + DONE + SENT_ON + rest).word is Word.ONCE
+    assert outcome(CHAIN + DONE + SENT_ON + rest + "0.7 worker-1/2 job.finished b").word is Word.TWICE
+
+
+def test_of_a_chain_only_the_jobs_whose_turn_has_come_count():
+    # Given up: that the library then forgets the rest is no loss.
+    assert outcome(CHAIN + "0.5 worker-1/2 job.dead a text=ValueError").word is Word.DEAD_LETTERED
+    # The first is lost, and that is what is to be said, though the second waits for it somewhere.
+    assert outcome(CHAIN + '8.9 harness job.held b text="deferred"') == Outcome(Word.LOST)
+
+
+def test_group_is_lost_when_one_of_its_jobs_is():
+    group = """
+    0.000  producer  enqueue.linked        a  text=a value=0
+    0.000  producer  enqueue.linked        b  text=a value=0
+    0.001  producer  enqueue.begin         b
+    0.001  producer  enqueue.acknowledged  b
+    """
+    assert outcome(group + DONE).word is Word.LOST
+    assert outcome(group + DONE + "0.5 worker-1/2 job.finished b").word is Word.ONCE

@@ -8,7 +8,9 @@ import pytest
 
 from jobharness.errors import BrokerFailed, ProcessFailed
 from jobharness.explore import stage as stages
-from jobharness.explore.stage import Stage
+from jobharness.explore.stage import Seen, Stage
+from jobharness.history.event import Kind
+from jobharness.history.follow import News
 
 
 @pytest.mark.parametrize("victim", ["tree", "main", "child"])
@@ -57,7 +59,7 @@ class Failing(Names):
         return super().stored()
 
 
-def proven(broker, monkeypatch, wires=None, workers=1, peers=None, begun=1):
+def proven(broker, monkeypatch, wires=None, workers=1, peers=None, begun=1, links=()):
     """What a stage says that has lost its worker."""
     monkeypatch.setattr(stages, "SILENT_WITHIN_S", 0.05)
     stage = Stage.__new__(Stage)
@@ -65,7 +67,7 @@ def proven(broker, monkeypatch, wires=None, workers=1, peers=None, begun=1):
     stage.fleet = SimpleNamespace(workers=[None] * workers)
     stage.peers = peers or {}
     stage.board = SimpleNamespace(begun=begun, acknowledged=1)
-    stage.seen = SimpleNamespace(names=[JOB])
+    stage.seen = Seen(names=[JOB], links=list(links))
     stage.parts = SimpleNamespace(broker=broker)
     stage.phase = lambda name: None
 
@@ -92,6 +94,7 @@ def test_job_is_lost_where_the_broker_names_the_one_that_was_sent_after_it_and_n
         (Names(NUDGE), {"workers": 2}),
         (Names(NUDGE), {"peers": {"database": None}}),
         (Names(NUDGE), {"begun": 2}),
+        (Names(NUDGE), {"links": [b"1" * 16, b"2" * 16]}),
         (Names(NUDGE), {"wires": {"": Silent(1)}}),
         (Names(NUDGE), {"wires": {}}),
     ],
@@ -103,9 +106,35 @@ def test_job_is_lost_where_the_broker_names_the_one_that_was_sent_after_it_and_n
         "another worker",
         "a peer",
         "a child job",
+        "a chain",
         "still connected",
         "no proxy",
     ],
 )
 def test_job_is_not_taken_for_lost_where_somebody_may_have_it(monkeypatch, broker, how):
     assert not proven(broker, monkeypatch, **how)
+
+
+def news(kind, key, text="", role="producer"):
+    return News(1, kind, key, 0, 1, 7, "shop.charge", text, "producer-1" if role == "producer" else "worker-1", role)
+
+
+def test_chain_has_ended_when_all_its_jobs_have_and_the_nudge_is_none_of_them():
+    seen, stage = Seen(), Stage.__new__(Stage)
+    stage.seen = seen
+    a, b, nudge = (bytes([number]) * 16 for number in (1, 2, 3))
+    seen.see([news(Kind.ENQUEUE_LINKED, a, "first"), news(Kind.ENQUEUE_LINKED, b, "first"), news(Kind.ENQUEUE_BEGIN, a, "first")])
+    assert (seen.keys, list(seen.whole), seen.names) == ([a], [a, b], ["first"])
+    seen.see([news(Kind.JOB_FINISHED, a, role="worker")])
+    assert not stage.ended()
+    seen.see([news(Kind.ENQUEUE_BEGIN, b, role="worker"), news(Kind.JOB_RUNNING, b, role="worker")])
+    seen.see([news(Kind.JOB_FINISHED, b, role="worker")])
+    assert stage.ended() and not stage.ended(1) and seen.runner == 7
+    seen.see([news(Kind.ENQUEUE_BEGIN, nudge, "second"), news(Kind.JOB_FINISHED, nudge, role="worker")])
+    assert stage.ended(1) and seen.keys == [a, nudge] and list(seen.whole) == [a, b]
+
+
+def test_nothing_has_ended_before_anything_was_sent():
+    stage = Stage.__new__(Stage)
+    stage.seen = Seen()
+    assert not stage.ended()

@@ -242,3 +242,26 @@ def test_writes_are_steps_by_their_count_but_for_those_of_a_size_that_idle_worke
     assert second.last.match() == {"reply": False, "nth": 2, "by": "worker-1", "command": "write", "unlike": unlike, "sent": 1}
     kinds = [point.kind for point in points_of([take, first, second], children=False)]
     assert kinds == ["after", "reply lost", *["before", "after", "reply lost"] * 2]
+
+
+def test_message_about_a_job_that_the_job_sent_may_be_lost_too():
+    settles = next(step for step in steps_of(CELERY, IDLE) if step.names_job and not step.take)
+    of_child, of_nobody = replace(settles, names_job=False, names_child=True), replace(settles, names_job=False)
+    assert "message lost" in [point.kind for point in points_of([of_child], children=False)]
+    assert "message lost" not in [point.kind for point in points_of([of_nobody], children=False)]
+
+
+def test_of_a_chain_messages_are_found_again_among_those_about_any_job():
+    heard = talk("1 <- 1 BRPOP *", "2 -> 1 ZREM *", "2 <- 1 ZREM", "1 <- 2 BRPOP *", "2 -> 2 ZREM *", "2 <- 2 ZREM")
+    idle = IdleTalk(Counter(), 3.0)
+    alone, chain = steps_of(heard, idle), steps_of(heard, idle, linked=True)
+    assert [step.label for step in alone] == [step.label for step in chain]
+    last = chain[-1].last
+    assert last.match() == {"reply": False, "nth": 2, "by": "worker-1", "since": 1, "alike": "ZREM", "job": "any"}
+    assert alone[-1].last.match()["job"] == 1
+
+
+def test_what_a_job_of_a_chain_sends_itself_counts_among_the_messages_about_any_job():
+    heard = talk("1 <- 1 BRPOP *", "2 -> 1 LPUSH", "2 -> 2 LPUSH *")
+    heard[1] = replace(heard[1], names_child=True)
+    assert [step.last.nth for step in steps_of(heard, IdleTalk(Counter(), 3.0), linked=True)] == [1, 1, 2]

@@ -30,5 +30,7 @@ def test_message_says_how_far_it_is_from_a_tick():
 
 def test_message_is_about_the_job_of_the_workload_about_a_tick_alone_or_about_neither():
     told = said(1, "job") + said(2, "tick") + said(3, "job", "tick") + said(4, "tick", "job") + said(5, "child") + said(6)
-    about = [(one.number, one.names_job, one.of_tick) for one in passings(history(SENT + told))]
+    heard = passings(history(SENT + told))
+    assert [one.number for one in heard if one.names_child] == [5]
+    about = [(one.number, one.names_job, one.of_tick) for one in heard]
     assert about == [(1, True, False), (2, False, True), (3, True, False), (4, True, False), (5, False, False), (6, False, False)]
