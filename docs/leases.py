@@ -119,7 +119,7 @@ def _outlast(kind: KindProof, proof: LeaseProof) -> str:
 def main(wanted: list[str]) -> None:
     """Prove every pair, or those that are named, and write the page; a pair that is not proved keeps its line."""
     with tempfile.TemporaryDirectory() as reports:
-        for _, settings_name, scenario in cases(wanted):
+        for settings_name, scenario in cases(wanted):
             if scenario.queue.adapter in ALONE:
                 continue
             row = row_of(settings_name, scenario, Path(reports))

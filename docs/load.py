@@ -11,8 +11,10 @@ from typing import Any
 from jobharness.metrics.metric import Metric
 
 PAGE = Path(__file__).resolve().parent / "staging.md"
-SHOWN = ("jobs.acknowledged", "jobs.completed", "jobs.lost", "jobs.duplicated", "latency.p50", "latency.p95", "latency.p99")
-SHOWN += ("recovery.max", "throughput", "producer.late", "producer.lateness.max")
+SHOWN = (
+    "jobs.acknowledged", "jobs.completed", "jobs.lost", "jobs.duplicated", "latency.p50", "latency.p95", "latency.p99",
+    "recovery.max", "throughput", "producer.late", "producer.lateness.max",
+)  # fmt: skip
 
 
 def told(folder: Path) -> str:

@@ -12,9 +12,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from jobharness.catalog import queue_kind
 from jobharness.conformance import Subject
 from jobharness.errors import JobharnessError
-from jobharness.explore.chart import CrashMap
+from jobharness.explore.chart import CrashMap, Tried
 from jobharness.explore.outcome import GRAVEST_FIRST
 from jobharness.explore.points import CONTROL
 from jobharness.harness import Harness
@@ -33,6 +34,9 @@ SAFEST: Mapping[str, tuple[Mapping[str, Any], Mapping[str, Any]]] = {
 """By queue library, settings and options of the job; one that is not here has none that makes a job safer, or none that the map
 can lay over its app."""
 
+ALONE: Mapping[str, Mapping[str, Any]] = {"celery": {"immutable": True}, "dramatiq": {"pipe_ignore": True}}
+"""By queue library, options with which a job of a chain is not given what came before it."""
+
 RECOVERY = {"python": "23s"}
 """By queue, how long its recovery takes at most, where no adapter can know: the home-grown one's leases last 20 s."""
 
@@ -44,8 +48,10 @@ given up, done twice, or done once and for all. The job returns at once, and eve
 the library's own may take, with leases shortened as its adapter says, and the slowest that was seen, in seconds, which counts the
 restart of workers that exit when their broker is away. *Took* is how many seconds the map took to make, of all its points, on
 a machine of two cores: it learns for some 7 s, and then no job that is not back is called lost or stuck before the library's own
-recovery has had its time. "Safest": with Celery's late acknowledgement, RQ's and SAQ's
-retries; the other libraries' defaults are the safest that their documentation names. Written by `make maps`, and by `make bench`.
+recovery has had its time. "Safest": with Celery's late acknowledgement, RQ's and SAQ's retries; the other libraries' defaults
+are the safest that their documentation names. "Chain": two jobs, one after the other by the library's own means, with the
+safest settings; a chain is lost where its second job is never enqueued, too. Written by `make maps`, and, but for the chains,
+by `make bench`.
 
 """
 COLUMNS = (
@@ -72,6 +78,14 @@ def scenario_of(subject: Subject, settings: Mapping[str, Any], options: Mapping[
     return Scenario.model_validate({**plain, "queue": queue, "workload": workload, "crashmap": crashmap})
 
 
+def chain_of(subject: Subject, settings: Mapping[str, Any], options: Mapping[str, Any]) -> Scenario:
+    """The subject's app, with one kind of chain: the same job twice."""
+    scenario = scenario_of(subject, settings, options)
+    (job,) = scenario.workload.job
+    link = {"task": job.task, "args": job.args, "options": {**job.options, **ALONE.get(subject.queue["adapter"], {})}}
+    return scenario.with_(workload__job=[{"chain": [link, link]}])
+
+
 def put(settings_name: str, scenario: Scenario, reports: Path) -> tuple[str, CrashMap | None]:
     """Make the map and write its line, which is returned with it. A pair that cannot be mapped here says why, and has no map."""
     queue, broker = scenario.queue, scenario.broker.kind
@@ -95,13 +109,22 @@ def _row(chart: CrashMap, settings_name: str) -> str:
     order = ("lost", "stuck", "dead-lettered", "twice", "late", "once-pending", "once", "unknown")
     counts = " | ".join(str(sum(str(word) == name for word in words)) for name in order)
     worst = min(crashes, key=lambda tried: GRAVEST_FIRST.index(tried.worst.word), default=None)
-    bad = f"{worst.point.sentence()}: {worst.text}" if worst is not None and worst.worst.word not in chart.allowed else "–"
+    bad = (
+        f"{worst.point.sentence()}: {worst.text}{_by_nobody(worst)}"
+        if worst is not None and worst.worst.word not in chart.allowed
+        else "–"
+    )
     library = f"{queue['adapter']} {about['app']['version']}" if about["app"]["version"] else queue["adapter"]
     server = str(about["broker"]).partition(" (")[0]
     pool = queue.get("pool") or "default"
     recovery = f"{_seconds(chart.recovery, 'bound_s')} / {_seconds(chart.recovery, 'seen_s')}"
     left = f"| {library} | {server} | {pool} | {settings_name} | {len(crashes)} | {counts} | {recovery} | {chart.took_s:.1f} |"
     return f"{left} {bad.replace('|', '/')} |"
+
+
+def _by_nobody(tried: Tried) -> str:
+    """Of a chain, that it was lost between its jobs."""
+    return " (the next job was never enqueued)" if tried.worst.where.startswith("nobody got") else ""
 
 
 def _seconds(recovery: Mapping[str, Any], name: str) -> str:
@@ -123,10 +146,18 @@ def cases(wanted: Sequence[str]) -> Iterator[tuple[str, Scenario]]:
             yield "safest", scenario_of(subject, *SAFEST[subject.queue["adapter"]])
 
 
+def chains(wanted: Sequence[str]) -> Iterator[tuple[str, Scenario]]:
+    """A chain by each pair whose library has one of its own."""
+    for name, case in NEWEST.items():
+        if (not wanted or name in wanted) and "chain" in getattr(queue_kind(case.pair[0]), "shapes", {}):
+            subject = case.subject_there()
+            yield "chain", chain_of(subject, *SAFEST.get(subject.queue["adapter"], ({}, {})))
+
+
 def main(wanted: list[str]) -> None:
     """Map every pair, or those that are named, and write the page; a pair that is not mapped keeps its line."""
     with tempfile.TemporaryDirectory() as reports:
-        for settings_name, scenario in cases(wanted):
+        for settings_name, scenario in (*cases(wanted), *chains(wanted)):
             row, _ = put(settings_name, scenario, Path(reports))
             sys.stdout.write(f"{row}\n")
             sys.stdout.flush()

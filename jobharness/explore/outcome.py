@@ -97,6 +97,7 @@ class _Life:
     """What a history says of one job."""
 
     acknowledged: bool = False
+    taken: bool = False
     finished_ns: list[int] | None = None
     dead: str = ""
     buried: str = ""
@@ -147,6 +148,8 @@ def outcome_of(history: History, within_s: float, lease: Lease | None = None) ->
             children.discard(job)  # Its worker's doing, not the job's.
         elif kind is Kind.ENQUEUE_ACKNOWLEDGED:
             life.acknowledged = True
+        elif kind is Kind.JOB_RECEIVED:
+            life.taken = True
         elif kind is Kind.JOB_FINISHED:
             life.finished_ns = [*(life.finished_ns or ()), row["time_ns"]]
             parents -= {row["process"]} if life.step is not None or sent[:1] == [job] else set()
@@ -216,7 +219,7 @@ def _of(life: _Life, phases: dict[str, int], passed: Sequence[tuple[int, int]], 
     if life.dead:
         return Outcome(Word.DEAD_LETTERED, 0, f"reported as failed ({life.dead}), kept nowhere")
     if life.step and not life.acknowledged:
-        return Outcome(Word.LOST, where=f"nobody enqueued {life.task}, though all before it is done")
+        return Outcome(Word.LOST, where="" if life.taken else f"nobody got {life.task} enqueued, though all before it is done")
     if not life.acknowledged:
         return Outcome(Word.UNKNOWN, where="its enqueue was not acknowledged, so it may never have been there")
     return Outcome(Word.LOST, where="nothing that the broker stores names it" if NOWHERE in phases else "")

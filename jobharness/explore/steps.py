@@ -236,7 +236,8 @@ class _Busy:
         return ticking and not any(map(self.names_job, group))
 
     def takes(self) -> list[Passing]:
-        """The replies that hand over the job: the first that names it, and those to commands that an idle worker gives too."""
+        """The replies that hand over the job: the first that names it, and those to commands that an idle worker gives too, or
+        that were given before anybody could know of the job."""
         asked = {(one.connection, one.number): one for one in self._window if not one.is_reply}
         found: list[Passing] = []
         told: set[tuple[int, int]] = set()
@@ -248,8 +249,8 @@ class _Busy:
             ):
                 continue
             command = asked.get((one.connection, one.number)) if one.number else None
-            pushed = one.command in REPLIES
-            if one is self._window[0] or pushed or (command is not None and self._polls([command])):
+            pushed, before = one.command in REPLIES, bool(one.number) and command is None
+            if one is self._window[0] or pushed or before or (command is not None and self._polls([command])):
                 told.add((one.connection, one.number))
                 found.append(one)
         return found

@@ -189,7 +189,10 @@ SENT_ON = "0.04 worker-1 enqueue.begin b\n 0.04 worker-1 enqueue.acknowledged b\
 
 def test_chain_whose_next_job_nobody_enqueued_is_lost():
     lost = outcome(CHAIN + DONE)
-    assert lost == Outcome(Word.LOST, where="nobody enqueued ship, though all before it is done")
+    assert lost == Outcome(Word.LOST, where="nobody got ship enqueued, though all before it is done")
+    begun = outcome(CHAIN + DONE + "0.04 worker-1 enqueue.begin b")
+    assert begun == lost, "what was on its way when its sender died is lost all the same"
+    assert outcome(CHAIN + DONE + "0.04 worker-1 enqueue.begin b\n 0.05 worker-1 job.received b") == Outcome(Word.LOST)
 
 
 def test_chain_whose_next_job_was_enqueued_and_is_nowhere_is_lost():

@@ -265,3 +265,13 @@ def test_what_a_job_of_a_chain_sends_itself_counts_among_the_messages_about_any_
     heard = talk("1 <- 1 BRPOP *", "2 -> 1 LPUSH", "2 -> 2 LPUSH *")
     heard[1] = replace(heard[1], names_child=True)
     assert [step.last.nth for step in steps_of(heard, IdleTalk(Counter(), 3.0), linked=True)] == [1, 1, 2]
+
+
+def test_reply_to_what_another_connection_asked_before_is_a_take_too():
+    heard = talk(
+        "1 -> 1 BRPOP", "2 -> 1 BRPOP", "1 <- 1 BRPOP *", "1 -> 2 LPUSH *", "1 <- 2 LPUSH", "2 <- 1 BRPOP *", "2 -> 2 DEL *"
+    )
+    steps = steps_of(heard, IdleTalk(Counter(["BRPOP"]), 3.0), linked=True)
+    assert [(step.label, step.take) for step in steps] == [
+        ("reply to BRPOP", True), ("LPUSH", False), ("reply to BRPOP", True), ("DEL", False)
+    ]  # fmt: skip
