@@ -21,6 +21,10 @@ from jobharness.queues.queue import LeaseTerms
 __all__ = ["Answer", "Ownership", "Schedule", "gravest", "ownership_of"]
 
 
+STILL_NS = 200_000_000
+"""So long after a worker was silenced, what it had said before has passed."""
+
+
 class Schedule(StrEnum):
     """What happens to the owner of a job."""
 
@@ -100,6 +104,8 @@ class _Seen:
         self.others: list[_Execution] = []
         self.settled: list[tuple[int, str]] = []
         self.renewed_ns: list[int] = []
+        self.told: list[tuple[int, str]] = []  # Replies that name the job: when, and to which worker.
+        self.said: list[tuple[int, str]] = []  # What workers said, of whatever.
         self.cut_short = ""
         self.evidence: list[str] = []
         self._names = history.processes["name"].to_list()
@@ -117,6 +123,11 @@ class _Seen:
             self._note(row["time_ns"], _PHASES.get(text, ""))
         elif kind is Kind.RUN_CUT_SHORT:
             self.cut_short = text
+        elif kind is Kind.BROKER_MESSAGE:
+            if row["value"] > 0:
+                self.said.append((row["time_ns"], worker))
+            elif self._job is not None and row["job"] == self._job:
+                self.told.append((row["time_ns"], worker))
         elif kind is Kind.ENQUEUE_BEGIN and self._job is None and self._roles[row["process"]] == "producer":
             self._job = row["job"]
         elif row["job"] is not None:
@@ -168,7 +179,8 @@ def ownership_of(history: History, schedule: Schedule, terms: LeaseTerms | None)
     """The answers of a trial. `terms`: of the lease as it was in it; None: not known, so that nothing can be denied."""
     seen = _Seen(history)
     two_owners, why = _two_owners(seen, schedule, terms)
-    stale, further = _stale(seen) if two_owners is Answer.YES else (Answer.NONE, "")
+    overlaps = two_owners is Answer.YES and _overlaps(seen)
+    stale, further = _stale(seen) if overlaps else (Answer.NONE, "")
     after_s = None
     if len(seen.executions) > 1 and "silent" in seen.phases:
         after_s = (seen.executions[1].begun_ns - seen.phases["silent"]) / 1e9
@@ -195,7 +207,7 @@ def _two_owners(seen: _Seen, schedule: Schedule, terms: LeaseTerms | None) -> tu
     if not seen.executions or "silent" not in seen.phases or "waited" not in seen.phases:
         return Answer.UNKNOWN, "the job did not begin"
     first, *later = seen.executions
-    if later and (first.ended_ns is None or first.ended_ns > later[0].begun_ns):
+    if _overlaps(seen):
         second = later[0]
         if first.ended_ns is None:
             return _cut_off(seen, first)
@@ -206,7 +218,28 @@ def _two_owners(seen: _Seen, schedule: Schedule, terms: LeaseTerms | None) -> tu
         return Answer.YES, f"{who} began it after {since_s:.1f} s, while {first.worker} ran it"
     if first.ended_ns is not None and first.ended_ns < seen.phases["waited"]:
         return _after_its_end(first)
+    if later and (again_ns := _handed_to_itself(seen)) is not None:
+        since_s = _since(seen, again_ns)
+        return Answer.YES, (
+            f"it was handed out again after {since_s:.1f} s, to {first.worker} itself, which said nothing then and ran it again "
+            "when it went on"
+        )
     return _denied(seen, schedule, terms)
+
+
+def _overlaps(seen: _Seen) -> bool:
+    """Whether the second execution began before the first one ended."""
+    first, *later = seen.executions
+    return bool(later) and (first.ended_ns is None or first.ended_ns > later[0].begun_ns)
+
+
+def _handed_to_itself(seen: _Seen) -> int | None:
+    """When the job was handed out again to its silent owner: what it is told while it says nothing, it had asked for before, as
+    one does that waits for the next job."""
+    owner, begun_ns, over_ns = seen.executions[0].worker, seen.phases["silent"] + STILL_NS, seen.phases["waited"]
+    if any(worker == owner and begun_ns < time_ns < over_ns for time_ns, worker in seen.said):
+        return None
+    return next((time_ns for time_ns, worker in seen.told if worker == owner and begun_ns < time_ns < over_ns), None)
 
 
 def _cut_off(seen: _Seen, first: _Execution) -> tuple[Answer, str]:
@@ -231,7 +264,7 @@ def _denied(seen: _Seen, schedule: Schedule, terms: LeaseTerms | None) -> tuple[
     if schedule is Schedule.PAUSE:
         lookers = [one for one in lookers if one.worker != seen.executions[0].worker]
     if not lookers:
-        return Answer.UNKNOWN, "no other worker took a job meanwhile, so nobody may have looked"
+        return Answer.UNKNOWN, _nobody_looked(seen)
     waited_s = seen.seconds("silent", "waited")
     if schedule.moves_clocks:
         if waited_s < terms.found_s:
@@ -245,6 +278,16 @@ def _denied(seen: _Seen, schedule: Schedule, terms: LeaseTerms | None) -> tuple[
             f"{waited_s:.1f} s did not outlast the lease, {terms.lasts_s:.3g} s and {terms.found_s:.3g} s to find it",
         )
     return Answer.NO, f"nobody took it in {waited_s:.1f} s, though a lease lasts {terms.lasts_s:.3g} s"
+
+
+def _nobody_looked(seen: _Seen) -> str:
+    """Why no other worker took a job meanwhile, as far as it is known."""
+    owner = seen.executions[0].worker
+    goes_on_ns = seen.phases["waited"]
+    kept = sum(one.worker == owner and one.begun_ns > goes_on_ns for one in seen.others)
+    if kept:
+        return f"{owner} took {kept} that came meanwhile, and ran them when it went on, so nobody else may have looked"
+    return "no other worker took a job meanwhile, so nobody may have looked"
 
 
 def _since(seen: _Seen, time_ns: int) -> float:

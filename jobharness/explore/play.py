@@ -24,12 +24,15 @@ from jobharness.history.event import EXECUTION_ENDS, Kind
 from jobharness.history.follow import News
 from jobharness.history.frame import History
 
-__all__ = ["Played", "Waits", "play", "rehearse_alone"]
+__all__ = ["NUDGES", "Played", "Waits", "play", "rehearse_alone"]
 
 BEGINS_WITHIN_S = 30.0
 ENDS_WITHIN_S = 10.0
 SETTLES_WITHIN_S = 3.0
 NUDGED_WITHIN_S = 10.0
+NUDGES = 12  # More than a worker has connections that wait for jobs, as a rule: they do so while it is stopped, too.
+NUDGE_AGAIN_S = 1.5
+GOES_ON_S = 1.0
 COUNTED_WITHIN_S = 1.0
 LOOK_AGAIN_S = 0.1
 
@@ -123,6 +126,10 @@ class _Play:
             stage.phase("waited")
         finally:
             self._wake()
+        if self.stopped:
+            # What came for it while it was stopped is in its hands now.
+            owner = self._of_job()[0]
+            self._until(lambda: self._taken_again or self.ends.has(owner), GOES_ON_S)
         self._end()
         stage.phase("over")
 
@@ -172,14 +179,20 @@ class _Play:
         if self._until(lambda: self._taken_again, self.waits.outlast_s):
             return
         self.stage.phase("nudge")
-        self.stage.nudge()
-        self._until(lambda: self._taken_again or bool(self._nudges()), NUDGED_WITHIN_S)
+        for _ in range(NUDGES):
+            self.stage.nudge()
+            if self._until(self._somebody_looked, NUDGE_AGAIN_S):
+                break
+        self._until(self._somebody_looked, NUDGED_WITHIN_S)
         for nudge in self._nudges():
             self.holds.let_go(nudge)
         self._until(lambda: self._taken_again, self.waits.after_nudge_s)
 
     def _nudges(self) -> list[Begun]:
-        return [one for one in self.holds.begun if self.stage.seen.keys[1:2] == [one.key]]
+        return [one for one in self.holds.begun if one.key in self.stage.seen.keys[1:]]
+
+    def _somebody_looked(self) -> bool:
+        return self._taken_again or bool(self._nudges())
 
     def _wake(self) -> None:
         for process in reversed(self.stopped):

@@ -189,9 +189,11 @@ def sendable(scenario: Scenario, what: str, wanted: str | None, *, shapes: bool 
     raise UnknownName("task in this scenario's workload", wanted, tasks)
 
 
-def undisturbed(scenario: Scenario, jobs: Sequence[JobSpec], workers: int, settings: Mapping[str, Any]) -> Scenario:
+def undisturbed(
+    scenario: Scenario, jobs: Sequence[JobSpec], workers: int, settings: Mapping[str, Any], nudges: int = 1
+) -> Scenario:
     """The scenario with nothing going wrong, these kinds of job, and workers that are always replaced. `settings`: are laid over
-    the app's own."""
+    the app's own; `nudges`: how many jobs may follow the one."""
     return scenario.with_(
         fault=(),
         control=False,
@@ -203,18 +205,20 @@ def undisturbed(scenario: Scenario, jobs: Sequence[JobSpec], workers: int, setti
         queue__settings={**scenario.queue.settings, **settings},
         workload={
             "locale": scenario.workload.locale,
-            "arrivals": {"process": "backlog", "jobs": 2},
+            "arrivals": {"process": "backlog", "jobs": 1 + nudges},
             "job": [job.model_dump(exclude_unset=True, by_alias=True) for job in jobs],
         },
     )
 
 
 def jobs_of(parts: Parts) -> Sequence[Mapping[str, Any]]:
-    """The job and the nudge, in the producer's form. A chain, group or chord is nudged by the first of its jobs alone."""
-    job, nudge, *_ = planned_jobs(parts.scenario.workload, parts.scenario.seed, project=parts.project)
-    if "links" in nudge:
-        nudge = {**nudge["links"][0], "options": {}, "at_ns": nudge["at_ns"], "at_once": True}
-    return [job, nudge]
+    """The job and its nudges, in the producer's form. A chain, group or chord is nudged by the first of its jobs alone."""
+    job, *nudges = planned_jobs(parts.scenario.workload, parts.scenario.seed, project=parts.project)
+    return [job, *(_nudge(one) for one in nudges)]
+
+
+def _nudge(job: Mapping[str, Any]) -> Mapping[str, Any]:
+    return {**job["links"][0], "options": {}, "at_ns": job["at_ns"], "at_once": True} if "links" in job else job
 
 
 def _laid_over(settings: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from jobharness.errors import EnvironmentFailed, InvalidRequest
 from jobharness.explore.lease_proof import KindProof, LeaseProof
 from jobharness.explore.lines import check_lines
 from jobharness.explore.ownership import Answer, Ownership, Schedule, gravest, ownership_of
-from jobharness.explore.play import Played, Waits, play, rehearse_alone
+from jobharness.explore.play import NUDGES, Played, Waits, play, rehearse_alone
 from jobharness.explore.preparation import Assemble, Preparation, Wishes, jobs_of, sendable, undisturbed
 from jobharness.explore.safe_lease import Times, safe_lease, seconds_of, times_of
 from jobharness.explore.stage import Setting
@@ -44,6 +44,7 @@ FOUND_S = 1.0
 MOST_AGAIN = 3
 LEAST_JUMP_S = 600.0
 WORKERS = 2
+WAITED_SHARE = 0.7  # Of a lease that nothing renews, with a step of a clock.
 
 
 def _provable(scenario: Scenario, task: str | None) -> Scenario:
@@ -52,7 +53,7 @@ def _provable(scenario: Scenario, task: str | None) -> Scenario:
     spec = scenario.lease or LeaseSpec()
     jobs = sendable(scenario, "a lease proof", task or spec.job)
     held = {"kind": "task", "action": "hang", "at": "0s"}
-    return undisturbed(scenario, jobs, WORKERS, spec.settings).with_(fault=[held])
+    return undisturbed(scenario, jobs, WORKERS, spec.settings, NUDGES).with_(fault=[held])
 
 
 class Prover:
@@ -151,7 +152,7 @@ class Prover:
             return Waits(lasts_s + found_s + SLACK_S, jump_s, min(found_s, lasts_s) + SLACK_S)
         if terms is not None and terms.renewed_s is not None:
             return Waits(found_s + SLACK_S, jump_s, SLACK_S)
-        return Waits(min(found_s + SLACK_S, lasts_s / 2), jump_s, min(SLACK_S, lasts_s / 6))
+        return Waits(min(found_s + SLACK_S, lasts_s * WAITED_SHARE), jump_s, min(SLACK_S, lasts_s / 6))
 
     def _play_all(self, setting: Setting) -> list[KindProof]:
         """Every kind in every schedule, in lanes."""

@@ -72,7 +72,7 @@ class Setting:
     """What the stages of one map have in common.
 
     `parts`: makes the parts of the scenario with a broker of its own, at each call; `app`: as it said of itself; `mark`: of the
-    map's run; `jobs`: the job and the nudge, in the producer's form; `rooms`: in the servers that all stages share; `entrance`:
+    map's run; `jobs`: the job and its nudges, in the producer's form; `rooms`: in the servers that all stages share; `entrance`:
     lets as many stages be set at a time as the processors can serve: that is work, and what comes after it is mostly waiting.
     """
 
@@ -157,6 +157,7 @@ class Stage:
         self._orphans: list[psutil.Process] = []
         self.onlookers: list[Callable[[list[News]], None]] = []  # Are told of all that is seen.
         self._passed: list[float] = []
+        self._nudged = 0
         self.clocks: Clocks | None = None  # The workers' clocks, where a fault of the scenario moves them.
         self.peers = {name: of_peer(room) for name, of_peer in setting.rooms.peers.items()}
         self.lines: Mapping[str, Wire | Statements] = {}  # By peer, "" is the broker.
@@ -218,9 +219,9 @@ class Stage:
             raise ProcessFailed("producer", f"was not ready within {READY_WITHIN_S:g} s", self._producer.log_tail())
 
     def _start_producer(self, around: Surroundings, stack: ExitStack) -> Process:
-        """The second job is due when one is done, which `nudge` says whether it is or not."""
+        """Each further job is due when all before it are done, which `nudge` says whether they are or not."""
         job, *rest = self.setting.jobs
-        lines = [{**job, "at_ns": 0}, *({**other, "at_ns": 0, "in_flight": n + 1} for n, other in enumerate(rest))]
+        lines = [{**job, "at_ns": 0}, *({**other, "at_ns": 0, "in_flight": 1} for other in rest)]
         write_plan(lines, self._plan, app=self.parts.scenario.queue.app, library=self.parts.queue.agent_library())
         producer = self.setting.start(
             "producer",
@@ -269,8 +270,9 @@ class Stage:
         whole.rename(go)
 
     def nudge(self) -> None:
-        """Let the producer send another job, which a library may need to look around."""
-        jobs = len(self.setting.jobs[0].get("links", "1"))
+        """Let the producer send another job, which a library may need to look around. Of those that the setting has."""
+        jobs = len(self.setting.jobs[0].get("links", "1")) + self._nudged
+        self._nudged += 1
         self._plan.with_name(self._plan.name + ".done").write_bytes(jobs.to_bytes(8, "little"))
 
     def until(self, condition: Callable[[], bool], timeout_s: float) -> bool:

@@ -159,3 +159,42 @@ def test_longest_time_between_two_renewals_is_seen():
     lines = TAKEN + "".join(f"\n {moment} worker-1 job.lease_extended a" for moment in (0.5, 1.5, 3.7))
     found = ownership_of(history(lines + NUDGED.format(worker="worker-2", waited="5.000")), Schedule.SLOW, TERMS)
     assert found.renewed_s == pytest.approx(2.2)
+
+
+SWALLOWED = """
+    2.000 worker-1  broker.message        a  value=-90 task=BLMOVE group="1 1 reply BLMOVE"
+    4.500 harness   run.phase             -  text=nudge
+    4.501 producer  enqueue.begin         b
+    4.600 worker-2  job.running           b
+    5.600 harness   run.phase             -  text=waited
+    5.700 harness   run.phase             -  text=resumed
+    5.710 worker-1  job.finished          a
+    5.720 worker-1  job.running           a
+    5.800 harness   run.phase             -  text="owner ended"
+"""
+
+
+def test_job_that_was_handed_again_to_its_stopped_owner_had_two_though_one_after_the_other():
+    found = ownership_of(history(TAKEN + SWALLOWED + OVER), Schedule.PAUSE, TERMS)
+    assert (found.two_owners, found.stale_settled) == (Answer.YES, Answer.NONE)
+    assert found.why.startswith("it was handed out again after 1.7 s, to worker-1 itself")
+
+
+def test_what_an_owner_that_still_speaks_is_told_of_its_job_is_no_second_delivery():
+    speaks = '1.900 worker-1 broker.message a value=40 task=GET group="1 1 GET"'
+    assert answers(TAKEN + speaks + SWALLOWED + OVER) == (Answer.NO, Answer.NONE)
+    # And what another worker is told is none either.
+    assert answers(TAKEN + SWALLOWED.replace("2.000 worker-1 ", "2.000 worker-2 ") + OVER) == (Answer.NO, Answer.NONE)
+
+
+def test_stopped_worker_that_keeps_what_comes_meanwhile_is_named_where_nobody_else_looked():
+    lines = """
+        4.500 harness   run.phase             -  text=nudge
+        4.501 producer  enqueue.begin         b
+        5.600 harness   run.phase             -  text=waited
+        5.700 harness   run.phase             -  text=resumed
+        5.720 worker-1  job.running           b
+    """
+    found = ownership_of(history(TAKEN + lines + OVER), Schedule.PAUSE, TERMS)
+    assert found.two_owners is Answer.UNKNOWN
+    assert found.why == "worker-1 took 1 that came meanwhile, and ran them when it went on, so nobody else may have looked"
