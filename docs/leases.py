@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from jobharness.errors import JobharnessError
 from jobharness.explore.lease_proof import KindProof, LeaseProof
@@ -24,8 +25,12 @@ from docs.pairs_page import PairsPage
 from tests.support.subjects import NEWEST
 
 ROOT = Path(__file__).parents[1]
-TOLD: Mapping[str, Mapping[str, str]] = {"python": {"lasts": "20s", "found_within": "1s", "setting": "its own"}}
-"""What a scenario must say of a lease that no adapter knows: that of the kit's home-grown queue."""
+TOLD: Mapping[str, Mapping[str, Any]] = {
+    "python": {"lasts": "20s", "found_within": "1s", "setting": "its own"},
+    "saq": {"tries": 4},
+}
+"""What a scenario must say of a lease: of the kit's home-grown queue, which no adapter knows, how long it lasts; of SAQ, whose sweep on
+PostgreSQL is one worker's, that each schedule is to be played as often as both that worker and the other are its owner."""
 
 ALONE = frozenset(("apscheduler",))
 """Queues that one worker owns."""
