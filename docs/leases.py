@@ -29,8 +29,8 @@ TOLD: Mapping[str, Mapping[str, Any]] = {
     "python": {"lasts": "20s", "found_within": "1s", "setting": "its own"},
     "saq": {"tries": 4},
 }
-"""What a scenario must say of a lease: of the kit's home-grown queue, which no adapter knows, how long it lasts; of SAQ, whose sweep on
-PostgreSQL is one worker's, that each schedule is to be played as often as both that worker and the other are its owner."""
+"""What a scenario must say of a lease: how long that of the kit's home-grown queue lasts, which no adapter knows; of SAQ, whose
+sweep on PostgreSQL is one worker's, that schedules are played until that worker has been the owner, and the other one, too."""
 
 ALONE = frozenset(("apscheduler",))
 """Queues that one worker owns."""

@@ -9,7 +9,7 @@ import pytest
 from jobharness.explore import crash_map
 from jobharness.explore.crash_map import Explorer
 from jobharness.explore.learning import Lesson
-from jobharness.explore.stage import Seen
+from jobharness.explore.seen import Seen
 from jobharness.explore.steps import steps_of
 from jobharness.explore.wings import Wings
 from jobharness.history.event import Kind

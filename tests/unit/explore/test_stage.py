@@ -8,7 +8,8 @@ import pytest
 
 from jobharness.errors import BrokerFailed, ProcessFailed
 from jobharness.explore import stage as stages
-from jobharness.explore.stage import Seen, Stage
+from jobharness.explore.seen import Seen
+from jobharness.explore.stage import Stage
 from jobharness.history.event import Kind
 from jobharness.history.follow import News
 
