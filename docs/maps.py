@@ -109,11 +109,8 @@ def _row(chart: CrashMap, settings_name: str) -> str:
     order = ("lost", "stuck", "dead-lettered", "twice", "late", "once-pending", "once", "unknown")
     counts = " | ".join(str(sum(str(word) == name for word in words)) for name in order)
     worst = min(crashes, key=lambda tried: GRAVEST_FIRST.index(tried.worst.word), default=None)
-    bad = (
-        f"{worst.point.sentence()}: {worst.text}{_by_nobody(worst)}"
-        if worst is not None and worst.worst.word not in chart.allowed
-        else "–"
-    )
+    is_bad = worst is not None and worst.worst.word not in chart.allowed
+    bad = f"{worst.point.sentence()}: {worst.text}{_by_nobody(crashes)}" if worst is not None and is_bad else "–"
     library = f"{queue['adapter']} {about['app']['version']}" if about["app"]["version"] else queue["adapter"]
     server = str(about["broker"]).partition(" (")[0]
     pool = queue.get("pool") or "default"
@@ -122,9 +119,10 @@ def _row(chart: CrashMap, settings_name: str) -> str:
     return f"{left} {bad.replace('|', '/')} |"
 
 
-def _by_nobody(tried: Tried) -> str:
-    """Of a chain, that it was lost between its jobs."""
-    return " (the next job was never enqueued)" if tried.worst.where.startswith("nobody got") else ""
+def _by_nobody(crashes: Sequence[Tried]) -> str:
+    """Of a chain, at how many points it was lost between its jobs."""
+    number = sum(tried.worst.where.startswith("nobody got") for tried in crashes)
+    return f"; at {number} points nobody got the next job enqueued" if number else ""
 
 
 def _seconds(recovery: Mapping[str, Any], name: str) -> str:
