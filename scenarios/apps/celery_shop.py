@@ -24,6 +24,11 @@ MAIL_PATIENCE_S = float(os.environ.get("SHOP_MAIL_PATIENCE_S", "10"))
 CARD_NETWORK_S = float(os.environ.get("SHOP_CARD_NETWORK_S", "0.05"))
 
 
+def prepare_to_send():
+    """Import what Celery else imports at the first send: a service does so before it is up, and not while a customer waits."""
+    return app.amqp.router, app.connection_for_write().transport_cls
+
+
 def database():
     """A connection to the shop's database, its table made on first use."""
     connection = sqlite3.connect(DATABASE, timeout=10)

@@ -4,9 +4,10 @@ from celery.exceptions import OperationalError
 from fastapi import FastAPI, HTTPException
 from pydantic import BaseModel
 
-from scenarios.apps.celery_shop import charge
+from scenarios.apps.celery_shop import charge, prepare_to_send
 
 service = FastAPI()
+prepare_to_send()
 
 
 class Order(BaseModel):

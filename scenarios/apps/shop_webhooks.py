@@ -16,13 +16,14 @@ from celery.exceptions import OperationalError
 from fastapi import FastAPI, HTTPException, Request
 from pydantic import BaseModel
 
-from scenarios.apps.celery_shop import charge
+from scenarios.apps.celery_shop import charge, prepare_to_send
 
 SECRET = os.environ.get("SHOP_WEBHOOK_SECRET", "")
 DATABASE = os.environ.get("SHOP_WEBHOOKS_DATABASE", "webhooks.sqlite3")
 TOLERANCE_S = 300
 
 service = FastAPI()
+prepare_to_send()
 
 
 class Payment(BaseModel):
