@@ -9,7 +9,8 @@
 
 A take is a reply: of it there is `after` and `reply lost` alone. `before` the second message and `after` the first are one point
 to the broker, and two to everything else that the job does between them: both are tried. What only reads changes nothing, so that
-a death before or after it is one at the message before or after: of it there is `reply lost` alone.
+a death before or after it is one at the message before or after: of it there is `reply lost` alone. A child that says what nobody
+answers has gone on by the time that it is held, and with it its main process, which settles the job: it has no `before` of its own.
 """
 
 from __future__ import annotations
@@ -94,6 +95,8 @@ def _of(number: int, step: Step, children: bool) -> Iterator[Point]:
         yield Point(number, "reply lost", "", step.label, Act("lose", step.last.match(), reset=True))
         return
     for victim in victims if not step.reads else ():
+        if victim == "child" and victim == step.owner and not step.answered:
+            continue
         yield Point(number, "before", victim, step.label, Act("hold", step.first.match(), peer=step.peer))
     act = "hold_reply" if step.answered else "hold"
     after = {**step.last.match(), **({} if step.answered else {"after": True})}

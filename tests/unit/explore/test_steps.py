@@ -275,3 +275,11 @@ def test_reply_to_what_another_connection_asked_before_is_a_take_too():
     assert [(step.label, step.take) for step in steps] == [
         ("reply to BRPOP", True), ("LPUSH", False), ("reply to BRPOP", True), ("DEL", False)
     ]  # fmt: skip
+
+
+def test_child_cannot_die_before_what_it_says_and_does_not_wait_for():
+    waits = next(step for step in steps_of(CELERY, IDLE) if step.answered and not step.take)
+    kinds = [replace(waits, owner="child"), replace(waits, owner="child", answered=False), replace(waits, answered=False)]
+    names = [{point.name for point in points_of([one], children=True)} for one in kinds]
+    assert ["1 before child" in one for one in names] == [True, False, True]
+    assert all({"1 before tree", "1 before main", "1 after child"} <= one for one in names)
