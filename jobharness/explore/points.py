@@ -10,7 +10,7 @@
 A take is a reply: of it there is `after` and `reply lost` alone. `before` the second message and `after` the first are one point
 to the broker, and two to everything else that the job does between them: both are tried. What only reads changes nothing, so that
 a death before or after it is one at the message before or after: of it there is `reply lost` alone. A child that says what nobody
-answers has gone on by the time that it is held, and with it its main process, which settles the job: it has no `before` of its own.
+answers has gone on by the time that it is held, and with it its main process, which settles the job: it has no `before` alone.
 """
 
 from __future__ import annotations
