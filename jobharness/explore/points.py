@@ -95,7 +95,7 @@ def _of(number: int, step: Step, children: bool) -> Iterator[Point]:
         yield Point(number, "reply lost", "", step.label, Act("lose", step.last.match(), reset=True))
         return
     for victim in victims if not step.reads else ():
-        if victim == "child" and victim == step.owner and not step.answered:
+        if victim == step.owner == "child" and not step.answered:
             continue
         yield Point(number, "before", victim, step.label, Act("hold", step.first.match(), peer=step.peer))
     act = "hold_reply" if step.answered else "hold"

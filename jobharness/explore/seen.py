@@ -22,9 +22,7 @@ class Seen:
     keys: list[bytes] = field(default_factory=list)  # In the order of sending: the job, then the nudge.
     links: list[bytes] = field(default_factory=list)  # Of a chain, group or chord: its jobs, of which the first one is the job.
     names: list[str] = field(default_factory=list)  # The library's ids, in the same order.
-    finished: dict[bytes, int] = field(default_factory=dict)
     ended: set[bytes] = field(default_factory=set)
-    started: set[bytes] = field(default_factory=set)
     ticks: dict[bytes, str] = field(default_factory=dict)  # Jobs of the app's own schedule, each with its entry's name.
     held_by: list[str] = field(default_factory=list)  # Labels of steps that the proxy holds, or struck at.
     runner: int = 0  # The process that ran the job last.
@@ -42,11 +40,8 @@ class Seen:
             elif one.kind is Kind.SCHEDULE_TICK:
                 self.ticks[one.key] = one.text
             elif one.kind is Kind.JOB_RUNNING:
-                self.started.add(one.key)
                 if one.key in self.whole:
                     self.runner = one.process
-            elif one.kind is Kind.JOB_FINISHED:
-                self.finished[one.key] = self.finished.get(one.key, 0) + 1
             elif one.kind is Kind.BROKER_STEP or (one.kind is Kind.FAULT_BEGIN and one.role in ("wire", "worker")):
                 self.held_by.append(one.text)
             if one.kind in ENDS:

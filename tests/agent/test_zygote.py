@@ -123,8 +123,7 @@ def now(clock=time.time):  # Kept where nothing finds it any more.
     return clock()
 """
 ASKS = """
-import os, sys, time
-from pathlib import Path
+import os, time
 import library
 pid = os.fork()  # As a worker forks for each job.
 if not pid:

@@ -1,8 +1,6 @@
 """Crash maps of real workers on real brokers: what must be found is found, what is right shows no loss, and twice says the same."""
 
 import json
-import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -15,18 +13,11 @@ from jobharness.explore.outcome import Word
 from jobharness.explore.replay import Now
 from jobharness.harness import Harness
 from jobharness.scenario.model import Scenario
-from tests.support.require import missing
+from tests.support.require import require_binary
 from tests.support.stalled import retrying_stalled_jobs
 from tests.support.subjects import NEWEST
 
 ROOT = Path(__file__).parents[2]
-
-
-def require_binary(*names):
-    """One of the servers, by the name of its binary."""
-    folders = os.pathsep.join(["/usr/lib/rabbitmq/bin", *map(str, Path("/usr/lib/postgresql").glob("*/bin"))])
-    if not any(shutil.which(name) or shutil.which(name, path=folders) for name in names):
-        missing(f"there is no {names[0]}")
 
 
 def celery(pool="solo", broker="redis", **contract):

@@ -1,7 +1,5 @@
 """Crash maps of a chain and of a group: what is lost between two jobs is found, and what is right shows no loss."""
 
-import os
-import shutil
 from pathlib import Path
 
 import pytest
@@ -10,7 +8,7 @@ from docs import maps
 from jobharness.explore.outcome import Word
 from jobharness.explore.replay import Now
 from jobharness.harness import Harness
-from tests.support.require import missing
+from tests.support.require import require_binary
 from tests.support.subjects import NEWEST
 
 ROOT = Path(__file__).parents[2]
@@ -19,9 +17,7 @@ pytestmark = pytest.mark.real
 
 
 def made(scenario, reports):
-    name = {"redis": "redis-server", "rabbitmq": "rabbitmq-server"}[scenario.broker.kind]
-    if not shutil.which(name) and not shutil.which(name, path=os.pathsep.join(["/usr/lib/rabbitmq/bin", "/usr/sbin"])):
-        missing(f"there is no {name}")
+    require_binary({"redis": "redis-server", "rabbitmq": "rabbitmq-server"}[scenario.broker.kind])
     harness = Harness(ROOT, reports)
     return harness, harness.crash_map(scenario)
 
