@@ -1,6 +1,6 @@
 """Makes a crash map: learns the job's steps, tries every point of them in lanes, tries again what differs.
 
-inspect -> shorten leases -> learn, twice at once -> points -> trials, many at once -> the map
+inspect -> shorten leases -> learn, twice at once; meanwhile, a trial at the handover -> points -> trials, many at once -> the map
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ import os
 import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,8 @@ from jobharness.contracts.exactly_once_effect import ExactlyOnceEffect
 from jobharness.contracts.finding import Word as Verdict
 from jobharness.errors import EnvironmentFailed
 from jobharness.explore.chart import CrashMap, Tried, allowed_by
+from jobharness.explore.handover import handover, was_at
+from jobharness.explore.lanes import CORES, End, Lanes, Try
 from jobharness.explore.learning import Learned, Lesson, combined, learn
 from jobharness.explore.lines import check_lines
 from jobharness.explore.outcome import NEVER_CAME, Lease, Outcome, Word, outcome_of
@@ -32,6 +34,7 @@ from jobharness.explore.recovery import Recovery, bound_of, passed_of
 from jobharness.explore.stage import Setting
 from jobharness.explore.trial import Patience, attempt
 from jobharness.explore.wings import Wings
+from jobharness.history import log
 from jobharness.history.frame import History
 from jobharness.processes.guardian import Guardian
 from jobharness.queues.queue import App
@@ -43,13 +46,8 @@ from jobharness.scenario.model import CrashmapSpec, Scenario
 
 __all__ = ["Explorer"]
 
-CORES = os.cpu_count() or 1
-LANES_PER_CORE = 10
-AT_REST_PER_CORE = 20  # Beside those: trials that only wait, each with its worker in memory.
 AHEAD_PER_CORE = 8  # Stages that are set while the learning runs idle: about what a core can do meanwhile.
-MOST_TRIES = 5
 MOST_LESSONS = 3
-MOST_UNTOLD = 3  # Tries that could not tell, all for the same reason: a fourth would not either.
 LEASE_S = 3.0
 JOBS_PER_LEASE = 3  # A lease is this many times as long as the job takes, at least.
 LEARN_WITHIN_S = 60.0
@@ -67,29 +65,6 @@ def _lone_job(scenario: Scenario, task: str | None) -> Scenario:
     spec = scenario.crashmap or CrashmapSpec()
     job, *_ = sendable(scenario, "a crash map", task or spec.job, shapes=True)
     return undisturbed(scenario, [job], 1, spec.settings)
-
-
-@dataclass
-class _Try:
-    """A trial that is under way, or wanted. `urgent`: all its tries begin before the first ones of others."""
-
-    point: Point
-    second: Point | None = None
-    urgent: bool = False
-    outcomes: list[Outcome] = field(default_factory=list)
-    trials: list[int] = field(default_factory=list)
-    asked: int = 0
-    took_s: float = math.inf  # The longest of its trials that are over.
-
-    @property
-    def turn(self) -> tuple[float, ...]:
-        """When it is its turn, the lowest first. First tries come in their order, those of urgent points both at once; of the
-        later ones those that take long, for all that is known, so that at the end the processors need not wait for a few."""
-        if self.point.kind == CONTROL and not self.asked:
-            return (0,)
-        if self.urgent:
-            return (1,)
-        return (3, -self.took_s, self.point.step) if self.asked else (2,)
 
 
 class Explorer:
@@ -110,10 +85,9 @@ class Explorer:
         alone = _lone_job(scenario, task)
         check_lines(assemble(alone))  # What is unfit is refused before there is a folder.
         self._assemble, self._tell = assemble, tell
-        self._number = 0
         self._wings = Wings()
         self._began = time.monotonic()
-        self.firsts: dict[str, float] = {}
+        self._lanes = Lanes(self.spec, self._over_budget, tell)
         self.provider, self.cut_short = "", ""
         self.folder = new_folder()
         shorten = self.spec.shorten
@@ -135,21 +109,23 @@ class Explorer:
             stack.enter_context(Guardian(self.folder.run_id))
             setting = self.prepare(stack)
             stack.enter_context(self._wings)
+            stack.enter_context(self._lanes)
+            stack.callback(setting.off.set)  # Where there will be no map, nobody waits for a trial's end.
             self._tell("learning the job's steps")
+            early = self._try_early(setting)
             learned = self._learn(setting)
             if self.lease is not None and learned.took_s > self.lease.lease_s / JOBS_PER_LEASE:
                 setting = self._preparation.lengthen(stack, setting, learned.took_s * JOBS_PER_LEASE)
                 self._wings.keep(())
+                early = None  # It has other leases.
             points = points_of(learned.steps, learned.children)
-            self._wings.keep([self._place(number) for number in range(2, 2 + len(points))])
-            whole = self.spec.budget is None
-            ordered = waiting_first(points) if whole else telling_first(points)
-            tries = [_Try(control_point()), *(_Try(point, urgent=whole and point.waits) for point in ordered)]
-            patience = self.patience(learned)
-            left_out = self._try_all(setting, tries, patience)
+            self._wings.keep(self._ahead(len(points)))
+            tries = self._tries_of(points, early)
+            attempt = partial(self._attempt, setting, self._patience(learned.took_s, learned.settled_s))
+            left_out = self._lanes.run(tries, attempt, self._counts)
             if self.spec.depth == 2:
                 deeper = list(self._second_order(tries, learned))
-                left_out += self._try_all(setting, deeper, patience)
+                left_out += self._lanes.run(deeper, attempt, self._counts)
                 tries += deeper
         self._clear()
         return self._chart(learned, tries, left_out)
@@ -182,9 +158,9 @@ class Explorer:
 
     def _learn(self, setting: Setting) -> Learned:
         """Twice, at the same time: what only one of the runs has is noise. While the worker idles, the stages of the first trials
-        are set; the very first one is the control's, which has another."""
+        are set."""
         spec = self.spec
-        ahead = [self._place(number) for number in range(2, 2 + min(self._lanes - 1, AHEAD_PER_CORE * CORES))]
+        ahead = self._ahead(min(self._lanes.wide - 1, AHEAD_PER_CORE * CORES))
         due: frozenset[str] = frozenset()
         ignore = (*getattr(self.parts.queue, "heartbeats", ()), *spec.ignore)
 
@@ -208,12 +184,12 @@ class Explorer:
         self.provider = learned.provider
         return learned
 
-    def patience(self, learned: Learned) -> Patience:
-        """How long a trial waits, from the live settings and what the job takes."""
+    def _patience(self, took_s: float, settled_s: float) -> Patience:
+        """How long a trial waits, from the live settings and how long the job takes until it is done, and settled."""
         return Patience(
-            reach_s=10.0 + 3 * learned.settled_s,
+            reach_s=10.0 + 3 * settled_s,
             recover_s=self.recovery.waited_s + SLACK_S,
-            job_s=learned.took_s,
+            job_s=took_s,
             still_s=self.spec.idle if self.spec.steps == "writes" else 0.0,
             # Who says how long is to be waited may know of somebody else who brings jobs back, and so may a peer.
             proof=self.spec.recovery is None and not self.scenario.peer,
@@ -231,88 +207,57 @@ class Explorer:
 
     # The trials.
 
-    def _try_all(self, setting: Setting, tries: Sequence[_Try], patience: Patience) -> list[_Try]:
-        """Try each, in lanes, in their order; a trial that is at rest leaves its lane to the next one. Returns those that the
-        budget did not reach."""
-        lanes, most = self._lanes, self._most_at_once
-        waiting: list[_Try] = [one for _ in range(self.spec.tries) for one in tries]
-        running: dict[Future[tuple[int, Outcome, float]], _Try] = {}
-        in_lanes: set[Future[None]] = set()
-        done = 0
-        with ThreadPoolExecutor(most) as pool:
-            while waiting or running:
-                while waiting and len(in_lanes) < lanes and len(running) < most:
-                    one = min(waiting, key=lambda one: one.turn)
-                    if self._over_budget(one):
-                        break
-                    waiting.remove(one)
-                    one.asked += 1
-                    self._number += 1
-                    lane: Future[None] = Future()
-                    in_lanes.add(lane)
-                    running[pool.submit(self._attempt, setting, self._number, one, patience, lane)] = one
-                if not running:
-                    break
-                either: set[Future[Any]] = {*running, *in_lanes}
-                wait(either, return_when=FIRST_COMPLETED)
-                in_lanes = {lane for lane in in_lanes if not lane.done()}
-                for future in [future for future in running if future.done()]:
-                    one = running.pop(future)
-                    number, outcome, took_s = future.result()
-                    one.took_s = max(took_s, one.took_s if one.outcomes else 0.0)
-                    one.outcomes.append(outcome)
-                    one.trials.append(number)
-                    done += 1
-                    waiting += [one] * self._further(one, waiting)
-                self._tell(f"{done} trials, {len(running) + len(waiting)} to go")
-        return [one for one in tries if not one.outcomes]
+    def _tries_of(self, points: Sequence[Point], early: Try | None) -> list[Try]:
+        """In their order. `early`: what was begun at the handover, which is the first of the points if it is any."""
+        whole = self.spec.budget is None
+        tries = [
+            Try(point, urgent=whole and point.waits) for point in (waiting_first(points) if whole else telling_first(points))
+        ]
+        if early is not None and points:
+            early.point, early.urgent = points[0], whole and points[0].waits
+            tries = [early if one.point is early.point else one for one in tries]
+        return [Try(control_point()), *tries]
 
-    @property
-    def _lanes(self) -> int:
-        return self.spec.lanes or LANES_PER_CORE * CORES
+    def _try_early(self, setting: Setting) -> Try | None:
+        """Begin with what is known before the steps are; None where that is nothing. How long the job takes is not known yet."""
+        linked = "links" in setting.jobs[0]  # Its steps may begin with any of its jobs.
+        if linked or self.spec.steps != "messages":
+            return None
+        one = Try(handover())
+        self._lanes.begin(one, partial(self._attempt, setting, self._patience(0.0, 0.0)))
+        return one
 
-    @property
-    def _most_at_once(self) -> int:
-        return self.spec.lanes or (LANES_PER_CORE + AT_REST_PER_CORE) * CORES
-
-    def _further(self, one: _Try, waiting: Sequence[_Try]) -> int:
-        """How many more tries it takes, at once: where they differ all that there may be, since it must be said in how many of
-        them; where one could not tell, another."""
-        under_way = one.asked - len(one.outcomes) + sum(other is one for other in waiting)
-        untold = [outcome.where for outcome in one.outcomes if outcome.word is Word.UNKNOWN]
-        if under_way or (len(untold) == len(one.outcomes) >= MOST_UNTOLD and len(set(untold)) == 1):
-            return 0
-        told = {(outcome.word, *outcome.wrong) for outcome in one.outcomes if outcome.word is not Word.UNKNOWN}
-        left = MOST_TRIES - one.asked
-        return left if len(told) > 1 else min(left, 1) if one.outcomes[-1].word is Word.UNKNOWN else 0
-
-    def _over_budget(self, one: _Try) -> bool:
+    def _over_budget(self, one: Try) -> bool:
         """Without the control nothing can be said of any point, so it is tried in any case."""
         if one.point.kind == CONTROL:
             return False
         return self.spec.budget is not None and time.monotonic() - self._began > self.spec.budget
 
-    def _attempt(
-        self, setting: Setting, number: int, one: _Try, patience: Patience, lane: Future[None]
-    ) -> tuple[int, Outcome, float]:
-        """Try it once. `lane`: is done when the lane is free."""
-        began = time.monotonic()
-
-        def leave() -> None:
-            if not lane.done():
-                lane.set_result(None)
-
+    def _attempt(self, setting: Setting, patience: Patience, number: int, one: Try, rests: Callable[[], None]) -> End:
+        """Try it once."""
+        began, point = time.monotonic(), one.point
         path = self._place(number)
-        own = replace(setting, parts=self._parts_of_control) if one.point.kind == CONTROL else setting
+        own = replace(setting, parts=self._parts_of_control) if point.kind == CONTROL else setting
         try:
-            outcome = self.judge(attempt(own, path, one.point, patience, one.second, self._wings.take(path), leave))
+            outcome = self.judge(attempt(own, path, point, patience, one.second, self._wings.take(path), rests))
         except EnvironmentFailed as error:
             outcome = Outcome(Word.UNKNOWN, where=str(error).splitlines()[0])
-        finally:
-            leave()
-        self.firsts.setdefault(str(outcome.word), time.monotonic() - self._began)
-        self._keep(number, one, patience, outcome)
-        return number, outcome, time.monotonic() - began
+        ended = time.monotonic()
+        end = End(number, point, patience, outcome, ended - began, ended - self._began)
+        self._keep(end, one.second)
+        return end
+
+    def _counts(self, one: Try, end: End) -> bool:
+        """Whether a trial was one of the point, which of the handover is known only now. What does not count is gone."""
+        if end.point == one.point:
+            return True
+        path = self._place(end.number)
+        if was_at(one.point, log.load(path / "history.parquet")):
+            self._keep(replace(end, point=one.point), one.second)
+            return True
+        shutil.rmtree(path)
+        self._account_of(end.number).unlink()
+        return False
 
     def judge(self, history: History) -> Outcome:
         """What a trial came to: its job's outcome, and what of the app's data and effects was wrong."""
@@ -347,36 +292,45 @@ class Explorer:
     def _place(self, number: int) -> Path:
         return self.trials / str(number)
 
+    def _ahead(self, stages: int) -> list[Path]:
+        """Where the next so many trials will be, but for the very next one, the control's, which has another stage."""
+        first = self._lanes.begun + 2
+        return [self._place(number) for number in range(first, first + stages)]
+
     @property
     def within_s(self) -> float:
         """How soon a job must be back; infinite where nothing was promised."""
         promised = self.spec.within if self.spec.within is not None else self.scenario.contract.recovery
         return promised if promised is not None else math.inf
 
-    def _keep(self, number: int, one: _Try, patience: Patience, outcome: Outcome) -> None:
+    def _account_of(self, number: int) -> Path:
+        return self.trials / f"{number}.json"
+
+    def _keep(self, end: End, second: Point | None) -> None:
+        number = end.number
         told = {
             "schema": 1,
-            "point": asdict(one.point),
-            "second": asdict(one.second) if one.second is not None else None,
-            "patience": asdict(patience),
+            "point": asdict(end.point),
+            "second": asdict(second) if second is not None else None,
+            "patience": asdict(end.patience),
             "task": self.task,
-            "outcome": outcome.plain(),
+            "outcome": end.outcome.plain(),
             "evidence": {
                 "history": f"{number}/history.parquet",
                 "transcript": f"{number}/transcript.txt",
                 "logs": f"{number}/logs",
             },
         }
-        (self.trials / f"{number}.json").write_text(json.dumps(told, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        self._account_of(number).write_text(json.dumps(told, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
-    def _second_order(self, tries: Sequence[_Try], learned: Learned) -> Iterator[_Try]:
+    def _second_order(self, tries: Sequence[Try], learned: Learned) -> Iterator[Try]:
         """The recovering worker, killed at each step of the recovery: of a worker's death that did not lose the job."""
         for one in tries:
             if one.point.victim != "tree" or not one.outcomes or one.outcomes[0].word in (Word.LOST, Word.UNKNOWN):
                 continue
             for step in points_of(learned.steps, False):
                 if step.victim == "tree":
-                    yield _Try(one.point, step)
+                    yield Try(one.point, step)
 
     # Afterwards.
 
@@ -385,7 +339,7 @@ class Explorer:
         shutil.rmtree(self.folder.data, ignore_errors=True)
         shutil.rmtree(self.folder.mishaps, ignore_errors=True)
 
-    def _chart(self, learned: Learned, tries: Sequence[_Try], left_out: Sequence[_Try]) -> CrashMap:
+    def _chart(self, learned: Learned, tries: Sequence[Try], left_out: Sequence[Try]) -> CrashMap:
         chance = [one for one in tries if _by_chance(one, learned)]
         tries = [one for one in tries if one not in chance]
         order = sorted((one for one in tries if one.outcomes), key=lambda one: _place(one.point))
@@ -395,7 +349,7 @@ class Explorer:
             task=self.task,
             folder=self.folder.path,
             steps=learned.steps,
-            tried=tuple(Tried(one.point, tuple(one.outcomes), tuple(one.trials), one.second) for one in order),
+            tried=tuple(Tried(one.point, one.outcomes, one.trials, one.second) for one in order),
             allowed=self.allowed,
             left_out=(
                 *(one.point.sentence() for one in left_out),
@@ -407,7 +361,7 @@ class Explorer:
             recovery=recovery.plain(outcomes),
             children=learned.children,
             took_s=time.monotonic() - self._began,
-            firsts=self.firsts,
+            firsts=_firsts(tries),
             about=self.account(),
         )
 
@@ -417,7 +371,13 @@ class Explorer:
         return {**about(self), "made_of": made_of, "code": _digest_of(self.parts.project / self.scenario.queue.folder)}
 
 
-def _by_chance(one: _Try, learned: Learned) -> bool:
+def _firsts(tries: Sequence[Try]) -> dict[str, float]:
+    """How long it took until each outcome was first seen, s."""
+    ends = sorted((end for one in tries for end in one.ends), key=lambda end: -end.at_s)
+    return {str(end.outcome.word): end.at_s for end in ends}
+
+
+def _by_chance(one: Try, learned: Learned) -> bool:
     """Whether both learning runs heard by chance what its point strikes at: it is not about the job, changes nothing, and came in
     no trial. So it is with a pool that opens another connection when two threads ask it at once."""
     step = learned.steps[one.point.step] if one.point.kind != CONTROL else None

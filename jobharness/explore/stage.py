@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from threading import Semaphore
+from threading import Event, Semaphore
 from typing import Any
 
 import psutil
@@ -72,7 +72,8 @@ class Setting:
 
     `parts`: makes the parts of the scenario with a broker of its own, at each call; `app`: as it said of itself; `mark`: of the
     map's run; `jobs`: the job and its nudges, in the producer's form; `rooms`: in the servers that all stages share; `entrance`:
-    lets as many stages be set at a time as the processors can serve: that is work, and what comes after it is mostly waiting.
+    lets as many stages be set at a time as the processors can serve: that is work, and what comes after it is mostly waiting;
+    `off`: once it is set, nobody wants what happens on them, and all that is waited for there is given up.
     """
 
     parts: Callable[[], Parts]
@@ -82,6 +83,7 @@ class Setting:
     start: Start = Process
     start_wire: Start = Process
     rooms: Rooms = field(default_factory=Rooms)
+    off: Event = field(default_factory=Event)
     entrance: Semaphore = field(default_factory=lambda: Semaphore(SET_PER_CORE * (os.cpu_count() or 1)))
 
 
@@ -223,7 +225,7 @@ class Stage:
 
     def until(self, condition: Callable[[], bool], timeout_s: float) -> bool:
         """Look on until the condition holds; False when `timeout_s` passed first. Raises: ProcessFailed for a worker that cannot
-        be had, a proxy or a producer that died."""
+        be had, a proxy or a producer that died; EnvironmentFailed when all is off."""
         return self._until(condition, timeout_s, TICK_S)
 
     def _until(self, condition: Callable[[], bool], timeout_s: float, tick_s: float) -> bool:
@@ -242,6 +244,8 @@ class Stage:
 
     def turn(self) -> None:
         """Look once."""
+        if self.setting.off.is_set():
+            raise EnvironmentFailed("it was called off")
         for wire in self.wires.values():
             wire.check()
         self._read()

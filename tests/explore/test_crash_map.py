@@ -68,6 +68,15 @@ def test_celery_on_redis_loses_the_job_between_brpop_and_exec_with_late_acknowle
     assert chart.verdict == "broken"
 
 
+def test_job_that_is_handed_over_is_lost_before_the_steps_are_learnt(celery_maps):
+    _, (chart, _) = celery_maps
+    first, *_ = sorted(chart.tried, key=lambda one: one.trials)
+    assert (first.point.name, first.trials, first.worst.word) == ("1 after tree", (1,), Word.LOST)
+    assert all(chart.firsts["lost"] < seconds for word, seconds in chart.firsts.items() if word != "lost")
+    kept = json.loads((chart.folder / "trials" / "1.json").read_text(encoding="utf-8"))
+    assert kept["point"]["label"] == "reply to BRPOP", "as it was learnt since"
+
+
 def test_loss_with_the_worker_is_proven_and_not_waited_for(celery_maps):
     _, (chart, _) = celery_maps
     lost = [one for one in chart.tried if one.worst.word is Word.LOST and one.point.victim == "tree"]

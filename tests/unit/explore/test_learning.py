@@ -8,6 +8,7 @@ import pytest
 
 from jobharness.explore import crash_map
 from jobharness.explore.crash_map import Explorer
+from jobharness.explore.lanes import Lanes
 from jobharness.explore.learning import Lesson
 from jobharness.explore.seen import Seen
 from jobharness.explore.steps import steps_of
@@ -32,6 +33,7 @@ def learned(monkeypatch):
     def make(*lessons):
         waited, explorer = [], Explorer.__new__(Explorer)
         explorer.spec, explorer.folder, explorer._wings = CrashmapSpec(ignore=["ping"]), SimpleNamespace(path=Path()), Wings()
+        explorer._lanes = Lanes(explorer.spec, lambda _: False, lambda _: None)
         explorer._preparation = SimpleNamespace(parts=SimpleNamespace(queue=SimpleNamespace(heartbeats=("EXPIRE worker:#",))))
 
         def learn(_setting, place, *_args):
