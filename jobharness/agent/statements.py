@@ -124,7 +124,7 @@ class Steps:
                 continue
             place = self._claim(step)
             if place is not None:
-                return self._strike(step, place, _shown(command, sql), jobs, run)
+                return self._strike(step, place, command, _shown(command, sql), jobs, run)
         return run()
 
     def reading(self, connection):
@@ -147,9 +147,9 @@ class Steps:
             if place is not None:
                 words = "reply to %s" % command
                 if step["act"] == "hold":
-                    self._hold(step, place, words, jobs)
+                    self._hold(step, place, command, words, jobs)
                 else:
-                    self._strike(step, place, words, jobs, lambda: None)
+                    self._strike(step, place, command, words, jobs, lambda: None)
 
     def _alike_since(self, step, connection):
         if step["alike"] and not _is_alike(step["alike"], connection.jobharness_alike):
@@ -195,18 +195,18 @@ class Steps:
             return place if place >= step["nth"] else None
         return None
 
-    def _strike(self, step, place, words, jobs, run):
+    def _strike(self, step, place, command, words, jobs, run):
         act = step["act"]
         if act == "hold":
             if step["after"]:
                 answer = run()
-                self._hold(step, place, words, jobs)
+                self._hold(step, place, command, words, jobs)
                 return answer
-            self._hold(step, place, words, jobs)
+            self._hold(step, place, command, words, jobs)
             return run()
         if act == "hold_reply":
             answer = run()
-            self._hold(step, place, words, jobs)
+            self._hold(step, place, command, words, jobs)
             return answer
         answer = run() if act == "lose_reply" else None
         self._evidence(events.FAULT_BEGIN, step, [], words, place)
@@ -220,17 +220,18 @@ class Steps:
             raise sqlite3.OperationalError("disk I/O error")
         return run()
 
-    def _hold(self, step, place, words, jobs):
-        self._evidence(events.BROKER_STEP, step, jobs, words)
+    def _hold(self, step, place, command, words, jobs):
+        self._evidence(events.BROKER_STEP, step, jobs, words, task=command)
         go = os.path.join(self.folder, "%s.%d.go" % (step["file"], place))
         limit = time.monotonic() + WAIT_S
         while not os.path.exists(go) and time.monotonic() < limit:
             time.sleep(POLL_S)
 
-    def _evidence(self, kind, step, jobs, words, value=0):
+    def _evidence(self, kind, step, jobs, words, value=0, task=""):
         text = self.recorder.text
         for key in [key for _, key, _ in jobs] or [record.NO_JOB]:
-            self.recorder.record(kind, key, value, text=text(step["label"]), group=text("%s -> %s" % (self.recorder.name, words)))
+            group = text("%s -> %s" % (self.recorder.name, words))
+            self.recorder.record(kind, key, value, task=text(task), text=text(step["label"]), group=group)
 
 
 def _fits(step, command, raw, name):

@@ -6,9 +6,11 @@ while the rest is still learnt; and where a queue hands a job over for good, it 
 
 from __future__ import annotations
 
+import polars as pl
+
 from jobharness.explore.points import Act, Point
-from jobharness.explore.steps import Aim, parted
-from jobharness.explore.transcript import passings
+from jobharness.explore.steps import Aim
+from jobharness.history.event import Kind
 from jobharness.history.frame import History
 
 __all__ = ["handover", "was_at"]
@@ -23,8 +25,8 @@ def handover() -> Point:
 
 def was_at(point: Point, history: History) -> bool:
     """Whether a trial of the handover, of this history, was one of this point, which was learnt."""
-    first = next((one for one in passings(history) if one.is_reply and one.names_job and not parted(one.alike)[0]), None)
-    return first is not None and _at(first.alike, point.label) == point
+    held = history.of(Kind.BROKER_STEP).filter(pl.col("job").is_not_null()).select("task").head(1).collect()["task"]
+    return len(held) > 0 and _at(f"reply {history.text(held[0])}", point.label) == point
 
 
 def _at(alike: str, label: str) -> Point:

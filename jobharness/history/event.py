@@ -189,7 +189,7 @@ DESCRIPTIONS: dict[Kind, str] = {
     Kind.FAILURE_REPORTED: "integrations: an error report arrived, key: the job it names; task: its task; text: its exception",
     Kind.LOG_WRITTEN: "harness, at the end of the drain: the size of a log, bytes; text: its name",
     Kind.BROKER_STEP: "wire: a message that a fault waits for is held, with all traffic of its process "
-    "(the recording process's name); text: the fault's label; group: the message; value: the connection",
+    "(the recording process's name); task: the command; text: the fault's label; group: the message; value: the connection",
     Kind.BROKER_MESSAGE: "wire, where asked for: a message passes; value: its bytes, negative from the broker; "
     "attempt: the connection; task: the command; text: the message",
     Kind.BROKER_UNFRAMED: "wire: a connection does not speak the broker's protocol and is passed on unread; text: which, and why",

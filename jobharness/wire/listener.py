@@ -177,7 +177,8 @@ class Listener:
         if not step.match.after:
             link.pass_on(message)  # Into what is kept.
         for key in [job.key for job in jobs] or [NO_JOB]:
-            self.recorder.record(Kind.BROKER_STEP, key, link.number, text=self._text(step.label), group=self._text(words))
+            label, command, said = map(self._text, (step.label, message.command, words))
+            self.recorder.record(Kind.BROKER_STEP, key, link.number, task=command, text=label, group=said)
 
     def hold_reply(self, link: Link, message: Message, step: Step) -> None:
         """The reply came that a step waits for: the message that it answers was carried out, and nobody is told."""
