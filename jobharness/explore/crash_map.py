@@ -12,7 +12,7 @@ import os
 import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import asdict, replace
 from functools import partial
@@ -112,8 +112,8 @@ class Explorer:
             stack.enter_context(self._lanes)
             stack.callback(setting.off.set)  # Where there will be no map, nobody waits for a trial's end.
             self._tell("learning the job's steps")
-            early = self._try_early(setting)
-            learned = self._learn(setting)
+            early, lane = self._try_early(setting)
+            learned = self._learn(setting, lane)
             if self.lease is not None and learned.took_s > self.lease.lease_s / JOBS_PER_LEASE:
                 setting = self._preparation.lengthen(stack, setting, learned.took_s * JOBS_PER_LEASE)
                 self._wings.keep(())
@@ -156,9 +156,9 @@ class Explorer:
         """How leases were shortened; None where they were not."""
         return self._preparation.lease
 
-    def _learn(self, setting: Setting) -> Learned:
+    def _learn(self, setting: Setting, lane: Future[None] | None) -> Learned:
         """Twice, at the same time: what only one of the runs has is noise. While the worker idles, the stages of the first trials
-        are set."""
+        are set, after the trial in the `lane`."""
         spec = self.spec
         ahead = self._ahead(min(self._lanes.wide - 1, AHEAD_PER_CORE * CORES))
         due: frozenset[str] = frozenset()
@@ -166,7 +166,7 @@ class Explorer:
 
         def lesson(number: int) -> Lesson:
             place = self.folder.path / f"learning-{number}"
-            meanwhile = partial(self._wings.set, setting, ahead if number == 1 else ())
+            meanwhile = partial(self._wings.set, setting, ahead if number == 1 else (), lane)
             return learn(setting, place, spec.idle, LEARN_WITHIN_S, ignore, spec.keep, due, meanwhile)
 
         learned = None
@@ -218,14 +218,14 @@ class Explorer:
             tries = [early if one.point is early.point else one for one in tries]
         return [Try(control_point()), *tries]
 
-    def _try_early(self, setting: Setting) -> Try | None:
-        """Begin with what is known before the steps are; None where that is nothing. How long the job takes is not known yet."""
+    def _try_early(self, setting: Setting) -> tuple[Try | None, Future[None] | None]:
+        """Begin with what is known before the steps are, and its lane; None where that is nothing. How long the job takes is not
+        known yet."""
         linked = "links" in setting.jobs[0]  # Its steps may begin with any of its jobs.
         if linked or self.spec.steps != "messages":
-            return None
+            return None, None
         one = Try(handover())
-        self._lanes.begin(one, partial(self._attempt, setting, self._patience(0.0, 0.0)))
-        return one
+        return one, self._lanes.begin(one, partial(self._attempt, setting, self._patience(0.0, 0.0)))
 
     def _over_budget(self, one: Try) -> bool:
         """Without the control nothing can be said of any point, so it is tried in any case."""

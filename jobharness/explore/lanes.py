@@ -103,13 +103,14 @@ class Lanes:
     def __exit__(self, *_: object) -> None:
         self._pool.shutdown()
 
-    def begin(self, one: Try, attempt: Attempt) -> None:
-        """Begin a trial of it; returns at once."""
+    def begin(self, one: Try, attempt: Attempt) -> Future[None]:
+        """Begin a trial of it. Returns at once what is done when the trial is at rest or over."""
         one.asked += 1
         self.begun += 1
         lane: Future[None] = Future()
         self._in_lanes.add(lane)
         self._running[self._pool.submit(_go, attempt, self.begun, one, lane)] = one
+        return lane
 
     def run(self, tries: Sequence[Try], attempt: Attempt, counts: Callable[[Try, End], bool]) -> list[Try]:
         """Try each, in their order, as often as the scenario says, with the trials that have begun before. `counts`: whether a

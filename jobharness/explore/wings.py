@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Container, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 
@@ -12,6 +12,8 @@ from jobharness.errors import EnvironmentFailed
 from jobharness.explore.stage import Setting, Stage, stage_in
 
 __all__ = ["Wings"]
+
+HEAD_START_S = 1.2
 
 
 class Wings:
@@ -29,11 +31,11 @@ class Wings:
         self.keep(())
         self._pool.shutdown()
 
-    def set(self, setting: Setting, paths: Iterable[Path]) -> None:
-        """Begin to set stages at these paths; returns at once."""
+    def set(self, setting: Setting, paths: Iterable[Path], first: Future[None] | None = None) -> None:
+        """Set stages at these paths, once what goes `first` is done, or has had its head start; returns at once."""
         for path in paths:
             stage = stage_in(setting, path)
-            self._set[path] = stage, self._pool.submit(stage.__enter__)
+            self._set[path] = stage, self._pool.submit(_enter, stage, first)
 
     def take(self, path: Path) -> AbstractContextManager[Stage] | None:
         """The stage at this path, which is the caller's from now on; None where none was set. Entering it raises what its setting
@@ -46,6 +48,12 @@ class Wings:
             with suppress(EnvironmentFailed), _entered(*self._set.pop(path)):
                 pass
             shutil.rmtree(path, ignore_errors=True)
+
+
+def _enter(stage: AbstractContextManager[Stage], first: Future[None] | None) -> Stage:
+    if first is not None:
+        wait([first], HEAD_START_S)
+    return stage.__enter__()
 
 
 @contextmanager

@@ -1,8 +1,9 @@
 """How long a crash map takes, and what random kills of the same app find in the time that they get.
 
 Random kills get `RANDOM_S` of load each, one run for each of `SEEDS`, at each of `RATES`. One that loses no job in that time counts
-with all of it: the ratio is then a lower bound. Their clock stops when the first job that is lost has been passed over: one that
-was sent after it is done. Nobody can be sure of its loss as soon as that. The map's clock stops when the loss was decided.
+with all of it: the ratio is then a lower bound. Their clock starts when the first job is sent, and stops when the first job that is
+lost has been passed over: one that was sent after it is done. Nobody can be sure of its loss as soon as that. The map's clock starts
+before anything does, and stops when the loss was decided.
 """
 
 import statistics

@@ -42,7 +42,7 @@ def learned(monkeypatch):
             return lessons[(int(place.name.rpartition("-")[2]) - 1) // 2]
 
         monkeypatch.setattr(crash_map, "learn", learn)
-        return explorer._learn(None), waited[::2]
+        return explorer._learn(None, None), waited[::2]
 
     return make
 

@@ -1,5 +1,6 @@
 """A stage that is set beforehand goes to who wants it, and is struck where nobody does."""
 
+from concurrent.futures import Future
 from contextlib import contextmanager
 
 import pytest
@@ -52,3 +53,18 @@ def test_what_could_not_be_set_is_said_to_who_takes_it(said, tmp_path):
         stages.set(None, [tmp_path / "broken"])
         with pytest.raises(BrokerFailed, match="not there"), stages.take(tmp_path / "broken"):
             pass
+
+
+def test_stages_wait_for_what_goes_first_but_not_for_ever(said, tmp_path, monkeypatch):
+    first = Future()
+    with Wings() as stages:
+        stages.set(None, [tmp_path / "2"], first)
+        assert said == []
+        first.set_result(None)
+        with stages.take(tmp_path / "2"):
+            assert said == ["2 set"]
+    monkeypatch.setattr(wings, "HEAD_START_S", 0.01)
+    with Wings() as stages:
+        stages.set(None, [tmp_path / "3"], Future())
+        with stages.take(tmp_path / "3"):
+            assert said[-1] == "3 set"
