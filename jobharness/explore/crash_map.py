@@ -48,6 +48,7 @@ __all__ = ["Explorer"]
 
 AHEAD_PER_CORE = 8  # Stages that are set while the learning runs idle: about what a core can do meanwhile.
 MOST_LESSONS = 3
+LEARNING = "learning the job's steps"
 LEASE_S = 3.0
 JOBS_PER_LEASE = 3  # A lease is this many times as long as the job takes, at least.
 LEARN_WITHIN_S = 60.0
@@ -111,7 +112,7 @@ class Explorer:
             stack.enter_context(self._wings)
             stack.enter_context(self._lanes)
             stack.callback(setting.off.set)  # Where there will be no map, nobody waits for a trial's end.
-            self._tell("learning the job's steps")
+            self._tell(LEARNING)
             early, lane = self._try_early(setting)
             learned = self._learn(setting, lane)
             if self.lease is not None and learned.took_s > self.lease.lease_s / JOBS_PER_LEASE:
@@ -225,7 +226,16 @@ class Explorer:
         if linked or self.spec.steps != "messages":
             return None, None
         one = Try(handover())
-        return one, self._lanes.begin(one, partial(self._attempt, setting, self._patience(0.0, 0.0)))
+        return one, self._lanes.begin(one, partial(self._attempt_early, setting, self._patience(0.0, 0.0)))
+
+    def _attempt_early(self, *how: Any) -> End:
+        """As `_attempt`; who waits for the map is told at once of what is wrong there already."""
+        end = self._attempt(*how)
+        if end.outcome.word not in self.allowed | {Word.UNKNOWN}:
+            self._tell(
+                f"{LEARNING}; {end.outcome.text} where its worker died just after {end.point.label}, after {end.at_s:.1f} s"
+            )
+        return end
 
     def _over_budget(self, one: Try) -> bool:
         """Without the control nothing can be said of any point, so it is tried in any case."""

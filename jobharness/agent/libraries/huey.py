@@ -33,7 +33,7 @@ class _Here(threading.local):
     again = False  # Sending a task that was sent before: a retry, or one whose time has come.
     periodic = False
     error = None  # What the task that is being executed raised.
-    ran = requeued = False
+    requeued = False
 
 
 class _Consumer:
@@ -164,7 +164,6 @@ def _recorded(recorder, execute, name):
 
     def recorded(self):
         (key, job_id), attempt, task = recorder.job(self.id), _attempt(self), recorder.text(name)
-        here.ran = True
         record(events.JOB_RUNNING, key, 0, attempt, task, job_id)
         try:
             result = execute(self)
@@ -186,10 +185,18 @@ def _outcomes(recorder):
         name = recorder.text(huey._registry.task_to_string(type(task)))
         recorder.record(events.JOB_DEAD, recorder.job(task.id)[0], reason, _attempt(task), name, text)
 
+    def outcome(huey, task):
+        error, requeued = here.error, here.requeued
+        here.error, here.requeued = None, False
+        # A worker that is stopped within a task raises KeyboardInterrupt in it: nobody gave the task up, it is gone.
+        if not requeued and not isinstance(error, KeyboardInterrupt):
+            late = type(error).__name__ == "TaskTimeout"
+            dead(huey, task, events.DEAD_TIMED_OUT if late else events.DEAD_RAISED, recorder.error(error))
+
     @replace(Huey, "_emit")
     def made_emit(original):
         def emit(self, signal, task, *args, **kwargs):
-            if signal in UNRUN and (signal != "canceled" or not here.ran):
+            if signal in UNRUN and (signal != "canceled" or here.error is None):  # A task may cancel itself.
                 dead(self, task, events.DEAD_REVOKED, recorder.text(signal))
             return original(self, signal, task, *args, **kwargs)
 
@@ -198,14 +205,11 @@ def _outcomes(recorder):
     @replace(Huey, "_execute")
     def made_execute(original):
         def execute(self, task, timestamp):
-            here.error, here.ran, here.requeued = None, False, False
+            if here.error is not None:  # Of a task that the storage failed in the end.
+                here.error, here.requeued = None, False
             answer = original(self, task, timestamp)
-            error = here.error
-            # A worker that is stopped within a task raises KeyboardInterrupt in it: nobody gave the task up, it is gone.
-            if error is not None and not here.requeued and not isinstance(error, KeyboardInterrupt):
-                late = type(error).__name__ == "TaskTimeout"
-                dead(self, task, events.DEAD_TIMED_OUT if late else events.DEAD_RAISED, recorder.error(error))
-            here.error, here.ran = None, False
+            if here.error is not None:
+                outcome(self, task)
             return answer
 
         return execute
