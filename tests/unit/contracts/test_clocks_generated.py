@@ -18,6 +18,7 @@ from jobharness.history.clocks import Node
 from jobharness.history.event import Kind
 from jobharness.history.nodes import merge
 from tests.histories import Line, history_of
+from tests.support.examples import examples
 
 MS = 1_000_000
 BOUND = 3 * MS
@@ -76,7 +77,7 @@ def judged(contract, told, offsets, bound):
 
 
 @pytest.mark.parametrize("name", CONTRACTS)
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=examples(40))
 @given(jobs(), *[st.integers(-BOUND + 1, BOUND - 1)] * 2)
 def test_verdict_is_that_of_the_true_clocks_or_unknown(name, told, east, west):
     contract = CONTRACTS[name]

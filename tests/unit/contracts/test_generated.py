@@ -11,6 +11,7 @@ from hypothesis import Phase, find, settings
 from jobharness.history.event import Kind
 from jobharness.history.frame import History
 from tests.oracles.generated import histories
+from tests.support.examples import QUICK
 
 
 def _has(history: History, kind: Kind) -> bool:
@@ -47,6 +48,7 @@ HARD: dict[str, Callable[[History], bool]] = {
 }
 
 
+@pytest.mark.skipif(QUICK, reason="what is rare takes many examples: `make test` looks for it")
 @pytest.mark.parametrize("what", HARD)
 def test_generated_histories_have(what):
     find(histories(), HARD[what], settings=settings(max_examples=2000, phases=[Phase.generate], database=None, deadline=None))

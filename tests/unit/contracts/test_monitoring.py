@@ -12,6 +12,7 @@ from jobharness.history.event import Kind
 from tests.histories import Line, history, history_of
 from tests.oracles import monitoring
 from tests.oracles.plain import plain, word_of
+from tests.support.examples import examples
 
 STRIKE = "1.0 harness fault.begin - text=kill\n"
 WATCHED = "9.0 harness alert.watched - value=7\n"
@@ -250,7 +251,7 @@ def watched_runs(draw, *kinds):
     return history_of(lines, torn=draw(st.sampled_from((0, 0, 1))), failed=failed)
 
 
-SETTINGS = {"max_examples": 150, "deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
+SETTINGS = {"max_examples": examples(150), "deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
 
 
 @settings(**SETTINGS)

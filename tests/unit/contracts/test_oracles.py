@@ -46,9 +46,10 @@ from jobharness.history.frame import History
 from tests.oracles import delivery, limits, timing, workers
 from tests.oracles.generated import chains, deliveries, histories, samples, stops, ticks, traffic, upstream_calls
 from tests.oracles.plain import Answer, Plain, plain, word_of
+from tests.support.examples import examples
 
 S = 1_000_000_000
-EXAMPLES = int(os.environ.get("ORACLE_EXAMPLES", "30"))  # `make proof-of-contracts` takes many more.
+EXAMPLES = examples(int(os.environ.get("ORACLE_EXAMPLES", "30")))  # `make proof-of-contracts` takes many more.
 Case = tuple[Contract, Callable[[Plain], Answer]]
 seconds = st.sampled_from((0.0, 0.2, 0.5, 1.0, 2.0))
 few = st.integers(1, 3)

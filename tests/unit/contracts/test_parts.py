@@ -25,6 +25,7 @@ from jobharness.history.shelf import FolderShelf
 from tests.benchmarks.big import CLEAN, clean_history
 from tests.histories import history as told
 from tests.oracles.generated import histories, samples, stops, ticks, traffic, upstream_calls
+from tests.support.examples import examples
 from tests.two_runs import BAD, GOOD
 from tests.two_runs import CONTRACTS as BY_HAND
 
@@ -54,7 +55,7 @@ def _facts(verdict: Verdict) -> dict[str, object]:
     }
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(max_examples=examples(15), deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(histories(samples(), stops(), ticks(), traffic(), upstream_calls()))
 def test_parts_add_up_to_the_whole(history: History) -> None:
     assert _facts(_in_parts(history, 3)) == _facts(judge(history, CONTRACTS))

@@ -21,6 +21,7 @@ from jobharness.scenario.model import GateSpec
 from tests.histories import history
 from tests.oracles.generated import histories, traffic
 from tests.oracles.plain import plain
+from tests.support.examples import examples
 
 S = 1_000_000_000
 
@@ -208,7 +209,7 @@ def test_percentiles_are_values_that_were_seen_at_their_place_in_the_order(value
         assert metric.count == len(values)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 @given(histories(traffic()))
 def test_counts_and_durations_agree_with_loops(seen):
     run, found = plain(seen), measure(seen)
