@@ -18,7 +18,7 @@ import sys
 import time
 
 from .. import events, sending
-from ..wrapping import one_line, wrap
+from ..wrapping import one_line, replace, wrap
 
 RUN_SETTINGS = ("dequeue_timeout", "batch_size", "heartbeat_timeout", "max_concurrent_tasks")
 DURATIONS = ("dequeue_timeout", "heartbeat_timeout", "retry_timer")
@@ -52,21 +52,27 @@ def attach_queries(module, recorder, settings):
         _note_enqueued(recorder, ids, began_ns, *args, **kwargs)
         return ids
 
-    @wrap(queries, "dequeue")
-    async def dequeue(original, self, *args, **kwargs):
-        jobs = await original(self, *args, **kwargs)
-        for job in jobs:
-            key, text = recorder.job(job.id)
-            recorder.record(events.JOB_RECEIVED, key, 0, _attempt(job), recorder.text(job.entrypoint), text)
-        worker.looked(recorder)
-        return jobs
+    @replace(queries, "dequeue")
+    def made_dequeue(original):
+        async def dequeue(self, *args, **kwargs):
+            jobs = await original(self, *args, **kwargs)
+            for job in jobs:
+                key, text = recorder.job(job.id)
+                recorder.record(events.JOB_RECEIVED, key, 0, _attempt(job), recorder.text(job.entrypoint), text)
+            worker.looked(recorder)
+            return jobs
 
-    @wrap(queries, "log_jobs")
-    async def log_jobs(original, self, job_status, *args, **kwargs):
-        answer = await original(self, job_status, *args, **kwargs)
-        for entry in job_status:
-            recorder.record(events.JOB_SETTLED, recorder.job(entry[0].id)[0])
-        return answer
+        return dequeue
+
+    @replace(queries, "log_jobs")
+    def made_log(original):
+        async def log_jobs(self, job_status, *args, **kwargs):
+            answer = await original(self, job_status, *args, **kwargs)
+            for entry in job_status:
+                recorder.record(events.JOB_SETTLED, recorder.job(entry[0].id)[0])
+            return answer
+
+        return log_jobs
 
     if hasattr(queries, "retry_job"):
 
@@ -123,7 +129,7 @@ def attach_manager(module, recorder, settings):
     def register_executor(original, self, name, executor):
         if "retry_timer" in settings:
             executor.parameters.retry_timer = _duration("retry_timer", settings["retry_timer"])
-        executor.execute = functools.partial(_execute, recorder, executor.execute)
+        executor.execute = _recorded(recorder, executor.execute)
         return original(self, name, executor)
 
     @wrap(manager, "run")
@@ -186,29 +192,34 @@ async def _note_stop(recorder, shutdown):
     recorder.record(events.WORKER_STOPPING)
 
 
-async def _execute(recorder, original, job, context):
-    key, text = recorder.job(job.id)
-    task, attempt = recorder.text(job.entrypoint), _attempt(job)
-    recorder.record(events.JOB_RUNNING, key, 0, attempt, task, text)
-    try:
-        answer = await original(job, context)
-    except asyncio.CancelledError:
-        recorder.record(events.JOB_DEAD, key, events.DEAD_REVOKED, attempt, task, recorder.text("cancelled"))
-        raise
-    except Exception as error:
-        retry = _retry_request(error)
-        words = recorder.text(one_line(error if retry is None else retry.__cause__ or retry))
-        recorder.record(events.JOB_FAILED, key, 0, attempt, task, words)
-        if retry is not None:
-            recorder.record(events.JOB_RETRIED, key, int(retry.delay.total_seconds() * 1e9), attempt, task)
+def _recorded(recorder, execute):
+    record, text = recorder.record, recorder.text
+
+    async def recorded(job, context):
+        key, job_id = recorder.job(job.id)
+        task, attempt = text(job.entrypoint), _attempt(job)
+        record(events.JOB_RUNNING, key, 0, attempt, task, job_id)
+        try:
+            answer = await execute(job, context)
+        except asyncio.CancelledError:
+            record(events.JOB_DEAD, key, events.DEAD_REVOKED, attempt, task, text("cancelled"))
+            raise
+        except Exception as error:
+            retry = _retry_request(error)
+            words = text(one_line(error if retry is None else retry.__cause__ or retry))
+            record(events.JOB_FAILED, key, 0, attempt, task, words)
+            if retry is not None:
+                record(events.JOB_RETRIED, key, int(retry.delay.total_seconds() * 1e9), attempt, task)
+            else:
+                record(events.JOB_DEAD, key, events.DEAD_RAISED, attempt, task, words)
+            raise
+        if context.cancellation.cancel_called:
+            record(events.JOB_DEAD, key, events.DEAD_REVOKED, attempt, task, text("cancelled"))
         else:
-            recorder.record(events.JOB_DEAD, key, events.DEAD_RAISED, attempt, task, words)
-        raise
-    if context.cancellation.cancel_called:
-        recorder.record(events.JOB_DEAD, key, events.DEAD_REVOKED, attempt, task, recorder.text("cancelled"))
-    else:
-        recorder.record(events.JOB_FINISHED, key, 0, attempt, task)
-    return answer
+            record(events.JOB_FINISHED, key, 0, attempt, task)
+        return answer
+
+    return recorded
 
 
 def _retry_request(error):
@@ -222,7 +233,10 @@ def _retry_request(error):
 
 def _attempt(job):
     """Versions before 1.0 do not count attempts."""
-    return job.attempts + 1 if hasattr(job, "attempts") else 0
+    try:
+        return job.attempts + 1
+    except AttributeError:
+        return 0
 
 
 def _duration(name, value):
