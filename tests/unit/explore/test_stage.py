@@ -2,16 +2,20 @@
 
 import subprocess
 import sys
+from threading import Event
 from types import SimpleNamespace
 
 import pytest
 
-from jobharness.errors import BrokerFailed, ProcessFailed
+from jobharness.errors import BrokerFailed, EnvironmentFailed, ProcessFailed
 from jobharness.explore import stage as stages
 from jobharness.explore.seen import Seen
 from jobharness.explore.stage import Stage
 from jobharness.history.event import Kind
 from jobharness.history.follow import News
+
+
+LONG_S = 60.0
 
 
 @pytest.mark.parametrize("victim", ["tree", "main", "child"])
@@ -23,6 +27,13 @@ def test_worker_that_ended_by_itself_cannot_be_killed_and_that_is_said(victim):
     stage.fleet = SimpleNamespace(workers=[SimpleNamespace(process=SimpleNamespace(pid=process.pid))])
     with pytest.raises(ProcessFailed, match="gone before it could be killed"):
         stage.kill(victim)
+
+
+def test_what_is_waited_for_is_given_up_when_all_is_off():
+    stage = Stage.__new__(Stage)
+    stage.setting = SimpleNamespace(off=Event())
+    with pytest.raises(EnvironmentFailed, match="called off"):
+        stage.until(stage.setting.off.set, LONG_S)
 
 
 JOB, NUDGE = "0b0c6a7e-4f0e-4a51-9f1c-0123456789ab", "1b0c6a7e-4f0e-4a51-9f1c-0123456789ab"
