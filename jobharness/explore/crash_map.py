@@ -211,9 +211,8 @@ class Explorer:
     def _tries_of(self, points: Sequence[Point], early: Try | None) -> list[Try]:
         """In their order. `early`: what was begun at the handover, which is the first of the points if it is any."""
         whole = self.spec.budget is None
-        tries = [
-            Try(point, urgent=whole and point.waits) for point in (waiting_first(points) if whole else telling_first(points))
-        ]
+        ordered = waiting_first(points) if whole else telling_first(points)
+        tries = [Try(point, urgent=whole and point.waits) for point in ordered]
         if early is not None and points:
             early.point, early.urgent = points[0], whole and points[0].waits
             tries = [early if one.point is early.point else one for one in tries]
@@ -232,9 +231,7 @@ class Explorer:
         """As `_attempt`; who waits for the map is told at once of what is wrong there already."""
         end = self._attempt(*how)
         if end.outcome.word not in self.allowed | {Word.UNKNOWN}:
-            self._tell(
-                f"{LEARNING}; {end.outcome.text} where its worker died just after {end.point.label}, after {end.at_s:.1f} s"
-            )
+            self._tell(f"{LEARNING}; {end.outcome.text} where its worker dies after {end.point.label}, seen in {end.at_s:.1f} s")
         return end
 
     def _over_budget(self, one: Try) -> bool:
@@ -262,10 +259,11 @@ class Explorer:
         if end.point == one.point:
             return True
         path = self._place(end.number)
-        if was_at(one.point, log.load(path / "history.parquet")):
+        kept = path / "history.parquet"  # There is none where its stage could not be set.
+        if kept.exists() and was_at(one.point, log.load(kept)):
             self._keep(replace(end, point=one.point), one.second)
             return True
-        shutil.rmtree(path)
+        shutil.rmtree(path, ignore_errors=True)
         self._account_of(end.number).unlink()
         return False
 

@@ -1,11 +1,19 @@
 """A worker that dies when it was handed the job: which of the learnt points that was."""
 
+from types import SimpleNamespace
+
 import pytest
 
+from jobharness.explore.crash_map import Explorer
 from jobharness.explore.handover import handover, was_at
+from jobharness.explore.lanes import End, Try
+from jobharness.explore.outcome import Outcome, Word
 from jobharness.explore.points import Act, Point, points_of
+from jobharness.explore.replay import Kept
 from jobharness.explore.steps import IdleTalk, steps_of
 from jobharness.explore.transcript import passings
+from jobharness.explore.trial import Patience
+from jobharness.history.log import save
 from tests.histories import history
 
 SENT = """
@@ -48,3 +56,32 @@ def test_trial_was_at_no_point_of_another_kind():
     learned = point_in(ASKED + reply("BRPOP"))
     heard = history(SENT + ASKED + held("BRPOP"))
     assert not was_at(Point(0, "reply lost", "", learned.label, Act("lose", learned.act.match, reset=True)), heard)
+
+
+def counted(folder, ran):
+    """Whether a trial of the handover counts as the learnt point's, as its map has it; `ran`: what happened in it, None where its
+    stage could not be set."""
+    explorer = Explorer.__new__(Explorer)
+    explorer.folder = SimpleNamespace(path=folder)
+    explorer._preparation = SimpleNamespace(
+        scenario=SimpleNamespace(workload=SimpleNamespace(job=[SimpleNamespace(name="charge")]))
+    )
+    end = End(1, handover(), Patience(10.0, 4.0, 0.0), Outcome(Word.LOST), 1.0, 2.0)
+    (folder / "trials" / "1").mkdir(parents=True)
+    if ran is not None:
+        save(history(SENT + ASKED + ran), folder / "trials" / "1" / "history.parquet")
+    explorer._keep(end, None)
+    return explorer._counts(Try(point_in(ASKED + reply("BRPOP"))), end)
+
+
+def test_account_of_a_trial_that_counts_names_the_point_as_it_was_learnt(tmp_path):
+    assert counted(tmp_path, held("BRPOP"))
+    kept = Kept.load(tmp_path / "trials" / "1.json")
+    assert kept.point == point_in(ASKED + reply("BRPOP"))
+    assert kept.outcome.word is Word.LOST
+
+
+@pytest.mark.parametrize("ran", [held("LPOP"), None])
+def test_trial_that_does_not_count_leaves_nothing(tmp_path, ran):
+    assert not counted(tmp_path, ran)
+    assert list((tmp_path / "trials").iterdir()) == []

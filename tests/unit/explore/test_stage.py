@@ -14,7 +14,6 @@ from jobharness.explore.stage import Stage
 from jobharness.history.event import Kind
 from jobharness.history.follow import News
 
-
 LONG_S = 60.0
 
 
