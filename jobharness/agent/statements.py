@@ -13,7 +13,6 @@ BROKER_STEP and waits for `<file>.<n>.go`, or for its end; `lose` and `lose_repl
 or after it was carried out.
 """
 
-import base64
 import fnmatch
 import functools
 import itertools
@@ -25,14 +24,14 @@ import time
 
 from . import events, record
 from .enqueued import Enqueued
+from .spelling import in_base64
 
-__all__ = ["attach", "in_base64"]
+__all__ = ["attach"]
 
 WAIT_S = 120.0
 POLL_S = 0.001
 COARSE_NS = 50_000_000
 LOOK_AT = 64 * 1024
-LONG = 16  # Letters of an id that no other text has by chance.
 CHANGING = ("INSERT", "UPDATE", "DELETE", "REPLACE")
 ENDING = ("COMMIT", "END", "ROLLBACK")
 _VARIES = re.compile(r"[^\s,'\"\[\](){}:;=|]*\d[^\s,'\"\[\](){}:;=|]*")
@@ -273,16 +272,6 @@ def _names(job, place):
     if name in raw or name.replace(b"-", b"") in raw:
         return True
     return any(spelt in raw for spelt in in_base64(name.replace(b"-", b"")))
-
-
-@functools.lru_cache(maxsize=64)
-def in_base64(name):
-    """An id within something that is stored in base64, such as a pickle: it may begin at any of three places there."""
-    if len(name) < LONG:
-        return ()
-    whole = (base64.b64encode(b"\0" * shift + name)[-(-4 * shift // 3) :] for shift in range(3))
-    # What stands beside it changes the first and the last characters.
-    return tuple(spelt[: 4 * ((len(name) - 3) // 3)] for spelt in whole)
 
 
 def _bytes_of(values):

@@ -8,15 +8,13 @@ broker's data would name it is seen by another job: sent in the same way, while 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import suppress
-from uuid import UUID
 
-from jobharness.agent.statements import in_base64
+from jobharness.agent.spelling import spellings
 from jobharness.brokers.abilities import CanBeRead
 from jobharness.brokers.broker import Broker
 from jobharness.errors import BrokerFailed
 
-__all__ = ["named", "spellings"]
+__all__ = ["named"]
 
 SHORT = 8
 
@@ -31,11 +29,3 @@ def named(broker: Broker, job_ids: Sequence[str]) -> list[bool] | None:
     except BrokerFailed:
         return None
     return [any(name in piece for name in spellings(job_id) for piece in pieces) for job_id in job_ids]
-
-
-def spellings(job_id: str) -> Sequence[bytes]:
-    """How a job's id may stand in data: as it is, a UUID also without dashes and as its 16 bytes, and each of these in base64."""
-    found = [job_id.encode()]
-    with suppress(ValueError):
-        found += [UUID(job_id).hex.encode(), str(UUID(job_id)).encode(), UUID(job_id).bytes]
-    return [*found, *(spelt for one in found for spelt in in_base64(one))]

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 from uuid import UUID
 
-from jobharness.agent.statements import in_base64
+from jobharness.agent.spelling import in_base64
 from jobharness.wire.message import Message
 
 __all__ = ["Job", "Jobs"]
