@@ -55,7 +55,8 @@ VOID = 0xFFFF  # The kind of a record that says nothing. Not 0, which is what an
 NO_JOB = b"\0" * 16
 HEX = 0xFFFFFFFF  # Where a text may be a job's id: the id is the key in 32 hexadecimal digits,
 DECIMAL = 0xFFFFFFFE  # or a whole number, with which the key ends.
-_WHOLE = b"decimal:"
+WHOLE = b"decimal:"  # A key that is a whole number begins so, and ends with it, in 8 bytes.
+WHOLES = 10**18  # Numbers below this one are kept so.
 
 FIELDS = (
     ("time_ns", "<u8"),
@@ -98,7 +99,7 @@ def identity(job_id):
                     return key, HEX if len(words) == 32 else 0
                 return key, None
     elif len(words) < 19 and words.isdecimal() and words.isascii() and (words[0] != "0" or words == "0"):
-        return _WHOLE + int(words).to_bytes(8, "big"), DECIMAL
+        return WHOLE + int(words).to_bytes(8, "big"), DECIMAL
     return hashlib.blake2b(words.encode("utf-8", "replace"), digest_size=16).digest(), None
 
 

@@ -24,20 +24,23 @@ from .wrapping import one_line
 _FLAGS = struct.Struct("<I")
 JOBS_IN_HAND = 1024
 fromhex = bytes.fromhex
+WHOLE, WHOLES, DECIMAL = record.WHOLE, record.WHOLES, record.DECIMAL
 FIRST_SLOTS = 1024  # In the first file of a process: most have little to tell, and whoever reads a file reads all of it.
 FORK_SLOTS = 128  # In the first file of a fork: a library may fork for every job, and 2 MiB a job would fill the disk.
 LENT = 6  # Slots that a fork gets of its parent's file: what one job takes. Files of its own cost it a millisecond and more.
 
 
 class _Segment:
-    """One mapped file and what hands out its slots (atomic in CPython): all, or those that another process `lent`."""
+    """One mapped file and what hands out its slots (atomic in CPython): all, or those that another process `lent`. `whole`: all
+    that a record needs of it, had by one look."""
 
-    __slots__ = ("borrowed", "buffer", "slots", "take")
+    __slots__ = ("borrowed", "buffer", "slots", "take", "whole")
 
     def __init__(self, buffer, slots, lent=None):
         self.buffer, self.slots, self.borrowed = buffer, slots, lent is not None
         handed_out = itertools.count() if lent is None else itertools.chain(lent, itertools.repeat(slots))
         self.take = handed_out.__next__
+        self.whole = self.take, slots, buffer
 
 
 class _Numbers(dict):
@@ -62,15 +65,17 @@ class _Jobs(dict):
 
     def __missing__(self, job_id):
         # Every job comes here once, and a call of another function would cost it as much as all of this.
-        key = b""
-        if type(job_id) is str and len(job_id) == 36:
+        kind, known = type(job_id), None
+        if kind is int and 0 <= job_id < WHOLES:
+            known = WHOLE + job_id.to_bytes(8, "big"), DECIMAL
+        elif kind is str and len(job_id) == 36:
             try:
                 key = fromhex(job_id.replace("-", ""))
             except ValueError:
-                pass
-        if len(key) == 16 and job_id[8:24:5] == "----" and job_id == job_id.lower():
-            known = key, 0
-        else:
+                key = b""
+            if len(key) == 16 and job_id[8:24:5] == "----" and job_id == job_id.lower():
+                known = key, 0
+        if known is None:
             key, form = record.identity(job_id)
             known = key, self.text(str(job_id)) if form is None else form
         if len(self) >= JOBS_IN_HAND:
@@ -187,15 +192,17 @@ class Recorder:
 
         def write(kind, key=no_job, value=0, attempt=0, task=0, text=0, group=0, time_ns=0):
             segment = self._segment
-            slot = segment.take()
-            while slot >= segment.slots:
+            take, slots, buffer = segment.whole
+            slot = take()
+            while slot >= slots:
                 segment = self._next_segment(segment)
                 if segment is None:
                     return
-                slot = segment.take()
+                take, slots, buffer = segment.whole
+                slot = take()
             try:
                 pack_into(
-                    segment.buffer, header + slot * size,
+                    buffer, header + slot * size,
                     time_ns or now(), key, value, kind, attempt & 0xFFFF, self._process, task, text, group, 0, slot ^ commit,
                 )  # fmt: skip
             except (struct.error, TypeError) as error:
