@@ -31,16 +31,16 @@ LENT = 6  # Slots that a fork gets of its parent's file: what one job takes. Fil
 
 
 class _Segment:
-    """One mapped file and what hands out its slots (atomic in CPython): all, or those that another process `lent`. `whole`: all
-    that a record needs of it, had by one look."""
+    """One mapped file and what hands out its slots (atomic in CPython): all, or those that another process `lent`. `needed`:
+    what each record needs of it, had by one look."""
 
-    __slots__ = ("borrowed", "buffer", "slots", "take", "whole")
+    __slots__ = ("borrowed", "buffer", "needed", "slots", "take")
 
     def __init__(self, buffer, slots, lent=None):
         self.buffer, self.slots, self.borrowed = buffer, slots, lent is not None
         handed_out = itertools.count() if lent is None else itertools.chain(lent, itertools.repeat(slots))
         self.take = handed_out.__next__
-        self.whole = self.take, slots, buffer
+        self.needed = self.take, slots, buffer
 
 
 class _Numbers(dict):
@@ -192,13 +192,13 @@ class Recorder:
 
         def write(kind, key=no_job, value=0, attempt=0, task=0, text=0, group=0, time_ns=0):
             segment = self._segment
-            take, slots, buffer = segment.whole
+            take, slots, buffer = segment.needed
             slot = take()
             while slot >= slots:
                 segment = self._next_segment(segment)
                 if segment is None:
                     return
-                take, slots, buffer = segment.whole
+                take, slots, buffer = segment.needed
                 slot = take()
             try:
                 pack_into(

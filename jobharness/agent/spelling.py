@@ -23,8 +23,8 @@ def spellings(job_id):
 
 @functools.lru_cache(maxsize=64)
 def in_base64(name):
-    """An id within something that is in base64, such as a pickle: it may begin at any of three places there. None, where it is so
-    short that it may stand there by chance."""
+    """An id within something that is in base64, such as a pickle: it may begin at any of three places there. Nothing for one
+    so short that it may stand there by chance."""
     if len(name) < LONG:
         return ()
     whole = (base64.b64encode(b"\0" * shift + name)[-(-4 * shift // 3) :] for shift in range(3))

@@ -227,9 +227,9 @@ class Explorer:
         one = Try(handover())
         return one, self._lanes.begin(one, partial(self._attempt_early, setting, self._patience(0.0, 0.0)))
 
-    def _attempt_early(self, *how: Any) -> End:
+    def _attempt_early(self, setting: Setting, patience: Patience, number: int, one: Try, rests: Callable[[], None]) -> End:
         """As `_attempt`; who waits for the map is told at once of what is wrong there already."""
-        end = self._attempt(*how)
+        end = self._attempt(setting, patience, number, one, rests)
         if end.outcome.word not in self.allowed | {Word.UNKNOWN}:
             self._tell(f"{LEARNING}; {end.outcome.text} where its worker dies after {end.point.label}, seen in {end.at_s:.1f} s")
         return end

@@ -15,12 +15,10 @@ from jobharness.history.frame import History
 
 __all__ = ["handover", "was_at"]
 
-WORDS = "the reply that hands over the job"
-
 
 def handover() -> Point:
     """The point at the first reply that names the job, whatever that answers."""
-    return _at("reply ", WORDS)
+    return _at("reply ", "the reply that hands over the job")
 
 
 def was_at(point: Point, history: History) -> bool:

@@ -83,7 +83,8 @@ Attempt = Callable[[int, Try, Callable[[], None]], End]
 
 
 class Lanes:
-    """The lanes of one map. Use it as a context: leaving it waits for the trials that are under way. Not for two threads.
+    """The lanes of one map. Use it as a context: leaving it waits for the trials that are under way. Not for two threads. `wide`:
+    how many lanes there are; `begun`: how many trials so far, which is the number of the last one.
 
     Args: `is_over`: whether there is no time left to begin a trial; `tell`: what is told how far it is.
     """
@@ -95,7 +96,7 @@ class Lanes:
         self._pool = ThreadPoolExecutor(self._most)
         self._running: dict[Future[End], Try] = {}
         self._in_lanes: set[Future[None]] = set()
-        self.begun = 0  # Trials so far, which is the number of the last one.
+        self.begun = 0
 
     def __enter__(self) -> Lanes:
         return self

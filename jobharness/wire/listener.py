@@ -176,8 +176,8 @@ class Listener:
         step.holding, self.hold = True, step
         if not step.match.after:
             link.pass_on(message)  # Into what is kept.
+        label, command, said = map(self._text, (step.label, message.command, words))
         for key in [job.key for job in jobs] or [NO_JOB]:
-            label, command, said = map(self._text, (step.label, message.command, words))
             self.recorder.record(Kind.BROKER_STEP, key, link.number, task=command, text=label, group=said)
 
     def hold_reply(self, link: Link, message: Message, step: Step) -> None:

@@ -205,7 +205,7 @@ def _outcomes(recorder):
     @replace(Huey, "_execute")
     def made_execute(original):
         def execute(self, task, timestamp):
-            if here.error is not None:  # Of a task that the storage failed in the end.
+            if here.error is not None:  # Left by a task whose outcome the storage refused.
                 here.error, here.requeued = None, False
             answer = original(self, task, timestamp)
             if here.error is not None:

@@ -48,6 +48,10 @@ def always(_one, _end):
     return True
 
 
+def lost(number, one, _rests):
+    return end(number, one, Word.LOST)
+
+
 def test_trial_at_rest_leaves_its_lane_and_those_at_rest_are_no_more_than_there_are_places(tried):
     last_was_tried, lock, at_once, most = Event(), Lock(), set(), []
 
@@ -115,19 +119,17 @@ def test_what_began_before_is_the_first_of_its_points_trials(lanes):
 
 def test_what_began_before_and_struck_another_point_is_tried_again(lanes):
     meant = Try(POINTS[0])
-    attempt = lambda number, one, _rests: end(number, one, Word.LOST)  # noqa: E731  # as it is handed over
     with lanes() as made:
-        made.begin(meant, attempt)
-        made.run([meant], attempt, lambda _one, ended: ended.number > 1)
+        made.begin(meant, lost)
+        made.run([meant], lost, lambda _one, ended: ended.number > 1)
     assert meant.trials == (2,)
 
 
 def test_what_began_before_and_is_no_point_of_the_map_counts_nowhere(lanes):
     orphan, other = Try(POINTS[0]), Try(POINTS[1])
-    attempt = lambda number, one, _rests: end(number, one, Word.LOST)  # noqa: E731  # as it is handed over
     with lanes() as made:
-        made.begin(orphan, attempt)
-        made.run([other], attempt, always)
+        made.begin(orphan, lost)
+        made.run([other], lost, always)
     assert (orphan.trials, other.trials) == ((), (2,))
 
 
