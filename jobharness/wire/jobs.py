@@ -2,7 +2,7 @@
 
 A message that holds a job's id also tells what else the job is called: kombu's delivery tag, an entry id of a stream,
 the subject of an acknowledgement. Such a name, seen with one job only, stands for it from then on. A name seen with two
-jobs stands for none.
+jobs stands for none, and so does one that a command gave before which was about no job: a worker's own name.
 """
 
 from __future__ import annotations
@@ -91,6 +91,9 @@ class Jobs:
             tokens = TOKENS.findall(context)
             named = self._named(context, tokens, tuple)
             found = list(dict.fromkeys(named)) or list(dict.fromkeys(j for t in tokens if (j := self._aliases.get(t))))
+        if not found and not message.is_reply:
+            for token in TOKENS.findall(raw):
+                self._aliases.setdefault(token, None)
         return found
 
     def _named(self, raw: bytes, tokens: list[bytes], values: Callable[[], Iterable[bytes]]) -> Iterator[Job]:

@@ -1,4 +1,4 @@
-"""Crash maps of a chain and of a group: what is lost between two jobs is found, and what is right shows no loss."""
+"""Crash maps of a chain, a group, a retry and a delayed job: what is lost in between is found, and what is right shows no loss."""
 
 from pathlib import Path
 
@@ -49,3 +49,37 @@ def test_group_on_a_queue_that_is_right_loses_none_of_its_jobs(tmp_path):
     assert [step.label for step in chart.steps].count("basic.deliver") == 2
     assert Word.TWICE in chart.counts
     assert chart.verdict == "holds"
+
+
+def of_kind(pair, kind):
+    """The pair's app with one job of this kind of the conformance kit."""
+    subject = NEWEST[pair].subject_there()
+    job = subject.jobs[kind]
+    return maps.scenario_of(subject, {}, {}).with_(workload__job=[{"task": job.task, "args": [1], "options": dict(job.options)}])
+
+
+def test_job_that_is_retried_is_lost_until_it_is_sent_again(tmp_path):
+    """Huey takes a task by removing it, and keeps one that failed in its worker's memory until it sends it again."""
+    _, chart = made(of_kind("huey on redis", "retry"), tmp_path)
+    assert chart.control.worst.word is Word.ONCE
+    takes = [number for number, step in enumerate(chart.steps) if step.take]
+    (sends,) = [number for number, step in enumerate(chart.steps) if "PUSH" in step.label]
+    assert len(takes) == 2 and takes[0] < sends < takes[1]
+    words = {(one.point.step, one.point.kind): one.worst.word for one in chart.tried if one.point.victim == "tree"}
+    assert {words[number, "before"] for number in range(1, sends + 1) if (number, "before") in words} == {Word.LOST}
+    assert words[takes[1], "after"] is Word.LOST
+    assert {word for (number, _), word in words.items() if number > takes[1]} == {Word.ONCE}
+
+
+def test_delayed_job_is_run_twice_where_its_worker_dies_between_sending_it_to_its_queue_and_settling(tmp_path):
+    """A worker of Dramatiq keeps a delayed message in memory, sends it to its queue when its time has come, and acknowledges it."""
+    _, chart = made(of_kind("dramatiq on redis", "delayed"), tmp_path)
+    assert chart.control.worst.word is Word.ONCE
+    # And not the worker's asking for messages, which says its own name as those do that are about the job.
+    said = [step.words for step in chart.steps]
+    assert [step.take for step in chart.steps] == [True, False, False, True, False]
+    assert ["dramatiq enqueue" in said[1], "dramatiq ack" in said[2], "dramatiq ack" in said[4]] == [True] * 3
+    words = {one.point.name: one.worst.word for one in chart.tried}
+    assert words["2 after tree"] is words["3 before tree"] is Word.TWICE
+    assert words["3 after tree"] is Word.ONCE
+    assert Word.LOST not in chart.counts

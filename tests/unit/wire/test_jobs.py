@@ -79,6 +79,15 @@ def test_name_that_was_seen_with_two_jobs_stands_for_none(jobs):
     assert names(book, f"HDEL unacked {TAG}") == []
 
 
+def test_name_that_a_worker_gave_before_there_was_a_job_stands_for_none(jobs):
+    """As Dramatiq's workers name themselves, when they ask for messages and when they send a delayed one to its queue."""
+    book = jobs(ONE)
+    assert names(book, f"fetch {OTHER}") == []
+    assert names(book, f"enqueue {OTHER} {ONE} {TAG}") == [ONE]
+    assert names(book, f"fetch {OTHER}") == []
+    assert names(book, f"ack {OTHER} {TAG}") == [ONE]
+
+
 def test_protocols_own_token_holds_within_its_connection(jobs):
     book = jobs(ONE)
     names(book, ONE, tokens=(b"delivery 1 5",), scope=b"3 ")
