@@ -45,7 +45,7 @@ FLAG_FAILED = 1  # The recorder could not go on: later events of this process ar
 FLAG_CLOSED = 2  # The process ended its recording in order.
 FLAG_LENDS = 4  # Some of the file's slots are for the forks of its process, which may outlive it.
 
-RECORD = struct.Struct("<Q16sqHHIIIIQI")
+RECORD = struct.Struct("<Q16sqHHIIII8xI")
 RECORD_BYTES = 64
 COMMIT = 0x4A425321
 COMMIT_OFFSET = 60

@@ -10,6 +10,7 @@ import functools
 import itertools
 import json
 import mmap
+import operator
 import os
 import socket
 import struct
@@ -24,23 +25,42 @@ from .wrapping import one_line
 _FLAGS = struct.Struct("<I")
 JOBS_IN_HAND = 1024
 fromhex = bytes.fromhex
-WHOLE, WHOLES, DECIMAL = record.WHOLE, record.WHOLES, record.DECIMAL
+WHOLE, WHOLES, DECIMAL, HEX = record.WHOLE, record.WHOLES, record.DECIMAL, record.HEX
 FIRST_SLOTS = 1024  # In the first file of a process: most have little to tell, and whoever reads a file reads all of it.
 FORK_SLOTS = 128  # In the first file of a fork: a library may fork for every job, and 2 MiB a job would fill the disk.
+ATTEMPTS = 0xFFFF  # What its field holds; a later one is told as this one.
 LENT = 6  # Slots that a fork gets of its parent's file: what one job takes. Files of its own cost it a millisecond and more.
 
 
 class _Segment:
-    """One mapped file and what hands out its slots (atomic in CPython): all, or those that another process `lent`. `needed`:
-    what each record needs of it, had by one look."""
+    """One mapped file and what hands out its slots.
 
-    __slots__ = ("borrowed", "buffer", "needed", "slots", "take")
+    `take()`: `(slot, place, buffer)` of the next one, its place in bytes; StopIteration when none is left. It is made of C alone,
+    and so atomic in CPython.
+    """
 
-    def __init__(self, buffer, slots, lent=None):
-        self.buffer, self.slots, self.borrowed = buffer, slots, lent is not None
-        handed_out = itertools.count() if lent is None else itertools.chain(lent, itertools.repeat(slots))
-        self.take = handed_out.__next__
-        self.needed = self.take, slots, buffer
+    __slots__ = ("buffer", "left", "take")
+    borrowed = False
+
+    def __init__(self, buffer, slots):
+        self.buffer, self.left = buffer, iter(range(slots))
+        places = range(record.HEADER_BYTES, record.HEADER_BYTES + slots * record.RECORD_BYTES, record.RECORD_BYTES)
+        self.take = zip(self.left, places, itertools.repeat(buffer)).__next__
+
+    @property
+    def full(self):
+        return operator.length_hint(self.left) == 0
+
+
+class _Loan(_Segment):
+    """The slots that another process lent of its file: what its own `take()` gave."""
+
+    __slots__ = ()
+    borrowed = True
+
+    def __init__(self, buffer, lent):
+        self.buffer, self.left = buffer, iter(lent)
+        self.take = self.left.__next__
 
 
 class _Numbers(dict):
@@ -66,15 +86,21 @@ class _Jobs(dict):
     def __missing__(self, job_id):
         # Every job comes here once, and a call of another function would cost it as much as all of this.
         kind, known = type(job_id), None
-        if kind is int and 0 <= job_id < WHOLES:
-            known = WHOLE + job_id.to_bytes(8, "big"), DECIMAL
-        elif kind is str and len(job_id) == 36:
+        if kind is str:
+            size = len(job_id)
             try:
-                key = fromhex(job_id.replace("-", ""))
+                if size == 36:
+                    key = fromhex(job_id.replace("-", " "))  # It lets spaces pass.
+                    if len(key) == 16 and job_id[8:24:5] == "----" and job_id == job_id.lower():
+                        known = key, 0
+                elif size == 32:
+                    key = fromhex(job_id)
+                    if key.hex() == job_id:
+                        known = key, HEX
             except ValueError:
-                key = b""
-            if len(key) == 16 and job_id[8:24:5] == "----" and job_id == job_id.lower():
-                known = key, 0
+                pass
+        elif kind is int and 0 <= job_id < WHOLES:
+            known = WHOLE + job_id.to_bytes(8, "big"), DECIMAL
         if known is None:
             key, form = record.identity(job_id)
             known = key, self.text(str(job_id)) if form is None else form
@@ -82,11 +108,6 @@ class _Jobs(dict):
             self.clear()
         self[job_id] = known
         return known
-
-
-def _exhausted():
-    """A segment with no slot left, so that the next record opens a real one."""
-    return _Segment(None, 0)
 
 
 def _call_living(method):
@@ -120,6 +141,7 @@ class Recorder:
         self._jobs = _Jobs(self.text)
         self.job = self._jobs.__getitem__
         self._loans = {}  # By thread: what it lends to the fork that it is about to make.
+        self.record, self._bind = self._make_record()
         self._reset()
         if hasattr(os, "register_at_fork"):
             # Hooks live as long as the process: a weak one lets a harness make one recorder a run.
@@ -127,22 +149,25 @@ class Recorder:
             os.register_at_fork(
                 before=functools.partial(_call_living, before), after_in_child=functools.partial(_call_living, after)
             )
-        self.record = self._make_record()
 
     def _reset(self):
-        self._segment = _exhausted()
         self._next_number = itertools.count(1)
         self._numbers.clear()
         self._jobs.clear()
         self._lender = None
-        self._begin()
+        self._begin(_Segment(None, 0))  # Full: the next record opens a real one.
 
-    def _begin(self):
+    def _begin(self, segment):
         self._lock = threading.RLock()
         self._next_file = itertools.count()
         self._texts_fd = self._lent = None
         self._process = os.getpid()
         self._stem = "%s.%s.%d.%d" % (self.role, self.name, self._process, monotonic_ns())
+        self._use(segment)
+
+    def _use(self, segment):
+        self._segment = segment
+        self._bind(segment.take, self._process)
 
     def _lend(self):
         """Before a fork: take slots for it, unless the last one has not used its own: not every fork records anything."""
@@ -150,17 +175,17 @@ class Recorder:
         self._loans[threading.get_ident()] = None
         if segment.buffer is None or self._lender is not None or self.failed or not self._is_used(self._lent):
             return
-        lent = [segment.take() for _ in range(LENT)]
-        if lent[-1] < segment.slots:
+        lent = list(itertools.islice(iter(segment.take, None), LENT))
+        if len(lent) == LENT:
             self._raise_flag(record.FLAG_LENDS)
-            self._lent = segment, lent[0]
-            self._loans[threading.get_ident()] = segment, lent
+            self._lent = lent[0]
+            self._loans[threading.get_ident()] = _Loan(segment.buffer, lent)
 
     def _is_used(self, lent):
         if lent is None:
             return True
-        segment, slot = lent
-        (commit,) = _FLAGS.unpack_from(segment.buffer, record.HEADER_BYTES + slot * record.RECORD_BYTES + record.COMMIT_OFFSET)
+        slot, place, buffer = lent
+        (commit,) = _FLAGS.unpack_from(buffer, place + record.COMMIT_OFFSET)
         return commit == slot ^ record.COMMIT
 
     def _reset_fork(self):
@@ -173,9 +198,7 @@ class Recorder:
             return
         # The texts that the parent has written by now are this process's, too; its own have other numbers.
         self._lender = self._stem, next(self._next_number)
-        segment, lent = loan
-        self._segment = _Segment(segment.buffer, segment.slots, lent)
-        self._begin()
+        self._begin(loan)
 
     def __del__(self):
         self._close_texts()
@@ -187,35 +210,44 @@ class Recorder:
             os.close(descriptor)
 
     def _make_record(self):
-        pack_into, now = record.RECORD.pack_into, monotonic_ns
-        header, size, commit, no_job = record.HEADER_BYTES, record.RECORD_BYTES, record.COMMIT, record.NO_JOB
+        """`record`, and the function that tells it what hands out its slots: it asks no attributes."""
+        pack_into, now, commit, no_job = record.RECORD.pack_into, monotonic_ns, record.COMMIT, record.NO_JOB
+        take = process = None
+
+        def bind(taking, by):
+            nonlocal take, process
+            take, process = taking, by
 
         def write(kind, key=no_job, value=0, attempt=0, task=0, text=0, group=0, time_ns=0):
-            segment = self._segment
-            take, slots, buffer = segment.needed
-            slot = take()
-            while slot >= slots:
-                segment = self._next_segment(segment)
-                if segment is None:
-                    return
-                take, slots, buffer = segment.needed
-                slot = take()
             try:
+                slot, place, buffer = take()
                 pack_into(
-                    buffer, header + slot * size,
-                    time_ns or now(), key, value, kind, attempt & 0xFFFF, self._process, task, text, group, 0, slot ^ commit,
+                    buffer, place, time_ns or now(), key, value, kind, attempt, process, task, text, group, slot ^ commit,
                 )  # fmt: skip
+            except StopIteration:
+                if self._go_on():
+                    write(kind, key, value, attempt, task, text, group, time_ns)
             except (struct.error, TypeError) as error:
-                # A value that does not fit is a mistake of the instrumentation; the app must not pay for it.
-                self._fail(error)
+                fields = time_ns or now(), key, value, kind, attempt, process, task, text, group, slot ^ commit
+                self._put_misfit(buffer, place, fields, error)
 
-        return write
+        return write, bind
+
+    def _put_misfit(self, buffer, place, fields, error):
+        """What does not fit is a mistake of the instrumentation, for which the app must not pay. An attempt may be any number."""
+        attempt = fields[4]
+        if isinstance(attempt, int) and not 0 <= attempt <= ATTEMPTS:
+            fields = fields[:4] + (max(0, min(attempt, ATTEMPTS)),) + fields[5:]
+        try:
+            record.RECORD.pack_into(buffer, place, *fields)
+        except (struct.error, TypeError):
+            self._fail(error)
 
     def _number_of(self, words):
         if not words or self.failed:
             return 0
         with self._lock:
-            if self._texts_fd is None and self._next_segment(self._segment) is None:
+            if self._texts_fd is None and not self._next_segment():
                 return 0
             return self._numbers.get(words) or self._write_text(words)
 
@@ -244,29 +276,31 @@ class Recorder:
             self._raise_flag(record.FLAG_CLOSED)
 
     def _give_back(self, segment):
-        slot = segment.take()
-        while slot < segment.slots:
+        for slot, place, buffer in iter(segment.take, None):
             record.RECORD.pack_into(
-                segment.buffer, record.HEADER_BYTES + slot * record.RECORD_BYTES,
-                monotonic_ns(), record.NO_JOB, 0, record.VOID, 0, self._process, 0, 0, 0, 0, slot ^ record.COMMIT,
-            )  # fmt: skip
-            slot = segment.take()
+                buffer, place, monotonic_ns(), record.NO_JOB, 0, record.VOID, 0, self._process, 0, 0, 0, slot ^ record.COMMIT
+            )
 
-    def _next_segment(self, seen):
+    def _go_on(self):
+        """Whether there is room, in a new file where the last one is full: another thread may have opened it."""
         with self._lock:
-            if self.failed:
-                return None
-            if self._segment is not seen:
-                return self._segment
+            return not self.failed and (not self._segment.full or self._next_segment())
+
+    def _next_segment(self):
+        """Whether there is a new file."""
+        with self._lock:
+            seen = self._segment
             try:
-                opened = self._open_segment()
+                opened = None if self.failed else self._open_segment()
             except (OSError, ValueError) as error:
                 self._fail(error)
-                return None
+                return False
+            if opened is None:
+                return False
             if seen.borrowed:
                 self._give_back(seen)
-            self._segment = opened
-            return opened
+            self._use(opened)
+            return True
 
     def _open_segment(self):
         stem = os.path.join(self.folder, self._stem)

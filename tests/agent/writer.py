@@ -45,15 +45,15 @@ class CommitFirst:
         self.recorder = recorder
 
     def record(self, kind, key, value, attempt, task, text, group):
-        segment = self.recorder._segment
-        slot = segment.take()
-        while slot >= segment.slots:
-            segment = self.recorder._next_segment(segment)
-            slot = segment.take()
-        at = record.HEADER_BYTES + slot * record.RECORD_BYTES
-        struct.pack_into("<I", segment.buffer, at + record.COMMIT_OFFSET, slot ^ record.COMMIT)
-        struct.pack_into("<Q16sq", segment.buffer, at, 1, key, value)
-        struct.pack_into("<HHIIII", segment.buffer, at + 32, kind, attempt, os.getpid(), task, text, group)
+        while True:
+            try:
+                slot, at, buffer = self.recorder._segment.take()
+                break
+            except StopIteration:
+                self.recorder._go_on()
+        struct.pack_into("<I", buffer, at + record.COMMIT_OFFSET, slot ^ record.COMMIT)
+        struct.pack_into("<Q16sq", buffer, at, 1, key, value)
+        struct.pack_into("<HHIIII", buffer, at + 32, kind, attempt, os.getpid(), task, text, group)
 
 
 KINDS = {"shipped": lambda recorder: recorder, "buffered": Buffered, "commit-first": CommitFirst}

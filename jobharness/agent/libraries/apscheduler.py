@@ -18,6 +18,7 @@ from ..apps import load
 from ..wrapping import one_line, replace, wrap
 
 MISSED = "missed: its misfire grace time was over"
+DATE = "DateTrigger"
 
 
 def attach_scheduler(recorder, settings):
@@ -39,8 +40,8 @@ def attach_scheduler(recorder, settings):
 
     @replace(BaseScheduler, "remove_job")
     def made(original):
-        def remove_job(self, job_id, *args, **kwargs):
-            answer = original(self, job_id, *args, **kwargs)
+        def remove_job(self, job_id, jobstore=None):
+            answer = original(self, job_id, jobstore)
             recorder.record(events.JOB_SETTLED, recorder.job(job_id)[0])
             return answer
 
@@ -69,12 +70,13 @@ def attach_executor(recorder, settings):
     @replace(base.BaseExecutor, "submit_job")
     def made(original):
         def submit_job(self, job, run_times):
-            once, name = _once(job), name_of(job)
+            once = type(job.trigger).__name__ == DATE
             if not once and type(self._scheduler._jobstores.get(job._jobstore_alias)).__name__ == "MemoryJobStore":
                 in_memory.add(job._jobstore_alias)
                 return original(self, job, run_times)
             for moment in run_times:
                 job_id = job.id if once else _id_of_tick(job, moment)
+                name = job.func_ref or name_of(job)
                 if not once:
                     sending.tick(recorder, job_id, name, job_id)
                 key, text = recorder.job(job_id)
@@ -86,7 +88,7 @@ def attach_executor(recorder, settings):
     @replace(base, "run_job")
     def made_run(original):
         def run_job(job, jobstore_alias, run_times, logger_name):
-            once = _once(job)
+            once = type(job.trigger).__name__ == DATE
             if not once and jobstore_alias in in_memory:
                 return original(job, jobstore_alias, run_times, logger_name)
             told = []
@@ -103,7 +105,7 @@ def attach_executor(recorder, settings):
 
 
 def _once(job):
-    return type(job.trigger).__name__ == "DateTrigger"
+    return type(job.trigger).__name__ == DATE
 
 
 def _id_of_tick(job, moment):
@@ -123,7 +125,7 @@ class _Seen:
         self.id, self.args, self.kwargs, self.misfire_grace_time = job.id, job.args, job.kwargs, job.misfire_grace_time
         self.function, self._record = job.func, recorder.record
         self._key, self._text = recorder.job(job_id)
-        self._task = recorder.text(name_of(job))
+        self._task = recorder.text(job.func_ref or name_of(job))
 
     def __getattr__(self, name):
         return getattr(self._job, name)

@@ -10,7 +10,6 @@ it again. It counts as received when it is taken out to be run. Huey acknowledge
 """
 
 import calendar
-import functools
 import os
 import threading
 import time
@@ -24,7 +23,7 @@ CONSUMER_SETTINGS = (
 )  # fmt: skip
 
 
-UNRUN = frozenset(("revoked", "expired", "canceled"))
+UNRUN = ("revoked", "expired", "canceled")
 
 
 class _Here(threading.local):
@@ -122,6 +121,8 @@ def _taking(recorder):
             consumer.told = True
         recorder.record(events.WORKER_READY, value=consumer.workers if consumer.processes else 0)
 
+    record, job, text, received = recorder.record, recorder.job, recorder.text, events.JOB_RECEIVED
+
     @replace(Huey, "dequeue")
     def made(original):
         def dequeue(self):
@@ -130,23 +131,26 @@ def _taking(recorder):
             if not consumer.told and consumer.workers and _answers(self):
                 tell()
             if task is not None and (task.eta is None or self.ready_to_run(task)):
-                key, job_id = recorder.job(task.id)
-                name = _name_of(self._registry, type(task))
-                recorder.record(events.JOB_RECEIVED, key, 0, _attempt(task), recorder.text(name), job_id)
+                key, job_id = job(task.id)
+                attempt = 1 if task.retries == task.default_retries else _attempt(task)
+                record(received, key, 0, attempt, text(task.jobharness_name), job_id)
             return task
 
         return dequeue
 
-    @wrap(Registry, "create_task")
-    def create_task(original, self, message):
-        try:
-            return original(self, message)
-        except Exception as error:
-            key, job_id = recorder.job(message.id)
-            name = recorder.text(message.name)
-            recorder.record(events.JOB_RECEIVED, key, 0, 0, name, job_id)
-            recorder.record(events.JOB_DEAD, key, events.DEAD_UNKNOWN_TASK, 0, name, recorder.error(error))
-            raise
+    @replace(Registry, "create_task")
+    def made_create(original):
+        def create_task(self, message):
+            try:
+                return original(self, message)
+            except Exception as error:
+                key, job_id = recorder.job(message.id)
+                name = recorder.text(message.name)
+                recorder.record(events.JOB_RECEIVED, key, 0, 0, name, job_id)
+                recorder.record(events.JOB_DEAD, key, events.DEAD_UNKNOWN_TASK, 0, name, recorder.error(error))
+                raise
+
+        return create_task
 
 
 def _executing(recorder):
@@ -155,16 +159,20 @@ def _executing(recorder):
     @wrap(TaskWrapper, "create_task")
     def create_task(original, self, *args, **kwargs):
         made = original(self, *args, **kwargs)
-        made.execute = _recorded(recorder, made.execute, self.huey._registry.task_to_string(made))
+        made.jobharness_name = self.huey._registry.task_to_string(made)
+        made.execute = _recorded(recorder, made.execute, made.jobharness_name)
         return made
 
 
 def _recorded(recorder, execute, name):
-    record = recorder.record
+    record, job, text = recorder.record, recorder.job, recorder.text
+    running, finished = events.JOB_RUNNING, events.JOB_FINISHED
 
     def recorded(self):
-        (key, job_id), attempt, task = recorder.job(self.id), _attempt(self), recorder.text(name)
-        record(events.JOB_RUNNING, key, 0, attempt, task, job_id)
+        key, job_id = job(self.id)
+        attempt = 1 if self.retries == self.default_retries else _attempt(self)
+        task = text(name)
+        record(running, key, 0, attempt, task, job_id)
         try:
             result = execute(self)
         except BaseException as error:
@@ -172,7 +180,7 @@ def _recorded(recorder, execute, name):
             late = type(error).__name__ == "TaskTimeout"
             record(events.JOB_TIMED_OUT if late else events.JOB_FAILED, key, 0, attempt, task, recorder.error(error))
             raise
-        record(events.JOB_FINISHED, key, 0, attempt, task)
+        record(finished, key, 0, attempt, task)
         return result
 
     return recorded
@@ -193,21 +201,24 @@ def _outcomes(recorder):
             late = type(error).__name__ == "TaskTimeout"
             dead(huey, task, events.DEAD_TIMED_OUT if late else events.DEAD_RAISED, recorder.error(error))
 
-    @replace(Huey, "_emit")
-    def made_emit(original):
-        def emit(self, signal, task, *args, **kwargs):
-            if signal in UNRUN and (signal != "canceled" or here.error is None):  # A task may cancel itself.
-                dead(self, task, events.DEAD_REVOKED, recorder.text(signal))
-            return original(self, signal, task, *args, **kwargs)
+    @wrap(Huey, "__init__")
+    def init(original, self, *args, **kwargs):
+        original(self, *args, **kwargs)
 
-        return emit
+        def unrun(signal, task, *args, **kwargs):
+            if signal != "canceled" or here.error is None:  # A task may cancel itself.
+                dead(self, task, events.DEAD_REVOKED, recorder.text(signal))
+
+        self.signal(*UNRUN)(unrun)
 
     @replace(Huey, "_execute")
     def made_execute(original):
         def execute(self, task, timestamp):
-            if here.error is not None:  # Left by a task whose outcome the storage refused.
+            try:
+                answer = original(self, task, timestamp)
+            except BaseException:  # The storage refused the outcome.
                 here.error, here.requeued = None, False
-            answer = original(self, task, timestamp)
+                raise
             if here.error is not None:
                 outcome(self, task)
             return answer
@@ -237,11 +248,6 @@ def _answers(huey):
     except Exception:
         return False
     return True
-
-
-@functools.lru_cache(maxsize=None)
-def _name_of(registry, kind):
-    return registry.task_to_string(kind)
 
 
 def _attempt(task):

@@ -11,7 +11,7 @@ from jobharness.history.log import RECORD_DTYPE
 
 def test_record_is_64_bytes_and_its_commit_comes_last():
     assert record.RECORD.size == record.RECORD_BYTES == 64
-    fields = (1, b"k" * 16, -2, 3, 4, 5, 6, 7, 8, 0, 0xDEADBEEF)
+    fields = (1, b"k" * 16, -2, 3, 4, 5, 6, 7, 8, 0xDEADBEEF)
     raw = record.RECORD.pack(*fields)
     assert raw[record.COMMIT_OFFSET :] == (0xDEADBEEF).to_bytes(4, "little")
     assert raw[:8] == (1).to_bytes(8, "little")

@@ -230,6 +230,42 @@ def test_value_that_does_not_fit_marks_failed_and_never_raises_into_the_app(tmp_
     assert [int(row["value"]) for _, row in recorded(tmp_path)] == [1, 2]
 
 
+def test_attempt_that_its_field_cannot_hold_is_told_as_the_nearest_that_it_can(tmp_path):
+    recorder = Recorder(tmp_path, "worker", "worker-1")
+    for attempt in (65535, 65536, 10**12, -1):
+        recorder.record(Kind.JOB_RUNNING, value=1, attempt=attempt)
+    assert not recorder.failed
+    assert [int(row["attempt"]) for _, row in recorded(tmp_path)] == [65535, 65535, 65535, 0]
+    assert log.gather(tmp_path, {}).header["torn"] == 0
+
+
+@pytest.mark.parametrize(
+    "job_id",
+    [
+        "8b1a9953-c461-4296-a827-abf8c47804d7",
+        "8b1a9953c4614296a827abf8c47804d7",
+        "8B1A9953-C461-4296-A827-ABF8C47804D7",
+        "8B1A9953C4614296A827ABF8C47804D7",
+        "8b1a-9953c461-4296-a827-abf8c47804d7",
+        "8b1a9953 c461 4296 a827 abf8c47804d7",
+        "8b1a9953-c461-4296-a827-abf8c47804 7",
+        " 8b1a9953c4614296a827abf8c47804d",
+        "8b1a9953c4614296a827abf8c47804é7",
+        17,
+        "17",
+        -1,
+        10**18,
+        "order:17",
+    ],
+)
+def test_id_in_hand_has_the_key_of_its_layout_and_is_told_as_it_was(tmp_path, job_id):
+    """The way that every job goes is a shorter one than `identity`, and must lead to the same."""
+    recorder = Recorder(tmp_path, "worker", "worker-1")
+    key, form = record.identity(job_id)
+    assert recorder.job(job_id) == (key, recorder.text(str(job_id)) if form is None else form)
+    assert form is None or record.spelt(key, form) == str(job_id)
+
+
 def test_text_that_is_no_string_is_written_as_one(tmp_path):
     recorder = Recorder(tmp_path, "worker", "worker-1")
     number = recorder.text(17)
