@@ -12,7 +12,7 @@ time_ns    uint64 CLOCK_MONOTONIC of the machine
 key        16 B   the job (see `key_of`); 16 zero bytes where there is none
 value      int64  one small value; its meaning belongs to the kind of event
 kind       uint16 one of `jobharness.history.event.Kind`
-attempt    uint16 the library's own count of this execution, from 1; 0 unknown
+attempt    uint16 the library's own count of this execution, from 1; 0 unknown, 65535 that or more
 process    uint32 the operating system's process id
 task       uint32 number of a text: the task's name
 text       uint32 number of a text: exception, label or job id; `HEX` or `DECIMAL`
