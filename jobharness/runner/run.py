@@ -67,6 +67,7 @@ TICK_S = 0.002
 SHOW_EVERY_S = 0.25
 COUNT_EVERY_S = 0.25
 STOP_GRACE_S = 10.0
+DATA_WITHIN_S = 2.0
 
 
 class Run:
@@ -173,7 +174,7 @@ class Run:
         stack.callback(self.parts.broker.stop)
         self.parts.broker.start(replace(site, data=disk.folder) if disk is not None else site)
         self.provider = self.parts.broker.provider
-        if disk is not None and not disk.used_bytes:
+        if disk is not None and not disk.has_data(DATA_WITHIN_S):
             raise InvalidRequest(f"the fault 'disk' finds no data of the broker on its disk: {self.provider} keeps it elsewhere")
         start_peers(self.parts, site, stack)
         set_up(self.parts, around, site)
