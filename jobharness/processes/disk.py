@@ -12,7 +12,6 @@ import os
 from pathlib import Path
 
 from jobharness.errors import EnvironmentFailed
-from jobharness.processes.process import wait_for
 
 __all__ = ["LimitedDisk", "may_mount", "unmount_marked"]
 
@@ -63,10 +62,6 @@ class LimitedDisk:
         """How much is in it."""
         stat = os.statvfs(self.folder)
         return (stat.f_blocks - stat.f_bfree) * stat.f_frsize
-
-    def has_data(self, within_s: float) -> bool:
-        """Whether anything is in it, or comes within so long: a server that answers may be about to store its first byte."""
-        return wait_for(lambda: self.used_bytes > 0, within_s)
 
     def fill(self) -> None:
         """From now on it takes nothing more: it is as large as what is in it. Safe to call twice.

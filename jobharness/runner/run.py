@@ -29,7 +29,7 @@ from jobharness.metrics.measure import measure
 from jobharness.metrics.metric import Metric
 from jobharness.processes.disk import LimitedDisk
 from jobharness.processes.guardian import Guardian
-from jobharness.processes.process import runs_code
+from jobharness.processes.process import runs_code, wait_for
 from jobharness.processes.site import Site
 from jobharness.queues.queue import App, ListsDead
 from jobharness.runner.abort import Abort
@@ -174,7 +174,8 @@ class Run:
         stack.callback(self.parts.broker.stop)
         self.parts.broker.start(replace(site, data=disk.folder) if disk is not None else site)
         self.provider = self.parts.broker.provider
-        if disk is not None and not disk.has_data(DATA_WITHIN_S):
+        # A server that answers may be about to store its first byte.
+        if disk is not None and not wait_for(lambda: disk.used_bytes > 0, DATA_WITHIN_S):
             raise InvalidRequest(f"the fault 'disk' finds no data of the broker on its disk: {self.provider} keeps it elsewhere")
         start_peers(self.parts, site, stack)
         set_up(self.parts, around, site)
