@@ -284,18 +284,18 @@ class Recorder:
     def _go_on(self):
         """Whether there is room, in a new file where the last one is full: another thread may have opened it."""
         with self._lock:
-            return not self.failed and (not self._segment.full or self._next_segment())
+            return not self._segment.full or self._next_segment()
 
     def _next_segment(self):
         """Whether there is a new file."""
         with self._lock:
+            if self.failed:
+                return False
             seen = self._segment
             try:
-                opened = None if self.failed else self._open_segment()
+                opened = self._open_segment()
             except (OSError, ValueError) as error:
                 self._fail(error)
-                return False
-            if opened is None:
                 return False
             if seen.borrowed:
                 self._give_back(seen)

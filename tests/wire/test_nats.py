@@ -7,7 +7,7 @@ import pytest
 
 from jobharness.history.event import Kind
 
-nats = pytest.importorskip("nats")
+nats = pytest.importorskip("nats", reason="the client of this test is nats-py")
 pytestmark = pytest.mark.real
 
 

@@ -8,7 +8,7 @@ import pytest
 from jobharness.history.event import Kind
 from tests.support.require import missing
 
-psycopg = pytest.importorskip("psycopg")
+psycopg = pytest.importorskip("psycopg", reason="the client of this test is psycopg")
 pytestmark = pytest.mark.real
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from jobharness.history.event import Kind
 
-amqp = pytest.importorskip("amqp")
+amqp = pytest.importorskip("amqp", reason="the client of this test is py-amqp")
 pytestmark = pytest.mark.real
 
 

@@ -18,7 +18,6 @@ from ..apps import load
 from ..wrapping import one_line, replace, wrap
 
 MISSED = "missed: its misfire grace time was over"
-DATE = "DateTrigger"
 
 
 def attach_scheduler(recorder, settings):
@@ -40,8 +39,8 @@ def attach_scheduler(recorder, settings):
 
     @replace(BaseScheduler, "remove_job")
     def made(original):
-        def remove_job(self, job_id, jobstore=None):
-            answer = original(self, job_id, jobstore)
+        def remove_job(self, job_id, *args, **kwargs):
+            answer = original(self, job_id, *args, **kwargs)
             recorder.record(events.JOB_SETTLED, recorder.job(job_id)[0])
             return answer
 
@@ -70,13 +69,12 @@ def attach_executor(recorder, settings):
     @replace(base.BaseExecutor, "submit_job")
     def made(original):
         def submit_job(self, job, run_times):
-            once = type(job.trigger).__name__ == DATE
+            once, name = _once(job), name_of(job)
             if not once and type(self._scheduler._jobstores.get(job._jobstore_alias)).__name__ == "MemoryJobStore":
                 in_memory.add(job._jobstore_alias)
                 return original(self, job, run_times)
             for moment in run_times:
                 job_id = job.id if once else _id_of_tick(job, moment)
-                name = job.func_ref or name_of(job)
                 if not once:
                     sending.tick(recorder, job_id, name, job_id)
                 key, text = recorder.job(job_id)
@@ -88,7 +86,7 @@ def attach_executor(recorder, settings):
     @replace(base, "run_job")
     def made_run(original):
         def run_job(job, jobstore_alias, run_times, logger_name):
-            once = type(job.trigger).__name__ == DATE
+            once = _once(job)
             if not once and jobstore_alias in in_memory:
                 return original(job, jobstore_alias, run_times, logger_name)
             told = []
@@ -105,7 +103,7 @@ def attach_executor(recorder, settings):
 
 
 def _once(job):
-    return type(job.trigger).__name__ == DATE
+    return type(job.trigger).__name__ == "DateTrigger"
 
 
 def _id_of_tick(job, moment):
@@ -125,7 +123,7 @@ class _Seen:
         self.id, self.args, self.kwargs, self.misfire_grace_time = job.id, job.args, job.kwargs, job.misfire_grace_time
         self.function, self._record = job.func, recorder.record
         self._key, self._text = recorder.job(job_id)
-        self._task = recorder.text(job.func_ref or name_of(job))
+        self._task = recorder.text(name_of(job))
 
     def __getattr__(self, name):
         return getattr(self._job, name)

@@ -39,12 +39,12 @@ class _Here(threading.local):
 
 
 class _Execution:
-    """A message that is being processed. `bare`: what it stands for; asked through the message, each attribute is first missed,
-    which takes longer than a record."""
+    """A message that is being processed."""
 
     __slots__ = ("attempt", "message", "message_id", "retried", "running", "skipped")
 
-    def __init__(self, message, bare):
+    def __init__(self, message):
+        bare = _bare(message)
         self.message, self.message_id, self.attempt = message, bare.message_id, _attempt(bare)
         self.running = False  # Whether the actor's code was called.
         self.retried = self.skipped = False
@@ -69,8 +69,6 @@ def attach(recorder, settings):
 
 def _middleware(recorder, settings, here):
     from dramatiq import Middleware
-
-    record, job, settled = recorder.record, recorder.job, events.JOB_SETTLED
 
     class Recording(Middleware):
         """Records what Dramatiq tells its middleware."""
@@ -106,17 +104,17 @@ def _middleware(recorder, settings, here):
             self._dead(message, reason, why)
 
         def after_ack(self, broker, message):
-            bare, execution = getattr(message, "_message", message), here.execution
+            bare, execution = _bare(message), here.execution
             if "eta" in bare.options and bare.queue_name.endswith(".DQ"):
                 return
             if execution is not None and execution.message is message:
-                failed = not execution.retried and getattr(message, "_exception", None) is not None
+                failed = getattr(message, "_exception", None) is not None and not execution.retried
                 if execution.skipped or failed:
                     # Without the middleware Retries a message that failed is acknowledged, and so is one that was skipped.
                     reason, why = (events.DEAD_REVOKED, "skipped") if execution.skipped else _death(message)
                     self._dead(message, reason, why)
                     return
-            record(settled, job(bare.message_id)[0])
+            recorder.record(events.JOB_SETTLED, recorder.job(bare.message_id)[0])
 
         def _dead(self, message, reason, why):
             key, name = recorder.job(message.message_id)[0], recorder.text(message.actor_name)
@@ -139,18 +137,21 @@ def _again(here, message):
     return here.moving or (here.execution is not None and here.execution.message_id == message.message_id)
 
 
+def _bare(message):
+    """What a worker's message stands for: asked through it, each attribute is first missed, which takes longer than a record."""
+    return getattr(message, "_message", message)
+
+
 def _taking(recorder, here):
     from dramatiq.worker import _ConsumerThread
-
-    record, job, text, received = recorder.record, recorder.job, recorder.text, events.JOB_RECEIVED
 
     @replace(_ConsumerThread, "handle_message")
     def made(original):
         def handle_message(self, message):
-            bare = getattr(message, "_message", message)
+            bare = _bare(message)
             if bare.options.get("eta") is None:
-                key, job_id = job(bare.message_id)
-                record(received, key, 0, _attempt(bare), text(bare.actor_name), job_id)
+                key, job_id = recorder.job(bare.message_id)
+                recorder.record(events.JOB_RECEIVED, key, 0, _attempt(bare), recorder.text(bare.actor_name), job_id)
             return original(self, message)
 
         return handle_message
@@ -158,8 +159,6 @@ def _taking(recorder, here):
     @replace(_ConsumerThread, "handle_delayed_messages")
     def made_delayed(original):
         def handle_delayed_messages(self):
-            if not self.delay_queue.queue:
-                return original(self)
             here.moving = True
             try:
                 return original(self)
@@ -183,12 +182,12 @@ def _executing(recorder, here):
     from dramatiq.middleware import TimeLimitExceeded
     from dramatiq.worker import _WorkerThread
 
-    record, job, text, running, finished = recorder.record, recorder.job, recorder.text, events.JOB_RUNNING, events.JOB_FINISHED
+    record = recorder.record
 
     @replace(_WorkerThread, "process_message")
     def made(original):
         def process_message(self, message):
-            here.execution = _Execution(message, getattr(message, "_message", message))
+            here.execution = _Execution(message)
             try:
                 return original(self, message)
             finally:
@@ -204,9 +203,8 @@ def _executing(recorder, here):
             if execution is None or execution.running:
                 return original(self, *args, **kwargs)
             execution.running, attempt = True, execution.attempt
-            key, job_id = job(execution.message_id)
-            name = text(self.actor_name)
-            record(running, key, 0, attempt, name, job_id)
+            (key, job_id), name = recorder.job(execution.message_id), recorder.text(self.actor_name)
+            record(events.JOB_RUNNING, key, 0, attempt, name, job_id)
             try:
                 result = original(self, *args, **kwargs)
             except TimeLimitExceeded as error:
@@ -215,7 +213,7 @@ def _executing(recorder, here):
             except BaseException as error:
                 record(events.JOB_FAILED, key, 0, attempt, name, recorder.error(error))
                 raise
-            record(finished, key, 0, attempt, name)
+            record(events.JOB_FINISHED, key, 0, attempt, name)
             return result
 
         return call
@@ -311,8 +309,7 @@ def lay_over(broker, settings):
 
 
 def _attempt(message):
-    options = message.options
-    return (options["retries"] or 0) + 1 if "retries" in options else 1
+    return (message.options.get("retries") or 0) + 1
 
 
 def _rank(broker, message):

@@ -1,6 +1,7 @@
-"""Huey 2.5 and newer. Its signals (huey/signals.py) come too early or without the exception, so its methods are wrapped:
+"""Huey 2.5 and newer. Most of its signals (huey/signals.py) come too early or without the exception, so its methods are wrapped:
 
-- `Huey.enqueue`, `.dequeue`, `._execute`, `._requeue_task` and `._emit` (huey/api.py): enqueue, ready, received, retried, dead;
+- `Huey.enqueue`, `.dequeue`, `._execute` and `._requeue_task` (huey/api.py): enqueue, ready, received, retried, dead;
+- the signals of a task that is never run (`UNRUN`): dead;
 - `execute` of each task class that `TaskWrapper.create_task` makes (huey/api.py): running, finished, failed, timed out;
 - `Scheduler.loop`, `.enqueue_periodic_tasks` and `Consumer.stop` (huey/consumer.py): ticks, stopping;
 - `Registry.create_task` (huey/registry.py): messages of unknown tasks.
@@ -10,6 +11,7 @@ it again. It counts as received when it is taken out to be run. Huey acknowledge
 """
 
 import calendar
+import functools
 import os
 import threading
 import time
@@ -121,8 +123,6 @@ def _taking(recorder):
             consumer.told = True
         recorder.record(events.WORKER_READY, value=consumer.workers if consumer.processes else 0)
 
-    record, job, text, received = recorder.record, recorder.job, recorder.text, events.JOB_RECEIVED
-
     @replace(Huey, "dequeue")
     def made(original):
         def dequeue(self):
@@ -131,9 +131,9 @@ def _taking(recorder):
             if not consumer.told and consumer.workers and _answers(self):
                 tell()
             if task is not None and (task.eta is None or self.ready_to_run(task)):
-                key, job_id = job(task.id)
-                attempt = 1 if task.retries == task.default_retries else _attempt(task)
-                record(received, key, 0, attempt, text(task.jobharness_name), job_id)
+                key, job_id = recorder.job(task.id)
+                name = _name_of(self._registry, type(task))
+                recorder.record(events.JOB_RECEIVED, key, 0, _attempt(task), recorder.text(name), job_id)
             return task
 
         return dequeue
@@ -159,20 +159,16 @@ def _executing(recorder):
     @wrap(TaskWrapper, "create_task")
     def create_task(original, self, *args, **kwargs):
         made = original(self, *args, **kwargs)
-        made.jobharness_name = self.huey._registry.task_to_string(made)
-        made.execute = _recorded(recorder, made.execute, made.jobharness_name)
+        made.execute = _recorded(recorder, made.execute, self.huey._registry.task_to_string(made))
         return made
 
 
 def _recorded(recorder, execute, name):
-    record, job, text = recorder.record, recorder.job, recorder.text
-    running, finished = events.JOB_RUNNING, events.JOB_FINISHED
+    record = recorder.record
 
     def recorded(self):
-        key, job_id = job(self.id)
-        attempt = 1 if self.retries == self.default_retries else _attempt(self)
-        task = text(name)
-        record(running, key, 0, attempt, task, job_id)
+        (key, job_id), attempt, task = recorder.job(self.id), _attempt(self), recorder.text(name)
+        record(events.JOB_RUNNING, key, 0, attempt, task, job_id)
         try:
             result = execute(self)
         except BaseException as error:
@@ -180,7 +176,7 @@ def _recorded(recorder, execute, name):
             late = type(error).__name__ == "TaskTimeout"
             record(events.JOB_TIMED_OUT if late else events.JOB_FAILED, key, 0, attempt, task, recorder.error(error))
             raise
-        record(finished, key, 0, attempt, task)
+        record(events.JOB_FINISHED, key, 0, attempt, task)
         return result
 
     return recorded
@@ -250,9 +246,16 @@ def _answers(huey):
     return True
 
 
+@functools.lru_cache(maxsize=None)
+def _name_of(registry, kind):
+    return registry.task_to_string(kind)
+
+
 def _attempt(task):
     """From the retries that are left of the task's own; 0 where the sender gave it others, which nobody counts."""
-    made = (type(task).default_retries or 0) - (task.retries or 0)
+    if task.retries == task.default_retries:
+        return 1
+    made = (task.default_retries or 0) - (task.retries or 0)
     return made + 1 if made >= 0 else 0
 
 

@@ -42,18 +42,13 @@ def attach_worker(recorder, settings):
         broker.listen = _Listener(recorder, broker, broker.listen).listen
         original(self, broker, *args, **kwargs)
 
-    record, finished, begin = recorder.record, events.JOB_FINISHED, _current.set
-
     @replace(Receiver, "run_task")
     def made(original):
-        async def run_task(self, target, message, **more):
+        async def run_task(self, target, message, *args, **kwargs):
             execution = _Execution(recorder, message)
-            begin(execution)
-            result = await original(self, target, message, **more)
-            if execution.error is None:
-                record(finished, execution.key, 0, execution.attempt, execution.task)
-            else:
-                execution.end(message)
+            _current.set(execution)
+            result = await original(self, target, message, *args, **kwargs)
+            execution.end(message)
             return result
 
         return run_task
@@ -213,14 +208,13 @@ class _Execution:
     __slots__ = ("again", "attempt", "began", "error", "key", "recorder", "requeues", "task", "task_id", "timed_out")
 
     def __init__(self, recorder, message):
-        self.recorder, self.task_id, self.error, labels = recorder, message.task_id, None, message.labels
-        key, text = recorder.job(self.task_id)
-        self.attempt = attempt = 1 if RETRIES not in labels and REQUEUES not in labels else _attempt(labels)
-        self.key, self.task = key, recorder.text(message.task_name)
-        self.requeues = labels.get(REQUEUES)
+        self.recorder, self.task_id, self.error = recorder, message.task_id, None
+        self.key, text = recorder.job(message.task_id)
+        self.task, self.attempt = recorder.text(message.task_name), _attempt(message.labels)
+        self.requeues = message.labels.get(REQUEUES)
         self.timed_out = self.again = False
-        self.began = time.monotonic() if "timeout" in labels else 0.0
-        recorder.record(events.JOB_RUNNING, key, 0, attempt, self.task, text)
+        self.began = time.monotonic()
+        recorder.record(events.JOB_RUNNING, self.key, 0, self.attempt, self.task, text)
 
     def record(self, kind, value=0, text=0):
         self.recorder.record(kind, self.key, value, self.attempt, self.task, text)
@@ -245,7 +239,10 @@ class _Execution:
         self.record(events.JOB_RETRIED, int(delay_s * 1e9))
 
     def end(self, message):
-        """One that raised: finished all the same, put back, or given up; a retry was told of when it was sent."""
+        """Finished, put back, or given up; a retry was told of when it was sent."""
+        if self.error is None:
+            self.recorder.record(events.JOB_FINISHED, self.key, 0, self.attempt, self.task)
+            return
         name = type(self.error).__name__
         put_back = message.labels.get(REQUEUES) != self.requeues
         if name == "NoResultError" and not self.again and not put_back:
@@ -264,7 +261,7 @@ class _Listener:
     """Stands in for a broker's `listen`."""
 
     def __init__(self, recorder, broker, original):
-        self.recorder, self.broker, self.original, self.known = recorder, broker, original, set()
+        self.recorder, self.broker, self.original = recorder, broker, original
         self.contents = Contents(broker.formatter)
 
     async def listen(self):
@@ -285,18 +282,17 @@ class _Listener:
             content = self.contents.read(getattr(message, "data", message))
         except Exception:
             return message
-        recorder, name, labels = self.recorder, content.task_name, content.labels
-        (key, text), task = recorder.job(content.task_id), recorder.text(name)
-        attempt = 1 if RETRIES not in labels and REQUEUES not in labels else _attempt(labels)
-        recorder.record(events.JOB_RECEIVED, key, 0, attempt, task, text)
-        if name not in self.known:
-            if self.broker.find_task(name) is not None:
-                self.known.add(name)
-            else:
-                recorder.record(events.JOB_DEAD, key, events.DEAD_UNKNOWN_TASK, attempt, task, recorder.text("unknown task"))
+        key, text = self.recorder.job(content.task_id)
+        task = self.recorder.text(content.task_name)
+        attempt = _attempt(content.labels)
+        self.recorder.record(events.JOB_RECEIVED, key, 0, attempt, task, text)
+        if self.broker.find_task(content.task_name) is None:
+            self.recorder.record(
+                events.JOB_DEAD, key, events.DEAD_UNKNOWN_TASK, attempt, task, self.recorder.text("unknown task")
+            )
         if hasattr(message, "ack"):
             # Past pydantic, which would take longer to set it than all of this.
-            object.__setattr__(message, "ack", functools.partial(_settle, recorder.record, key, message.ack))
+            object.__setattr__(message, "ack", functools.partial(_settle, self.recorder.record, key, message.ack))
         return message
 
 
@@ -365,6 +361,8 @@ def lay_over(broker, settings):
 
 
 def _attempt(labels):
+    if RETRIES not in labels and REQUEUES not in labels:
+        return 1
     return 1 + int(_number(labels.get(RETRIES))) + int(_number(labels.get(REQUEUES)))
 
 
