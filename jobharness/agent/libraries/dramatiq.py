@@ -39,12 +39,12 @@ class _Here(threading.local):
 
 
 class _Execution:
-    """A message that is being processed."""
+    """A message that is being processed. `bare`: what it stands for; asked through the message, each attribute is first missed,
+    which takes longer than a record."""
 
     __slots__ = ("attempt", "message", "message_id", "retried", "running", "skipped")
 
-    def __init__(self, message):
-        bare = _bare(message)
+    def __init__(self, message, bare):
         self.message, self.message_id, self.attempt = message, bare.message_id, _attempt(bare)
         self.running = False  # Whether the actor's code was called.
         self.retried = self.skipped = False
@@ -69,6 +69,8 @@ def attach(recorder, settings):
 
 def _middleware(recorder, settings, here):
     from dramatiq import Middleware
+
+    record, job = recorder.record, recorder.job
 
     class Recording(Middleware):
         """Records what Dramatiq tells its middleware."""
@@ -104,7 +106,7 @@ def _middleware(recorder, settings, here):
             self._dead(message, reason, why)
 
         def after_ack(self, broker, message):
-            bare, execution = _bare(message), here.execution
+            bare, execution = getattr(message, "_message", message), here.execution
             if "eta" in bare.options and bare.queue_name.endswith(".DQ"):
                 return
             if execution is not None and execution.message is message:
@@ -114,7 +116,7 @@ def _middleware(recorder, settings, here):
                     reason, why = (events.DEAD_REVOKED, "skipped") if execution.skipped else _death(message)
                     self._dead(message, reason, why)
                     return
-            recorder.record(events.JOB_SETTLED, recorder.job(bare.message_id)[0])
+            record(events.JOB_SETTLED, job(bare.message_id)[0])
 
         def _dead(self, message, reason, why):
             key, name = recorder.job(message.message_id)[0], recorder.text(message.actor_name)
@@ -137,21 +139,18 @@ def _again(here, message):
     return here.moving or (here.execution is not None and here.execution.message_id == message.message_id)
 
 
-def _bare(message):
-    """What a worker's message stands for: asked through it, each attribute is first missed, which takes longer than a record."""
-    return getattr(message, "_message", message)
-
-
 def _taking(recorder, here):
     from dramatiq.worker import _ConsumerThread
+
+    record, job, text = recorder.record, recorder.job, recorder.text
 
     @replace(_ConsumerThread, "handle_message")
     def made(original):
         def handle_message(self, message):
-            bare = _bare(message)
+            bare = getattr(message, "_message", message)
             if bare.options.get("eta") is None:
-                key, job_id = recorder.job(bare.message_id)
-                recorder.record(events.JOB_RECEIVED, key, 0, _attempt(bare), recorder.text(bare.actor_name), job_id)
+                key, job_id = job(bare.message_id)
+                record(events.JOB_RECEIVED, key, 0, _attempt(bare), text(bare.actor_name), job_id)
             return original(self, message)
 
         return handle_message
@@ -182,12 +181,12 @@ def _executing(recorder, here):
     from dramatiq.middleware import TimeLimitExceeded
     from dramatiq.worker import _WorkerThread
 
-    record = recorder.record
+    record, job, text = recorder.record, recorder.job, recorder.text
 
     @replace(_WorkerThread, "process_message")
     def made(original):
         def process_message(self, message):
-            here.execution = _Execution(message)
+            here.execution = _Execution(message, getattr(message, "_message", message))
             try:
                 return original(self, message)
             finally:
@@ -203,7 +202,8 @@ def _executing(recorder, here):
             if execution is None or execution.running:
                 return original(self, *args, **kwargs)
             execution.running, attempt = True, execution.attempt
-            (key, job_id), name = recorder.job(execution.message_id), recorder.text(self.actor_name)
+            key, job_id = job(execution.message_id)
+            name = text(self.actor_name)
             record(events.JOB_RUNNING, key, 0, attempt, name, job_id)
             try:
                 result = original(self, *args, **kwargs)

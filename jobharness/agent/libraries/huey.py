@@ -11,7 +11,6 @@ it again. It counts as received when it is taken out to be run. Huey acknowledge
 """
 
 import calendar
-import functools
 import os
 import threading
 import time
@@ -123,6 +122,9 @@ def _taking(recorder):
             consumer.told = True
         recorder.record(events.WORKER_READY, value=consumer.workers if consumer.processes else 0)
 
+    record, job, text, received = recorder.record, recorder.job, recorder.text, events.JOB_RECEIVED
+    names = {}  # Of task classes: to ask for one takes as long as a record.
+
     @replace(Huey, "dequeue")
     def made(original):
         def dequeue(self):
@@ -131,9 +133,11 @@ def _taking(recorder):
             if not consumer.told and consumer.workers and _answers(self):
                 tell()
             if task is not None and (task.eta is None or self.ready_to_run(task)):
-                key, job_id = recorder.job(task.id)
-                name = _name_of(self._registry, type(task))
-                recorder.record(events.JOB_RECEIVED, key, 0, _attempt(task), recorder.text(name), job_id)
+                key, job_id = job(task.id)
+                kind = type(task)
+                name = names.get(kind) or names.setdefault(kind, self._registry.task_to_string(kind))
+                attempt = 1 if task.retries == kind.default_retries else _attempt(task)
+                record(received, key, 0, attempt, text(name), job_id)
             return task
 
         return dequeue
@@ -164,11 +168,14 @@ def _executing(recorder):
 
 
 def _recorded(recorder, execute, name):
-    record = recorder.record
+    record, job, text = recorder.record, recorder.job, recorder.text
+    running, finished = events.JOB_RUNNING, events.JOB_FINISHED
 
     def recorded(self):
-        (key, job_id), attempt, task = recorder.job(self.id), _attempt(self), recorder.text(name)
-        record(events.JOB_RUNNING, key, 0, attempt, task, job_id)
+        key, job_id = job(self.id)
+        task = text(name)
+        attempt = 1 if self.retries == self.default_retries else _attempt(self)
+        record(running, key, 0, attempt, task, job_id)
         try:
             result = execute(self)
         except BaseException as error:
@@ -176,7 +183,7 @@ def _recorded(recorder, execute, name):
             late = type(error).__name__ == "TaskTimeout"
             record(events.JOB_TIMED_OUT if late else events.JOB_FAILED, key, 0, attempt, task, recorder.error(error))
             raise
-        record(events.JOB_FINISHED, key, 0, attempt, task)
+        record(finished, key, 0, attempt, task)
         return result
 
     return recorded
@@ -246,15 +253,8 @@ def _answers(huey):
     return True
 
 
-@functools.lru_cache(maxsize=None)
-def _name_of(registry, kind):
-    return registry.task_to_string(kind)
-
-
 def _attempt(task):
     """From the retries that are left of the task's own; 0 where the sender gave it others, which nobody counts."""
-    if task.retries == task.default_retries:
-        return 1
     made = (task.default_retries or 0) - (task.retries or 0)
     return made + 1 if made >= 0 else 0
 
