@@ -23,6 +23,7 @@ MISSED = "missed: its misfire grace time was over"
 def attach_scheduler(recorder, settings):
     """Record what is added and what is removed; the first look for due jobs is readiness."""
     from apscheduler.schedulers.base import BaseScheduler
+    from apscheduler.triggers.date import DateTrigger
 
     looked = []
 
@@ -30,18 +31,21 @@ def attach_scheduler(recorder, settings):
     def add(original, self, job, *args, **kwargs):
         moment = getattr(job, "next_run_time", None) or getattr(job.trigger, "run_date", None)
         delay_s = moment.timestamp() - time.time() if moment is not None else 0.0
-        if _once(job):
+        once = isinstance(job.trigger, DateTrigger)
+        if once:
             sending.begin(recorder, job.id, name_of(job), delay_s=delay_s if delay_s > 0.001 else 0.0)
         answer = original(self, job, *args, **kwargs)
-        if _once(job):
+        if once:
             sending.acknowledge(recorder, job.id, name_of(job))
         return answer
 
+    record, known = recorder.record, recorder.job
+
     @replace(BaseScheduler, "remove_job")
     def made(original):
-        def remove_job(self, job_id, *args, **kwargs):
-            answer = original(self, job_id, *args, **kwargs)
-            recorder.record(events.JOB_SETTLED, recorder.job(job_id)[0])
+        def remove_job(self, job_id, jobstore=None):
+            answer = original(self, job_id, jobstore)
+            record(events.JOB_SETTLED, known(job_id)[0])
             return answer
 
         return remove_job
@@ -63,22 +67,29 @@ def attach_scheduler(recorder, settings):
 def attach_executor(recorder, settings):
     """Record what is submitted and what runs, in threads and in processes."""
     from apscheduler.executors import base
+    from apscheduler.job import Job
+    from apscheduler.triggers.date import DateTrigger
 
+    _ask_the_job(Job)
+    record, known, text = recorder.record, recorder.job, recorder.text
     in_memory = set()  # Job stores; a process that an executor forks knows those of the jobs submitted before.
+
+    def receive(job_id, name):
+        key, words = known(job_id)
+        record(events.JOB_RECEIVED, key, 0, 1, text(name), words)
 
     @replace(base.BaseExecutor, "submit_job")
     def made(original):
         def submit_job(self, job, run_times):
-            once, name = _once(job), name_of(job)
-            if not once and type(self._scheduler._jobstores.get(job._jobstore_alias)).__name__ == "MemoryJobStore":
+            if isinstance(job.trigger, DateTrigger):
+                receive(job.id, job.func_ref or name_of(job))
+            elif type(self._scheduler._jobstores.get(job._jobstore_alias)).__name__ == "MemoryJobStore":
                 in_memory.add(job._jobstore_alias)
-                return original(self, job, run_times)
-            for moment in run_times:
-                job_id = job.id if once else _id_of_tick(job, moment)
-                if not once:
+            else:
+                for moment in run_times:
+                    job_id, name = _id_of_tick(job, moment), name_of(job)
                     sending.tick(recorder, job_id, name, job_id)
-                key, text = recorder.job(job_id)
-                recorder.record(events.JOB_RECEIVED, key, 0, 1, recorder.text(name), text)
+                    receive(job_id, name)
             return original(self, job, run_times)
 
         return submit_job
@@ -86,24 +97,24 @@ def attach_executor(recorder, settings):
     @replace(base, "run_job")
     def made_run(original):
         def run_job(job, jobstore_alias, run_times, logger_name):
-            once = _once(job)
-            if not once and jobstore_alias in in_memory:
+            if isinstance(job.trigger, DateTrigger):
+                seen = _Seen(job, job.id, recorder)
+                told = original(seen, jobstore_alias, run_times, logger_name)
+                if not seen.called:
+                    seen.miss()
+                return told
+            if jobstore_alias in in_memory:
                 return original(job, jobstore_alias, run_times, logger_name)
             told = []
             for moment in run_times:
-                seen = _Seen(job, job.id if once else _id_of_tick(job, moment), recorder)
+                seen = _Seen(job, _id_of_tick(job, moment), recorder)
                 told += original(seen, jobstore_alias, [moment], logger_name)
                 if not seen.called:
-                    seen.record(events.JOB_DEAD, events.DEAD_REVOKED, recorder.text(MISSED))
-                if not once:
-                    seen.record(events.JOB_SETTLED)
+                    seen.miss()
+                seen.record(events.JOB_SETTLED)
             return told
 
         return run_job
-
-
-def _once(job):
-    return type(job.trigger).__name__ == "DateTrigger"
 
 
 def _id_of_tick(job, moment):
@@ -111,32 +122,33 @@ def _id_of_tick(job, moment):
 
 
 class _Seen:
-    """A job whose function reports its calls. What `run_job` asks of it is at hand, since each job pays for it."""
+    """A job whose function reports its calls. What `run_job` asks of it is at hand, since each job pays for it; what else a job
+    has it gets from the job (`_ask_the_job`): with a `__getattr__`, Python would look for that whatever is asked."""
 
     __slots__ = (
-        "_job", "_key", "_record", "_recorder", "_task", "_text", "args", "called", "function", "id", "job_id", "kwargs",
+        "_job", "_key", "_recorder", "_task", "_text", "args", "called", "function", "id", "job_id", "kwargs",
         "misfire_grace_time",
     )  # fmt: skip
 
     def __init__(self, job, job_id, recorder):
         self._job, self.job_id, self._recorder, self.called = job, job_id, recorder, False
         self.id, self.args, self.kwargs, self.misfire_grace_time = job.id, job.args, job.kwargs, job.misfire_grace_time
-        self.function, self._record = job.func, recorder.record
+        self.function = job.func
         self._key, self._text = recorder.job(job_id)
-        self._task = recorder.text(name_of(job))
-
-    def __getattr__(self, name):
-        return getattr(self._job, name)
+        self._task = recorder.text(job.func_ref or name_of(job))
 
     def __str__(self):
         return str(self._job)
 
     def record(self, kind, value=0, text=0):
-        self._record(kind, self._key, value, 1, self._task, text)
+        self._recorder.record(kind, self._key, value, 1, self._task, text)
+
+    def miss(self):
+        self.record(events.JOB_DEAD, events.DEAD_REVOKED, self._recorder.text(MISSED))
 
     def func(self, *args, **kwargs):
-        self.called = True
-        self._record(events.JOB_RUNNING, self._key, 0, 1, self._task, self._text)
+        self.called, record = True, self._recorder.record
+        record(events.JOB_RUNNING, self._key, 0, 1, self._task, self._text)
         try:
             answer = self.function(*args, **kwargs)
         except BaseException as error:
@@ -144,8 +156,18 @@ class _Seen:
             self.record(events.JOB_FAILED, text=words)
             self.record(events.JOB_DEAD, events.DEAD_RAISED, words)
             raise
-        self._record(events.JOB_FINISHED, self._key, 0, 1, self._task)
+        record(events.JOB_FINISHED, self._key, 0, 1, self._task)
         return answer
+
+
+def _ask_the_job(kind):
+    """Let a `_Seen` have whatever else a job of this class has."""
+    for name in set(dir(kind)) - set(dir(_Seen)):
+        setattr(_Seen, name, property(functools.partial(_asked, name)))
+
+
+def _asked(name, seen):
+    return getattr(seen._job, name)
 
 
 def name_of(job):

@@ -32,7 +32,6 @@ class _Here(threading.local):
 
     again = False  # Sending a task that was sent before: a retry, or one whose time has come.
     periodic = False
-    error = None  # What the task that is being executed raised.
     requeued = False
 
 
@@ -48,6 +47,7 @@ class _Consumer:
 
 here = _Here()
 consumer = _Consumer()
+raised = {}  # By its id, what a task that is being executed raised.
 
 
 def attach(recorder, settings):
@@ -123,7 +123,7 @@ def _taking(recorder):
         recorder.record(events.WORKER_READY, value=consumer.workers if consumer.processes else 0)
 
     record, job, text, received = recorder.record, recorder.job, recorder.text, events.JOB_RECEIVED
-    names = {}  # Of task classes: to ask for one takes as long as a record.
+    classes = {}  # The name and the retries of each: to ask for a name takes as long as a record.
 
     @replace(Huey, "dequeue")
     def made(original):
@@ -135,8 +135,10 @@ def _taking(recorder):
             if task is not None and (task.eta is None or self.ready_to_run(task)):
                 key, job_id = job(task.id)
                 kind = type(task)
-                name = names.get(kind) or names.setdefault(kind, self._registry.task_to_string(kind))
-                attempt = 1 if task.retries == kind.default_retries else _attempt(task)
+                if kind not in classes:
+                    classes[kind] = self._registry.task_to_string(kind), kind.default_retries
+                name, retries = classes[kind]
+                attempt = 1 if task.retries == retries else _attempt(task)
                 record(received, key, 0, attempt, text(name), job_id)
             return task
 
@@ -163,23 +165,24 @@ def _executing(recorder):
     @wrap(TaskWrapper, "create_task")
     def create_task(original, self, *args, **kwargs):
         made = original(self, *args, **kwargs)
-        made.execute = _recorded(recorder, made.execute, self.huey._registry.task_to_string(made))
+        made.execute = _recorded(recorder, made, self.huey._registry.task_to_string(made))
         return made
 
 
-def _recorded(recorder, execute, name):
+def _recorded(recorder, kind, name):
     record, job, text = recorder.record, recorder.job, recorder.text
     running, finished = events.JOB_RUNNING, events.JOB_FINISHED
+    execute, retries = kind.execute, kind.default_retries
 
     def recorded(self):
         key, job_id = job(self.id)
         task = text(name)
-        attempt = 1 if self.retries == self.default_retries else _attempt(self)
+        attempt = 1 if self.retries == retries else _attempt(self)
         record(running, key, 0, attempt, task, job_id)
         try:
             result = execute(self)
         except BaseException as error:
-            here.error = error
+            raised[self.id] = error
             late = type(error).__name__ == "TaskTimeout"
             record(events.JOB_TIMED_OUT if late else events.JOB_FAILED, key, 0, attempt, task, recorder.error(error))
             raise
@@ -197,8 +200,7 @@ def _outcomes(recorder):
         recorder.record(events.JOB_DEAD, recorder.job(task.id)[0], reason, _attempt(task), name, text)
 
     def outcome(huey, task):
-        error, requeued = here.error, here.requeued
-        here.error, here.requeued = None, False
+        error, requeued, here.requeued = raised.pop(task.id), here.requeued, False
         # A worker that is stopped within a task raises KeyboardInterrupt in it: nobody gave the task up, it is gone.
         if not requeued and not isinstance(error, KeyboardInterrupt):
             late = type(error).__name__ == "TaskTimeout"
@@ -209,7 +211,7 @@ def _outcomes(recorder):
         original(self, *args, **kwargs)
 
         def unrun(signal, task, *args, **kwargs):
-            if signal != "canceled" or here.error is None:  # A task may cancel itself.
+            if signal != "canceled" or task.id not in raised:  # A task may cancel itself.
                 dead(self, task, events.DEAD_REVOKED, recorder.text(signal))
 
         self.signal(*UNRUN)(unrun)
@@ -220,9 +222,10 @@ def _outcomes(recorder):
             try:
                 answer = original(self, task, timestamp)
             except BaseException:  # The storage refused the outcome.
-                here.error, here.requeued = None, False
+                raised.pop(task.id, None)
+                here.requeued = False
                 raise
-            if here.error is not None:
+            if raised and task.id in raised:
                 outcome(self, task)
             return answer
 
