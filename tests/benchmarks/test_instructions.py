@@ -179,7 +179,9 @@ def test_agent_costs_few_instructions(name, figure, tmp_path):
     )
     within = least, most
     figure(f"{name}: instructions a job with the agent, to without", ratio, 1.03, "", how, within=within)
-    who = "the worker's" if side_by_side == 1 else f"the busiest's of the {side_by_side} processes that do jobs"
-    how = f"without the agent {share:.0%} of the time is {who} user time, at {rate:.0f} jobs/s; times what instructions grow by"
+    who = "the worker" if side_by_side == 1 else f"the busiest of {side_by_side} processes that do jobs"
+    how = (
+        f"without the agent {share:.0%} of the time is user time of {who}, at {rate:.0f} jobs/s; times what instructions grow by"
+    )
     lost, limits = share * (ratio - 1), tuple(share * (one - 1) for one in within)
     figure(f"{name}: jobs/s lost by the agent's instructions, at most", lost, 0.03, "", how, within=limits)

@@ -27,6 +27,7 @@ MIDDLEWARE_SETTINGS = {
     "max_age": "AgeLimit",
 }
 WORKER_SETTINGS = ("queue_prefetch", "delay_prefetch")
+TAKEN = "_jobharness_execution"
 
 
 class _Here(threading.local):
@@ -39,15 +40,14 @@ class _Here(threading.local):
 
 
 class _Execution:
-    """A message that is being processed. `bare`: what it stands for; asked through the message, each attribute is first missed,
-    which takes longer than a record."""
+    """A message that this process took to run it, and what became of it. It is kept with the message (`TAKEN`)."""
 
-    __slots__ = ("attempt", "message", "message_id", "retried", "running", "skipped")
+    __slots__ = ("attempt", "failed", "job_id", "key", "message_id", "name", "retried", "running", "skipped")
 
-    def __init__(self, message, bare):
-        self.message, self.message_id, self.attempt = message, bare.message_id, _attempt(bare)
+    def __init__(self, message_id, key, job_id, attempt, name):
+        self.message_id, self.key, self.job_id, self.attempt, self.name = message_id, key, job_id, attempt, name
         self.running = False  # Whether the actor's code was called.
-        self.retried = self.skipped = False
+        self.failed = self.retried = self.skipped = False
 
 
 def attach(recorder, settings):
@@ -70,7 +70,7 @@ def attach(recorder, settings):
 def _middleware(recorder, settings, here):
     from dramatiq import Middleware
 
-    record, job = recorder.record, recorder.job
+    record = recorder.record
 
     class Recording(Middleware):
         """Records what Dramatiq tells its middleware."""
@@ -98,6 +98,13 @@ def _middleware(recorder, settings, here):
                 here.begun = None
                 sending.acknowledge(recorder, message.message_id, name)
 
+        def before_process_message(self, broker, message):
+            here.execution = getattr(message, TAKEN, None)
+
+        def after_process_message(self, broker, message, *, result=None, exception=None):
+            if exception is not None:
+                here.execution.failed = True
+
         def after_skip_message(self, broker, message):
             here.execution.skipped = True
 
@@ -106,22 +113,20 @@ def _middleware(recorder, settings, here):
             self._dead(message, reason, why)
 
         def after_ack(self, broker, message):
-            bare, execution = getattr(message, "_message", message), here.execution
-            if "eta" in bare.options and bare.queue_name.endswith(".DQ"):
-                return
-            if execution is not None and execution.message is message:
-                failed = getattr(message, "_exception", None) is not None and not execution.retried
-                if execution.skipped or failed:
-                    # Without the middleware Retries a message that failed is acknowledged, and so is one that was skipped.
-                    reason, why = (events.DEAD_REVOKED, "skipped") if execution.skipped else _death(message)
-                    self._dead(message, reason, why)
-                    return
-            record(events.JOB_SETTLED, job(bare.message_id)[0])
+            execution = getattr(message, TAKEN, None)
+            if execution is None:
+                return  # It was sent again when its delay was over.
+            if execution.skipped or (execution.failed and not execution.retried):
+                # Without the middleware Retries a message that failed is acknowledged, and so is one that was skipped.
+                reason, why = (events.DEAD_REVOKED, "skipped") if execution.skipped else _death(message)
+                self._dead(message, reason, why)
+            else:
+                record(events.JOB_SETTLED, execution.key)
 
         def _dead(self, message, reason, why):
             key, name = recorder.job(message.message_id)[0], recorder.text(message.actor_name)
-            execution = here.execution
-            attempt = execution.attempt if execution is not None and execution.message is message else 0
+            execution = getattr(message, TAKEN, None)
+            attempt = execution.attempt if execution is not None else 0
             recorder.record(events.JOB_DEAD, key, reason, attempt, name, recorder.text(why) if why else 0)
             recorder.record(events.JOB_SETTLED, key)
 
@@ -147,10 +152,15 @@ def _taking(recorder, here):
     @replace(_ConsumerThread, "handle_message")
     def made(original):
         def handle_message(self, message):
+            # Asked through the proxy, each attribute of a message is first missed, which takes longer than a record.
             bare = getattr(message, "_message", message)
-            if bare.options.get("eta") is None:
-                key, job_id = job(bare.message_id)
-                record(events.JOB_RECEIVED, key, 0, _attempt(bare), text(bare.actor_name), job_id)
+            options = bare.options
+            if options.get("eta") is None:
+                message_id = bare.message_id
+                key, job_id = job(message_id)
+                attempt, name = (options.get("retries") or 0) + 1, text(bare.actor_name)
+                setattr(message, TAKEN, _Execution(message_id, key, job_id, attempt, name))
+                record(events.JOB_RECEIVED, key, 0, attempt, name, job_id)
             return original(self, message)
 
         return handle_message
@@ -158,6 +168,8 @@ def _taking(recorder, here):
     @replace(_ConsumerThread, "handle_delayed_messages")
     def made_delayed(original):
         def handle_delayed_messages(self):
+            if not self.delay_queue.queue:
+                return original(self)
             here.moving = True
             try:
                 return original(self)
@@ -179,20 +191,8 @@ def _taking(recorder, here):
 def _executing(recorder, here):
     from dramatiq.actor import Actor
     from dramatiq.middleware import TimeLimitExceeded
-    from dramatiq.worker import _WorkerThread
 
-    record, job, text = recorder.record, recorder.job, recorder.text
-
-    @replace(_WorkerThread, "process_message")
-    def made(original):
-        def process_message(self, message):
-            here.execution = _Execution(message, getattr(message, "_message", message))
-            try:
-                return original(self, message)
-            finally:
-                here.execution = None
-
-        return process_message
+    record = recorder.record
 
     @replace(Actor, "__call__")
     def made_call(original):
@@ -201,10 +201,9 @@ def _executing(recorder, here):
             # An actor may call another one as a plain function: that is part of this job.
             if execution is None or execution.running:
                 return original(self, *args, **kwargs)
-            execution.running, attempt = True, execution.attempt
-            key, job_id = job(execution.message_id)
-            name = text(self.actor_name)
-            record(events.JOB_RUNNING, key, 0, attempt, name, job_id)
+            execution.running = True
+            key, attempt, name = execution.key, execution.attempt, execution.name
+            record(events.JOB_RUNNING, key, 0, attempt, name, execution.job_id)
             try:
                 result = original(self, *args, **kwargs)
             except TimeLimitExceeded as error:
@@ -306,10 +305,6 @@ def lay_over(broker, settings):
         for name, kind in MIDDLEWARE_SETTINGS.items():
             if name in settings and type(middleware).__name__ == kind:
                 setattr(middleware, name, settings[name])
-
-
-def _attempt(message):
-    return (message.options.get("retries") or 0) + 1
 
 
 def _rank(broker, message):

@@ -57,8 +57,9 @@ def attach_queries(module, recorder, settings):
         async def dequeue(self, *args, **kwargs):
             jobs = await original(self, *args, **kwargs)
             for job in jobs:
-                key, text = recorder.job(job.id)
-                recorder.record(events.JOB_RECEIVED, key, 0, _attempt(job), recorder.text(job.entrypoint), text)
+                fields = vars(job)  # A model of pydantic looks for a `__getattr__` of its own at each attribute.
+                key, text = recorder.job(fields["id"])
+                recorder.record(events.JOB_RECEIVED, key, 0, _attempt(fields), recorder.text(fields["entrypoint"]), text)
             worker.looked(recorder)
             return jobs
 
@@ -196,8 +197,9 @@ def _recorded(recorder, execute):
     record, text = recorder.record, recorder.text
 
     async def recorded(job, context):
-        key, job_id = recorder.job(job.id)
-        task, attempt = text(job.entrypoint), _attempt(job)
+        fields = vars(job)
+        key, job_id = recorder.job(fields["id"])
+        task, attempt = text(fields["entrypoint"]), _attempt(fields)
         record(events.JOB_RUNNING, key, 0, attempt, task, job_id)
         try:
             answer = await execute(job, context)
@@ -231,12 +233,9 @@ def _retry_request(error):
     return error if kind is not None and isinstance(error, kind) else None
 
 
-def _attempt(job):
-    """Versions before 1.0 do not count attempts."""
-    try:
-        return job.attempts + 1
-    except AttributeError:
-        return 0
+def _attempt(fields):
+    """Of a job's fields. Versions before 1.0 do not count attempts."""
+    return fields["attempts"] + 1 if "attempts" in fields else 0
 
 
 def _duration(name, value):

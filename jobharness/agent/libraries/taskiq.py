@@ -208,10 +208,11 @@ class _Execution:
     __slots__ = ("again", "attempt", "began", "error", "key", "recorder", "requeues", "task", "task_id", "timed_out")
 
     def __init__(self, recorder, message):
-        self.recorder, self.task_id, self.error = recorder, message.task_id, None
-        self.key, text = recorder.job(message.task_id)
-        self.task, self.attempt = recorder.text(message.task_name), _attempt(message.labels)
-        self.requeues = message.labels.get(REQUEUES)
+        fields = vars(message)  # A model of pydantic looks for a `__getattr__` of its own at each attribute.
+        self.recorder, self.task_id, self.error = recorder, fields["task_id"], None
+        self.key, text = recorder.job(self.task_id)
+        self.task, self.attempt = recorder.text(fields["task_name"]), _attempt(fields["labels"])
+        self.requeues = fields["labels"].get(REQUEUES)
         self.timed_out = self.again = False
         self.began = time.monotonic()
         recorder.record(events.JOB_RUNNING, self.key, 0, self.attempt, self.task, text)
@@ -282,11 +283,12 @@ class _Listener:
             content = self.contents.read(getattr(message, "data", message))
         except Exception:
             return message
-        key, text = self.recorder.job(content.task_id)
-        task = self.recorder.text(content.task_name)
-        attempt = _attempt(content.labels)
+        fields = vars(content)
+        name = fields["task_name"]
+        key, text = self.recorder.job(fields["task_id"])
+        task, attempt = self.recorder.text(name), _attempt(fields["labels"])
         self.recorder.record(events.JOB_RECEIVED, key, 0, attempt, task, text)
-        if self.broker.find_task(content.task_name) is None:
+        if self.broker.find_task(name) is None:
             self.recorder.record(
                 events.JOB_DEAD, key, events.DEAD_UNKNOWN_TASK, attempt, task, self.recorder.text("unknown task")
             )
