@@ -19,6 +19,13 @@ def test_record_is_64_bytes_and_its_commit_comes_last():
     assert struct.unpack_from("<q", raw, 24) == (-2,)
 
 
+def test_a_record_is_the_same_bytes_on_every_machine():
+    fields = (2**64 - 1, b"k" * 16, -(2**63), 0xFFFE, 0xFFFF, 7, 2**32 - 1, 1, 0, record.COMMIT)
+    raw = record.RECORD.pack(*fields)
+    assert raw == struct.pack("<Q16sqHHIIII8xI", *fields)
+    assert record.RECORD.unpack(raw) == fields
+
+
 def test_the_layout_that_the_history_reads_is_the_one_that_is_written():
     assert RECORD_DTYPE.itemsize == record.RECORD_BYTES
     assert RECORD_DTYPE.fields["commit"][1] == record.COMMIT_OFFSET
