@@ -1,10 +1,10 @@
 """APScheduler 3.10 and newer. Its events come only after an execution, so its own methods are wrapped.
 
 `BaseScheduler._real_add_job` is every enqueue, `BaseExecutor.submit_job` takes a job, `BaseScheduler.remove_job` settles it:
-right after it was submitted and before it has run (apscheduler/schedulers/base.py). `run_job` runs it
-(apscheduler/executors/base.py): the job that it is given reports when its function is called. A job that came too late (its
-misfire grace time is over) is given up. Each tick of a periodic one is a job of its own, by the moment that it was due at; not of
-one that a scheduler keeps in its own memory, for itself.
+right after it was submitted and before it has run (apscheduler/schedulers/base.py). `run_job` runs it, or in an event loop
+`run_coroutine_job` (apscheduler/executors/base.py): the job that they are given reports when its function is called. A job that
+came too late (its misfire grace time is over) is given up. Each tick of a periodic one is a job of its own, by the moment that it
+was due at; not of one that a scheduler keeps in its own memory, for itself.
 """
 
 import datetime
@@ -73,6 +73,8 @@ def attach_executor(recorder, settings):
     _ask_the_job(Job)
     record, known, text = recorder.record, recorder.job, recorder.text
     in_memory = set()  # Job stores; a process that an executor forks knows those of the jobs submitted before.
+    if hasattr(base, "run_coroutine_job"):
+        attach_loop(base, recorder)
 
     def receive(job_id, name):
         key, words = known(job_id)
@@ -83,7 +85,7 @@ def attach_executor(recorder, settings):
         def submit_job(self, job, run_times):
             if isinstance(job.trigger, DateTrigger):
                 receive(job.id, job.func_ref or name_of(job))
-            elif type(self._scheduler._jobstores.get(job._jobstore_alias)).__name__ == "MemoryJobStore":
+            elif _in_memory(job, self._scheduler):
                 in_memory.add(job._jobstore_alias)
             else:
                 for moment in run_times:
@@ -109,12 +111,46 @@ def attach_executor(recorder, settings):
             for moment in run_times:
                 seen = _Seen(job, _id_of_tick(job, moment), recorder)
                 told += original(seen, jobstore_alias, [moment], logger_name)
-                if not seen.called:
-                    seen.miss()
-                seen.record(events.JOB_SETTLED)
+                seen.end_tick()
             return told
 
         return run_job
+
+
+def attach_older_loop(recorder, settings):
+    """APScheduler 3.10 has `run_coroutine_job` in a module of its own."""
+    from apscheduler.executors import base_py3
+
+    attach_loop(base_py3, recorder)
+
+
+def attach_loop(module, recorder):
+    """Record what runs in an event loop."""
+    from apscheduler.triggers.date import DateTrigger
+
+    @replace(module, "run_coroutine_job")
+    def made(original):
+        async def run_coroutine_job(job, jobstore_alias, run_times, logger_name):
+            if isinstance(job.trigger, DateTrigger):
+                seen = _SeenInLoop(job, job.id, recorder)
+                told = await original(seen, jobstore_alias, run_times, logger_name)
+                if not seen.called:
+                    seen.miss()
+                return told
+            if _in_memory(job, job._scheduler):
+                return await original(job, jobstore_alias, run_times, logger_name)
+            told = []
+            for moment in run_times:
+                seen = _SeenInLoop(job, _id_of_tick(job, moment), recorder)
+                told += await original(seen, jobstore_alias, [moment], logger_name)
+                seen.end_tick()
+            return told
+
+        return run_coroutine_job
+
+
+def _in_memory(job, scheduler):
+    return type(scheduler._jobstores.get(job._jobstore_alias)).__name__ == "MemoryJobStore"
 
 
 def _id_of_tick(job, moment):
@@ -146,17 +182,42 @@ class _Seen:
     def miss(self):
         self.record(events.JOB_DEAD, events.DEAD_REVOKED, self._recorder.text(MISSED))
 
+    def end_tick(self):
+        if not self.called:
+            self.miss()
+        self.record(events.JOB_SETTLED)
+
+    def fail(self, error):
+        words = self._recorder.text(one_line(error))
+        self.record(events.JOB_FAILED, text=words)
+        self.record(events.JOB_DEAD, events.DEAD_RAISED, words)
+
     def func(self, *args, **kwargs):
         self.called, record = True, self._recorder.record
         record(events.JOB_RUNNING, self._key, 0, 1, self._task, self._text)
         try:
             answer = self.function(*args, **kwargs)
         except BaseException as error:
-            words = self._recorder.text(one_line(error))
-            self.record(events.JOB_FAILED, text=words)
-            self.record(events.JOB_DEAD, events.DEAD_RAISED, words)
+            self.fail(error)
             raise
         record(events.JOB_FINISHED, self._key, 0, 1, self._task)
+        return answer
+
+
+class _SeenInLoop(_Seen):
+    """One whose function is a coroutine."""
+
+    __slots__ = ()
+
+    async def func(self, *args, **kwargs):
+        self.called = True
+        self.record(events.JOB_RUNNING, text=self._text)
+        try:
+            answer = await self.function(*args, **kwargs)
+        except BaseException as error:
+            self.fail(error)
+            raise
+        self.record(events.JOB_FINISHED)
         return answer
 
 
@@ -175,25 +236,41 @@ def name_of(job):
     return str(job.func_ref) if getattr(job, "func_ref", None) else str(job.name)
 
 
-WATCH = {"apscheduler.schedulers.base": attach_scheduler, "apscheduler.executors.base": attach_executor}
+WATCH = {
+    "apscheduler.schedulers.base": attach_scheduler,
+    "apscheduler.executors.base": attach_executor,
+    "apscheduler.executors.base_py3": attach_older_loop,
+}
 
 
 def attach_mishaps(mishaps):
     """Wrap the function of each job that is reported (see `_Seen`): this is what `attach_executor` calls."""
     from apscheduler.executors import base
 
-    original = base.run_job
-
-    @functools.wraps(original)
-    def run_job(job, *args, **kwargs):
-        if isinstance(job, _Seen):
-            job.function = mishaps.around(job.function, lambda *_, **__: (name_of(job), job.job_id))
-        return original(job, *args, **kwargs)
-
-    base.run_job = run_job
+    _befall(base, "run_job", mishaps)
+    if hasattr(base, "run_coroutine_job"):
+        _befall(base, "run_coroutine_job", mishaps)
 
 
-AROUND = {"apscheduler.executors.base": attach_mishaps}
+def attach_mishaps_of_older_loop(mishaps):
+    """The same of APScheduler 3.10 in an event loop."""
+    from apscheduler.executors import base_py3
+
+    _befall(base_py3, "run_coroutine_job", mishaps)
+
+
+def _befall(module, name, mishaps):
+    @replace(module, name)
+    def made(original):
+        def run(job, *args, **kwargs):
+            if isinstance(job, _Seen):
+                job.function = mishaps.around(job.function, lambda *_, **__: (name_of(job), job.job_id))
+            return original(job, *args, **kwargs)
+
+        return run
+
+
+AROUND = {"apscheduler.executors.base": attach_mishaps, "apscheduler.executors.base_py3": attach_mishaps_of_older_loop}
 
 
 class Sender:
