@@ -284,7 +284,11 @@ class Recorder:
     def _go_on(self):
         """Whether there is room, in a new file where the last one is full: another thread may have opened it."""
         with self._lock:
-            return not self._segment.full or self._next_segment()
+            if self._segment.full:
+                return self._next_segment()
+            # This may be a signal handler amid `_use`: the new file is there, and records do not go there yet.
+            self._use(self._segment)
+            return True
 
     def _next_segment(self):
         """Whether there is a new file."""

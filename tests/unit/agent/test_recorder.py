@@ -274,6 +274,27 @@ def test_text_that_is_no_string_is_written_as_one(tmp_path):
     assert file.texts[number] == "17"
 
 
+@pytest.mark.parametrize("from_handler", [1, 8, 9, 30])
+def test_records_of_a_signal_handler_amid_the_change_to_a_new_file_are_kept(tmp_path, from_handler):
+    """The new file is there, and the records still go to the old one, which is full: no room must be seen as none, again and again."""
+    recorder = Recorder(tmp_path, "worker", "worker-1", slots=8)
+    for value in range(8):
+        recorder.record(Kind.JOB_RUNNING, value=value)
+    bind = recorder._bind
+
+    def interrupted_bind(*told):
+        recorder._bind = bind
+        for value in range(100, 100 + from_handler):
+            recorder.record(Kind.JOB_RUNNING, value=value)
+        bind(*told)
+
+    recorder._bind = interrupted_bind
+    for value in range(8, 20):
+        recorder.record(Kind.JOB_RUNNING, value=value)
+    values = sorted(int(row["value"]) for _, row in recorded(tmp_path))
+    assert values == [*range(20), *range(100, 100 + from_handler)]
+
+
 def test_record_from_a_signal_handler_during_a_record_is_kept(tmp_path):
     code = """
 import signal, sys, time
