@@ -99,11 +99,11 @@ class Harness:
         try:
             with abort.by_signals(signal.SIGUSR1):
                 run.execute()
-        except InvalidRequest:
-            # Nothing of the app was started, so there is nothing to look at.
-            shutil.rmtree(folder.path)
-            raise
-        except (EnvironmentFailed, KeyboardInterrupt) as error:
+        except (InvalidRequest, EnvironmentFailed, KeyboardInterrupt) as error:
+            if isinstance(error, InvalidRequest) or not run.saved:
+                # Nothing of the app was started, so there is nothing to look at.
+                shutil.rmtree(folder.path)
+                raise
             self._publish(run, folder, control)
             error.add_note(f"What was seen until then, with the log of every process: {_as_typed(folder.path)}")
             raise

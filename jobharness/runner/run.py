@@ -41,6 +41,7 @@ from jobharness.runner.failures import logged
 from jobharness.runner.fleet import Fleet
 from jobharness.runner.folder import RunFolder
 from jobharness.runner.inspection import inspect_app
+from jobharness.runner.interrupts import interrupts_held
 from jobharness.runner.invariants import Invariants
 from jobharness.runner.masking import mask_log, masked_texts
 from jobharness.runner.outsiders import Outsiders
@@ -102,6 +103,8 @@ class Run:
         self.provider = ""
         self._unlisted = False  # Whether the broker holds jobs which it cannot list before the workers have gone.
         self.cut_short = ""
+        self.saved = False
+        """Whether there is a History: not if it was interrupted before anything was started."""
 
     def execute(self) -> History:
         """Run it. Returns the History, which is also saved in the folder.
@@ -462,19 +465,21 @@ class Run:
 
     def _save(self) -> None:
         """Gather what was recorded into the History, keep it, and clear the raw records and the servers' data away."""
-        self._recorder.close()
-        # What dates the monotonic moments: both clocks, read together.
-        header = {"run": self.folder.run_id, "seed": self.parts.scenario.seed, "epoch_ns": time.time_ns() - now_ns()}
-        gathered = self._nodes.gather(header)
-        # Exceptions quote addresses and headers: a secret never reaches the folder's history, and so no report of it.
-        self.history = replace(gathered, texts=masked_texts(gathered.texts))
-        log.save(self.history, self.folder.path / "history.parquet")
-        for written in self.folder.logs.glob("*.log"):
-            mask_log(written)
-        shutil.rmtree(self.folder.records)
-        shutil.rmtree(self.folder.data, ignore_errors=True)
-        for further in (".go", ".done", ".begun"):
-            self.folder.plan.with_name(self.folder.plan.name + further).unlink(missing_ok=True)
+        with interrupts_held():
+            self._recorder.close()
+            # What dates the monotonic moments: both clocks, read together.
+            header = {"run": self.folder.run_id, "seed": self.parts.scenario.seed, "epoch_ns": time.time_ns() - now_ns()}
+            gathered = self._nodes.gather(header)
+            # Exceptions quote addresses and headers: a secret never reaches the folder's history, and so no report of it.
+            self.history = replace(gathered, texts=masked_texts(gathered.texts))
+            log.save(self.history, self.folder.path / "history.parquet")
+            for written in self.folder.logs.glob("*.log"):
+                mask_log(written)
+            shutil.rmtree(self.folder.records)
+            shutil.rmtree(self.folder.data, ignore_errors=True)
+            for further in (".go", ".done", ".begun"):
+                self.folder.plan.with_name(self.folder.plan.name + further).unlink(missing_ok=True)
+            self.saved = True
 
     def judge(self) -> tuple[Verdict, dict[str, Metric], list[Crossing]]:
         """The verdict, the metrics and what the gate says of them, from the saved History."""

@@ -5,17 +5,21 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
 from jobharness.agent.recorder import Recorder
+from jobharness.harness import Harness
+from jobharness.history import log
 from jobharness.history.event import Kind
 from jobharness.history.follow import Follower
 from jobharness.history.log import gather, load
 from jobharness.processes.disk import may_mount, unmount_marked
 from jobharness.processes.guardian import sweep
 from jobharness.processes.process import wait_for
+from jobharness.runner import run
 from tests.support.leftovers import leftovers, mounts_in
 
 pytestmark = pytest.mark.real
@@ -90,6 +94,34 @@ def test_impatient_second_ctrl_c_leaves_no_process_behind_either(project, start)
     assert harness.wait(30) == 130
     assert wait_for(lambda: not leftovers(str(project)), GONE_WITHIN_S)
     assert (folder / "history.parquet").exists()
+
+
+def test_ctrl_c_while_the_history_is_saved_comes_after_it(project, scenario, monkeypatch):
+    save = log.save
+
+    def interrupted_save(*told):
+        signal.raise_signal(signal.SIGINT)
+        save(*told)
+
+    monkeypatch.setattr(log, "save", interrupted_save)
+    with pytest.raises(KeyboardInterrupt) as caught:
+        Harness(project).run(scenario())
+    assert load(running(project) / "history.parquet").of(Kind.JOB_FINISHED).collect().height == 20
+    assert (running(project) / "report.html").exists()
+    assert not (running(project) / "records").exists()
+    assert "What was seen until then" in "".join(caught.value.__notes__)
+
+
+def test_ctrl_c_before_anything_was_started_leaves_no_folder(project, scenario, monkeypatch):
+    class Interrupted(ExitStack):
+        def __enter__(self):
+            signal.raise_signal(signal.SIGINT)
+            return super().__enter__()
+
+    monkeypatch.setattr(run, "ExitStack", Interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        Harness(project).run(scenario())
+    assert [path.name for path in (project / "reports").iterdir() if path.is_dir()] == []
 
 
 def test_leftovers_sees_a_process_by_its_environment_and_by_its_command_line(tmp_path):
