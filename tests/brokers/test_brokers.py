@@ -47,17 +47,19 @@ def keep(broker, folder=None):
             channel.confirm_select()
             channel.queue_declare("kept", durable=True, auto_delete=False)
             channel.basic_publish_confirm(_persistent("yes"), routing_key="kept")
-            # The broker confirms the message before the queue itself is out of its buffers, which are written every 2 s.
-            assert wait_for(lambda: _is_written(broker, folder), 20)
+            # The broker confirms the message before the queue itself is out of its buffers, which are written every 2 s: first
+            # its record, then that it holds, without which a restart drops it. Both are once a later one is written.
+            channel.queue_declare("later", durable=True, auto_delete=False)
+            assert wait_for(lambda: _is_written("later", broker, folder), 20)
         elif broker.kind == "nats":
             client.ask(lambda stream: stream.add_stream(name="kept", subjects=["kept"]))
             client.ask(lambda stream: stream.publish("kept", b"yes"))
 
 
-def _is_written(rabbitmq, folder):
+def _is_written(queue, rabbitmq, folder):
     if folder is not None:
-        return b"kept" in next(folder.glob("rabbitmq/mnesia/*/LATEST.LOG")).read_bytes()
-    code, _ = rabbitmq._machine.execute("bash", ["-c", "grep -q kept /var/lib/rabbitmq/mnesia/*/LATEST.LOG"], 5)
+        return queue.encode() in next(folder.glob("rabbitmq/mnesia/*/LATEST.LOG")).read_bytes()
+    code, _ = rabbitmq._machine.execute("bash", ["-c", f"grep -q {queue} /var/lib/rabbitmq/mnesia/*/LATEST.LOG"], 5)
     return code == 0
 
 
