@@ -4,6 +4,7 @@ They are no tests of time: a figure over its limit is shown as such and fails no
 A benchmark that is run by itself replaces its own rows of the page and leaves the others, hence the date in each row.
 """
 
+import ast
 import os
 import platform
 import re
@@ -59,10 +60,9 @@ def pytest_configure(config):
 @pytest.fixture
 def figure(request):
     """Takes down one figure: `figure(name, value, limit, unit, how, at_least=False, within=None)`."""
-    section = " ".join(request.module.__doc__.split("\n\n")[0].split()).rstrip(".")
 
     def take(*fields, **more):
-        request.config.stash[FIGURES].append((section, Figure(*fields, **more)))
+        request.config.stash[FIGURES].append((heading(request.module.__doc__), Figure(*fields, **more)))
 
     return take
 
@@ -79,7 +79,19 @@ def pytest_terminal_summary(terminalreporter, config):
     rows = rows_of(PAGE.read_text(encoding="utf-8") if PAGE.exists() else "")
     for section, one in figures:
         rows.setdefault(section, {})[one.name] = one.row()
-    PAGE.write_text(page_of(rows), encoding="utf-8")
+    known = headings()
+    PAGE.write_text(page_of({section: rows[section] for section in rows if section in known}), encoding="utf-8")
+
+
+def heading(docstring):
+    """What a benchmark's figures stand under: its file's first sentence or two. It says what they are, so others are others."""
+    return " ".join(docstring.split("\n\n")[0].split()).rstrip(".")
+
+
+def headings():
+    """Of every benchmark that there is."""
+    modules = (ast.parse(file.read_text(encoding="utf-8")) for file in Path(__file__).parent.glob("test_*.py"))
+    return {heading(ast.get_docstring(module)) for module in modules}
 
 
 def rows_of(page):

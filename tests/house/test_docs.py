@@ -7,6 +7,7 @@ from pathlib import Path
 
 from docs.pairs_page import PairsPage
 from jobharness.queues import queue
+from tests.benchmarks.conftest import PAGE, headings, rows_of
 from tests.study.judge import PAST
 from tests.support.subjects import NEWEST
 
@@ -38,6 +39,17 @@ def test_every_pair_has_its_leases():
     _, _, *rows = ([cell.strip() for cell in line.strip("|").split("|")] for line in page if line.startswith("| "))
     told = {(queue.split()[0], broker.split()[0]) for queue, broker, *_ in rows}
     assert told == {case.pair for case in NEWEST.values() if case.pair[0] != "apscheduler"}
+
+
+def test_every_figure_is_of_a_benchmark_that_there_is_and_every_pair_has_its_own():
+    """A figure stands once: rows of a benchmark that is measured otherwise today are gone."""
+    rows = rows_of(PAGE.read_text(encoding="utf-8"))
+    assert set(rows) == headings()
+    named = [name for section in rows.values() for name in section]
+    assert sorted(named) == sorted(set(named))
+    for pair in NEWEST:
+        for measured in ("a worker's start to ready", "jobs/s with the agent", "jobs/s lost by the agent's instructions"):
+            assert [name for name in named if name.startswith(f"{pair}: {measured}")], (pair, measured)
 
 
 def test_page_of_pairs_keeps_the_line_of_what_is_not_made_anew(tmp_path):

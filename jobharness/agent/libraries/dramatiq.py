@@ -1,8 +1,13 @@
-"""Dramatiq 1.17 and newer: a middleware of its own (dramatiq/middleware/middleware.py), first among the app's, and three wraps.
+"""Dramatiq 1.17 and newer: wraps of its own methods, each where it says what a middleware would be told.
 
-- `Actor.__call__` (dramatiq/actor.py), within `_WorkerThread.process_message` (dramatiq/worker.py): running, finished, failed,
-  timed out. A middleware's `before_process_message` is too early: a later one may still skip the message.
+No middleware of ours (dramatiq/middleware/middleware.py): one that is there is called for everything that happens to a message,
+whether it looks or not, and those calls would cost a worker of small jobs as much as all of its records.
+
+- `enqueue` of the brokers (dramatiq/brokers): sent, acknowledged, sent again for a retry.
 - `_ConsumerThread.handle_message` and `.requeue_messages` (dramatiq/worker.py): received, handed back at a stop.
+- `Actor.__call__` (dramatiq/actor.py), within `_WorkerThread.process_message`: running, finished, failed, timed out. The begin of
+  `process_message` is too early: a middleware may still skip the message.
+- `ack` and `nack` of their consumers: settled, dead.
 - `Consumer.__iter__` (dramatiq/broker.py) or `_RedisConsumer.__next__` (dramatiq/brokers/redis.py), the moment when a queue is
   being consumed, and `worker_process` (dramatiq/cli.py), which knows how many processes there are: ready.
 
@@ -34,117 +39,64 @@ class _Here(threading.local):
     """What this thread is doing."""
 
     execution = None
-    asked_ns = 0  # When the retry was asked for: another worker may have the message before the call returns.
-    moving = False  # Delayed messages whose time has come are being sent again.
-    begun = None  # The id of the message whose enqueue began last, and was not acknowledged.
 
 
 class _Execution:
-    """A message that this process took to run it, and what became of it. It is kept with the message (`TAKEN`)."""
+    """A message that this process took to run it, and what has become of it. It is kept with the message (`TAKEN`)."""
 
-    __slots__ = ("attempt", "failed", "job_id", "key", "message_id", "name", "retried", "running", "skipped")
+    __slots__ = ("attempt", "became", "job_id", "key", "name")
 
-    def __init__(self, message_id, key, job_id, attempt, name):
-        self.message_id, self.key, self.job_id, self.attempt, self.name = message_id, key, job_id, attempt, name
-        self.running = False  # Whether the actor's code was called.
-        self.failed = self.retried = self.skipped = False
+    def __init__(self, key, job_id, attempt, name):
+        self.key, self.job_id, self.attempt, self.name = key, job_id, attempt, name
+        self.became = None  # None until the actor's code is called, then one of those below.
+
+
+RUNNING, FINISHED, FAILED, SKIPPED, RETRIED = range(5)
+SETTLED = FINISHED, RETRIED
+_here = _Here()
+_delayed = set()  # The ids of the messages that wait in this process until their time has come.
+# A message comes wrapped, and asks its wrapping for each attribute by a function of Python's first. This is without.
+_own = object.__getattribute__
+
+
+def _taken(message):
+    """The execution of a message, None for one that is not this process's to run: a delayed one, whose time has come."""
+    try:
+        return _own(message, TAKEN)
+    except AttributeError:
+        return None
 
 
 def attach(recorder, settings):
-    """Add the middleware to every broker, and wrap what has no hook."""
-    from dramatiq.broker import Broker
-
-    here = _Here()
-    ours = _middleware(recorder, settings, here)
-
-    @wrap(Broker, "__init__")
-    def init(original, self, *args, **kwargs):
-        original(self, *args, **kwargs)
-        self.middleware.insert(0, ours)
-
-    _taking(recorder, here)
-    _executing(recorder, here)
+    """Wrap what every broker has in common."""
+    _taking(recorder)
+    _executing(recorder)
     _ready(recorder, settings)
 
 
-def _middleware(recorder, settings, here):
-    from dramatiq import Middleware
-
-    record = recorder.record
-
-    class Recording(Middleware):
-        """Records what Dramatiq tells its middleware."""
-
-        def before_enqueue(self, broker, message, delay):
-            # A broken connection makes Dramatiq try again with the same message, within one enqueue.
-            if _again(here, message):
-                here.asked_ns = time.monotonic_ns()
-                return
-            if here.begun == message.message_id:
-                return
-            here.begun = message.message_id
-            moment_s = time.time() + delay / 1000 if delay is not None else None
-            sending.begin(recorder, message.message_id, message.actor_name, moment_s, _rank(broker, message))
-
-        def after_enqueue(self, broker, message, delay):
-            key, name = recorder.job(message.message_id)[0], message.actor_name
-            if here.moving:
-                return
-            if _again(here, message):
-                here.execution.retried = True
-                delay_ns, text = (delay or 0) * 1_000_000, recorder.text(name)
-                recorder.record(events.JOB_RETRIED, key, delay_ns, here.execution.attempt, text, time_ns=here.asked_ns)
-            else:
-                here.begun = None
-                sending.acknowledge(recorder, message.message_id, name)
-
-        def before_process_message(self, broker, message):
-            here.execution = getattr(message, TAKEN, None)
-
-        def after_process_message(self, broker, message, *, result=None, exception=None):
-            if exception is not None:
-                here.execution.failed = True
-
-        def after_skip_message(self, broker, message):
-            here.execution.skipped = True
-
-        def after_nack(self, broker, message):
-            reason, why = _death(message)
-            self._dead(message, reason, why)
-
-        def after_ack(self, broker, message):
-            execution = getattr(message, TAKEN, None)
-            if execution is None:
-                return  # It was sent again when its delay was over.
-            if execution.skipped or (execution.failed and not execution.retried):
-                # Without the middleware Retries a message that failed is acknowledged, and so is one that was skipped.
-                reason, why = (events.DEAD_REVOKED, "skipped") if execution.skipped else _death(message)
-                self._dead(message, reason, why)
-            else:
-                record(events.JOB_SETTLED, execution.key)
-
-        def _dead(self, message, reason, why):
-            key, name = recorder.job(message.message_id)[0], recorder.text(message.actor_name)
-            execution = getattr(message, TAKEN, None)
-            attempt = execution.attempt if execution is not None else 0
-            recorder.record(events.JOB_DEAD, key, reason, attempt, name, recorder.text(why) if why else 0)
-            recorder.record(events.JOB_SETTLED, key)
-
-        def after_process_boot(self, broker):
-            lay_over(broker, settings)
-
-        def before_worker_shutdown(self, broker, worker):
-            recorder.record(events.WORKER_STOPPING)
-
-    return Recording()
+def _sending(recorder, broker_kind):
+    @wrap(broker_kind, "enqueue")
+    def enqueue(original, self, message, *, delay=None):
+        message_id, name, execution = message.message_id, message.actor_name, _here.execution
+        if message_id in _delayed:  # Its delay is over.
+            _delayed.discard(message_id)
+            return original(self, message, delay=delay)
+        if execution is not None and execution.key == recorder.job(message_id)[0]:
+            # Another worker may have it before the call returns.
+            asked_ns = time.monotonic_ns()
+            sent = original(self, message, delay=delay)
+            execution.became = RETRIED
+            delay_ns = (delay or 0) * 1_000_000
+            recorder.record(events.JOB_RETRIED, execution.key, delay_ns, execution.attempt, execution.name, time_ns=asked_ns)
+            return sent
+        moment_s = time.time() + delay / 1000 if delay is not None else None
+        sending.begin(recorder, message_id, name, moment_s, _rank(self, message))
+        sent = original(self, message, delay=delay)
+        sending.acknowledge(recorder, message_id, name)
+        return sent
 
 
-def _again(here, message):
-    """Whether a message is sent again by the worker that has it: for a retry, or because its delay is over."""
-    return here.moving or (here.execution is not None and here.execution.message_id == message.message_id)
-
-
-def _taking(recorder, here):
+def _taking(recorder):
     from dramatiq.worker import _ConsumerThread
 
     record, job, text = recorder.record, recorder.job, recorder.text
@@ -152,31 +104,18 @@ def _taking(recorder, here):
     @replace(_ConsumerThread, "handle_message")
     def made(original):
         def handle_message(self, message):
-            # Asked through the proxy, each attribute of a message is first missed, which takes longer than a record.
-            bare = getattr(message, "_message", message)
+            bare = _own(message, "_message")
             options = bare.options
-            if options.get("eta") is None:
-                message_id = bare.message_id
-                key, job_id = job(message_id)
+            if options.get("eta") is not None:
+                _delayed.add(bare.message_id)
+            else:
+                key, job_id = job(bare.message_id)
                 attempt, name = (options.get("retries") or 0) + 1, text(bare.actor_name)
-                setattr(message, TAKEN, _Execution(message_id, key, job_id, attempt, name))
+                setattr(message, TAKEN, _Execution(key, job_id, attempt, name))
                 record(events.JOB_RECEIVED, key, 0, attempt, name, job_id)
             return original(self, message)
 
         return handle_message
-
-    @replace(_ConsumerThread, "handle_delayed_messages")
-    def made_delayed(original):
-        def handle_delayed_messages(self):
-            if not self.delay_queue.queue:
-                return original(self)
-            here.moving = True
-            try:
-                return original(self)
-            finally:
-                here.moving = False
-
-        return handle_delayed_messages
 
     @wrap(_ConsumerThread, "requeue_messages")
     def requeue_messages(original, self, messages):
@@ -184,38 +123,80 @@ def _taking(recorder, here):
         answer = original(self, messages)
         for message in messages:
             if message.options.get("eta") is None:
-                recorder.record(events.JOB_REJECTED, recorder.job(message.message_id)[0], 1)
+                record(events.JOB_REJECTED, job(message.message_id)[0], 1)
         return answer
 
 
-def _executing(recorder, here):
+def _executing(recorder):
     from dramatiq.actor import Actor
-    from dramatiq.middleware import TimeLimitExceeded
+    from dramatiq.middleware import SkipMessage, TimeLimitExceeded
+    from dramatiq.worker import _WorkerThread
 
     record = recorder.record
+
+    @replace(_WorkerThread, "process_message")
+    def made(original):
+        def process_message(self, message):
+            _here.execution = _taken(message)
+            return original(self, message)
+
+        return process_message
 
     @replace(Actor, "__call__")
     def made_call(original):
         def call(self, *args, **kwargs):
-            execution = here.execution
+            execution = _here.execution
             # An actor may call another one as a plain function: that is part of this job.
-            if execution is None or execution.running:
+            if execution is None or execution.became is not None:
                 return original(self, *args, **kwargs)
-            execution.running = True
+            execution.became = RUNNING
             key, attempt, name = execution.key, execution.attempt, execution.name
             record(events.JOB_RUNNING, key, 0, attempt, name, execution.job_id)
             try:
                 result = original(self, *args, **kwargs)
-            except TimeLimitExceeded as error:
-                record(events.JOB_TIMED_OUT, key, 0, attempt, name, recorder.error(error))
-                raise
             except BaseException as error:
-                record(events.JOB_FAILED, key, 0, attempt, name, recorder.error(error))
+                execution.became = SKIPPED if isinstance(error, SkipMessage) else FAILED
+                kind = events.JOB_TIMED_OUT if isinstance(error, TimeLimitExceeded) else events.JOB_FAILED
+                record(kind, key, 0, attempt, name, recorder.error(error))
                 raise
             record(events.JOB_FINISHED, key, 0, attempt, name)
+            execution.became = FINISHED
             return result
 
         return call
+
+
+def _settling(recorder, consumer_kind):
+    record = recorder.record
+
+    def died(message, reason, why):
+        key, name, execution = recorder.job(message.message_id)[0], recorder.text(message.actor_name), _taken(message)
+        attempt = execution.attempt if execution is not None else 0
+        record(events.JOB_DEAD, key, reason, attempt, name, recorder.text(why) if why else 0)
+        record(events.JOB_SETTLED, key)
+
+    @replace(consumer_kind, "ack")
+    def made(original):
+        def ack(self, message):
+            answer, execution = original(self, message), _taken(message)
+            if execution is None:
+                return answer  # It was sent again when its delay was over.
+            if execution.became in SETTLED:
+                record(events.JOB_SETTLED, execution.key)
+            # Without the middleware Retries a message that failed is acknowledged, and so is one that was skipped.
+            elif execution.became == FAILED or message._exception is not None:
+                died(message, *_death(message))
+            else:
+                died(message, events.DEAD_REVOKED, "skipped")
+            return answer
+
+        return ack
+
+    @wrap(consumer_kind, "nack")
+    def nack(original, self, message):
+        answer = original(self, message)
+        died(message, *_death(message))
+        return answer
 
 
 def _ready(recorder, settings):
@@ -234,8 +215,9 @@ def _ready(recorder, settings):
         recorder.record(events.WORKER_READY, value=_processes["number"])
 
     @wrap(Worker, "__init__")
-    def init(original, self, *args, **kwargs):
-        original(self, *args, **kwargs)
+    def init(original, self, broker, *args, **kwargs):
+        lay_over(broker, settings)
+        original(self, broker, *args, **kwargs)
         for name in WORKER_SETTINGS:
             if name in settings:
                 setattr(self, name, settings[name])
@@ -245,6 +227,11 @@ def _ready(recorder, settings):
         original(self)
         state["worker"] = self
         tell()
+
+    @wrap(Worker, "stop")
+    def stop(original, self, *args, **kwargs):
+        recorder.record(events.WORKER_STOPPING)
+        return original(self, *args, **kwargs)
 
     def answered():
         # By its thread: not every consumer of every version knows its queue.
@@ -263,10 +250,21 @@ def _ready(recorder, settings):
 _answered = []
 
 
-def attach_redis(recorder, settings):
-    """A consumer of Redis asks for messages only when it is iterated: its queue is consumed once Redis has answered."""
-    from dramatiq.brokers.redis import _RedisConsumer
+def attach_rabbitmq(recorder, settings):
+    """What RabbitMQ's broker and consumer do by themselves."""
+    from dramatiq.brokers.rabbitmq import RabbitmqBroker, _RabbitmqConsumer
 
+    _sending(recorder, RabbitmqBroker)
+    _settling(recorder, _RabbitmqConsumer)
+
+
+def attach_redis(recorder, settings):
+    """The same of Redis. A consumer of it asks for messages only when it is iterated: its queue is consumed once Redis has
+    answered."""
+    from dramatiq.brokers.redis import RedisBroker, _RedisConsumer
+
+    _sending(recorder, RedisBroker)
+    _settling(recorder, _RedisConsumer)
     _RedisConsumer.jobharness_answers = True
     first = set()
 
@@ -329,7 +327,12 @@ def _death(message):
     return reasons.get(kind, events.DEAD_RAISED), words
 
 
-WATCH = {"dramatiq": attach, "dramatiq.cli": attach_processes, "dramatiq.brokers.redis": attach_redis}
+WATCH = {
+    "dramatiq": attach,
+    "dramatiq.cli": attach_processes,
+    "dramatiq.brokers.rabbitmq": attach_rabbitmq,
+    "dramatiq.brokers.redis": attach_redis,
+}
 
 
 def attach_mishaps(mishaps):
@@ -397,7 +400,7 @@ def inspect(app):
     broker = find_broker(app)
     chosen = boot.settings()
     lay_over(broker, chosen)
-    middleware = {type(one).__name__: one for one in broker.middleware if type(one).__name__ != "Recording"}
+    middleware = {type(one).__name__: one for one in broker.middleware}
     settings = {
         "broker": type(broker).__name__,
         "queues": sorted(broker.get_declared_queues()),
