@@ -58,7 +58,7 @@ class Enqueued:
         raw = file.read(record.RECORD_BYTES)
         if len(raw) < record.RECORD_BYTES:
             return None
-        if _COMMIT.unpack_from(raw, record.COMMIT_OFFSET)[0] != slot ^ record.COMMIT:
+        if _COMMIT.unpack_from(raw, record.COMMIT_OFFSET)[0] != record.COMMIT + slot:
             return False
         time_ns, key, _, kind, _, _, _, text = record.RECORD.unpack(raw)[:8]
         if kind == events.ENQUEUE_BEGIN and key not in self._found:

@@ -18,7 +18,7 @@ task       uint32 number of a text: the task's name
 text       uint32 number of a text: exception, label or job id; `HEX` or `DECIMAL`
 group      uint32 number of a text: the key that order and limits go by
 reserved   uint64 zero
-commit     uint32 the slot's number in the file, exclusive-or `COMMIT`
+commit     uint32 `COMMIT` and the slot's number in the file
 ========== ====== =================================================================
 
 The record files of a process are called `ROLE.NAME.PROCESS.TIME.SEGMENT.rec`. Its texts stand beside them in
@@ -37,7 +37,7 @@ import hashlib
 import struct
 import sys
 
-SCHEMA = 2
+SCHEMA = 3
 MAGIC = b"JHRECORD"
 HEADER_BYTES = 4096
 HEADER = struct.Struct("<8sIIIIQI")  # magic, schema, flags, process, segment, started_ns, json_bytes

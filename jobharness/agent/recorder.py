@@ -35,15 +35,15 @@ LENT = 6  # Slots that a fork gets of its parent's file: what one job takes. Fil
 class _Segment:
     """One mapped file and what hands out its slots.
 
-    `take()`: `(slot, place, buffer)` of the next one, its place in bytes; StopIteration when none is left. It is made of C alone,
-    and so atomic in CPython.
+    `take()`: `(commit, place, buffer)` of the next one, its place in bytes; StopIteration when none is left. It is made of C
+    alone, and so atomic in CPython.
     """
 
     __slots__ = ("buffer", "left", "take")
     borrowed = False
 
     def __init__(self, buffer, slots):
-        self.buffer, self.left = buffer, iter(range(slots))
+        self.buffer, self.left = buffer, iter(range(record.COMMIT, record.COMMIT + slots))
         places = range(record.HEADER_BYTES, record.HEADER_BYTES + slots * record.RECORD_BYTES, record.RECORD_BYTES)
         self.take = zip(self.left, places, itertools.repeat(buffer)).__next__
 
@@ -184,9 +184,9 @@ class Recorder:
     def _is_used(self, lent):
         if lent is None:
             return True
-        slot, place, buffer = lent
+        expected, place, buffer = lent
         (commit,) = _FLAGS.unpack_from(buffer, place + record.COMMIT_OFFSET)
-        return commit == slot ^ record.COMMIT
+        return commit == expected
 
     def _reset_fork(self):
         loan = self._loans.pop(threading.get_ident(), None)
@@ -211,7 +211,7 @@ class Recorder:
 
     def _make_record(self):
         """`record`, and the function that tells it what hands out its slots: it asks no attributes."""
-        pack_into, now, commit, no_job = record.RECORD.pack_into, monotonic_ns, record.COMMIT, record.NO_JOB
+        pack_into, now, no_job = record.RECORD.pack_into, monotonic_ns, record.NO_JOB
         take = process = None
 
         def bind(taking, by):
@@ -220,15 +220,13 @@ class Recorder:
 
         def write(kind, key=no_job, value=0, attempt=0, task=0, text=0, group=0, time_ns=0):
             try:
-                slot, place, buffer = take()
-                pack_into(
-                    buffer, place, time_ns or now(), key, value, kind, attempt, process, task, text, group, slot ^ commit,
-                )  # fmt: skip
+                commit, place, buffer = take()
+                pack_into(buffer, place, time_ns or now(), key, value, kind, attempt, process, task, text, group, commit)
             except StopIteration:
                 if self._go_on():
                     write(kind, key, value, attempt, task, text, group, time_ns)
             except (struct.error, TypeError) as error:
-                fields = time_ns or now(), key, value, kind, attempt, process, task, text, group, slot ^ commit
+                fields = time_ns or now(), key, value, kind, attempt, process, task, text, group, commit
                 self._put_misfit(buffer, place, fields, error)
 
         return write, bind
@@ -276,10 +274,9 @@ class Recorder:
             self._raise_flag(record.FLAG_CLOSED)
 
     def _give_back(self, segment):
-        for slot, place, buffer in iter(segment.take, None):
-            record.RECORD.pack_into(
-                buffer, place, monotonic_ns(), record.NO_JOB, 0, record.VOID, 0, self._process, 0, 0, 0, slot ^ record.COMMIT
-            )
+        for commit, place, buffer in iter(segment.take, None):
+            now = monotonic_ns()
+            record.RECORD.pack_into(buffer, place, now, record.NO_JOB, 0, record.VOID, 0, self._process, 0, 0, 0, commit)
 
     def _go_on(self):
         """Whether there is room, in a new file where the last one is full: another thread may have opened it."""

@@ -169,7 +169,7 @@ def _slots_at(file, numbers):
 
 
 def _is_committed(slot, raw):
-    return _COMMIT.unpack(raw)[0] == slot ^ record.COMMIT
+    return _COMMIT.unpack(raw)[0] == record.COMMIT + slot
 
 
 def _committed(slots, low):
@@ -177,7 +177,7 @@ def _committed(slots, low):
     high, holes, ahead = low, [], []
     whole = len(slots) - len(slots) % record.RECORD_BYTES
     for slot, (commit,) in enumerate(_COMMIT.iter_unpack(slots[:whole]), low):
-        if commit == slot ^ record.COMMIT:
+        if commit == record.COMMIT + slot:
             high = slot + 1
             holes += ahead
             ahead = []

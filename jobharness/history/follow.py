@@ -67,7 +67,7 @@ class _Tail:
 
     def _committed(self, slot: int) -> bool:
         at = record.HEADER_BYTES + slot * record.RECORD_BYTES + record.COMMIT_OFFSET
-        return self.buffer[at : at + 4] == (slot ^ record.COMMIT).to_bytes(4, "little")
+        return self.buffer[at : at + 4] == (record.COMMIT + slot).to_bytes(4, "little")
 
     def _nothing_ahead(self) -> bool:
         """Whether nothing was written yet where news would be, by one comparison: so most looks end."""

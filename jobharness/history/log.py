@@ -59,19 +59,20 @@ def _stem_of(path: Path) -> str:
 def read_record_file(path: Path, text_files: TextFiles | None = None) -> RecordFile:
     """Read one record file, and its texts from `text_files` of its folder, which several readings may share.
 
-    Raises: HistoryUnreadable when the file is no record file, or of a newer schema, or holds what this version does not know.
+    Raises: HistoryUnreadable when the file is no record file, or of another schema, or holds what this version does not know.
     """
     raw = path.read_bytes()
     if len(raw) < record.HEADER_BYTES or raw[:8] != record.MAGIC:
         raise HistoryUnreadable(str(path), "is not a record file of jobharness (or was cut off in its header)")
     _, schema, flags, process, segment, _started_ns, about_bytes = record.HEADER.unpack_from(raw)
-    if schema > record.SCHEMA:
+    if schema != record.SCHEMA:
         raise HistoryUnreadable(
-            str(path), f"has record schema {schema}; this version reads up to {record.SCHEMA}. Update jobharness."
+            str(path),
+            f"has record schema {schema}; this version reads {record.SCHEMA}. Have the same version of jobharness on every node.",
         )
     slots = (len(raw) - record.HEADER_BYTES) // record.RECORD_BYTES
     table = np.frombuffer(raw, RECORD_DTYPE, count=slots, offset=record.HEADER_BYTES)
-    committed = table["commit"] == (np.arange(slots, dtype=np.uint32) ^ np.uint32(record.COMMIT))
+    committed = table["commit"] == (np.arange(slots, dtype=np.uint32) + np.uint32(record.COMMIT))
     used = committed | (table["time_ns"] != 0)
     about = _about(path, raw[record.HEADER.size : record.HEADER.size + about_bytes])
     # The texts are read after the records, so that every text that a record names is among them.

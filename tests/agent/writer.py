@@ -47,11 +47,11 @@ class CommitFirst:
     def record(self, kind, key, value, attempt, task, text, group):
         while True:
             try:
-                slot, at, buffer = self.recorder._segment.take()
+                commit, at, buffer = self.recorder._segment.take()
                 break
             except StopIteration:
                 self.recorder._go_on()
-        struct.pack_into("<I", buffer, at + record.COMMIT_OFFSET, slot ^ record.COMMIT)
+        struct.pack_into("<I", buffer, at + record.COMMIT_OFFSET, commit)
         struct.pack_into("<Q16sq", buffer, at, 1, key, value)
         struct.pack_into("<HHIIII", buffer, at + 32, kind, attempt, os.getpid(), task, text, group)
 

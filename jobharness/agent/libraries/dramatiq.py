@@ -41,30 +41,13 @@ class _Here(threading.local):
     execution = None
 
 
-class _Execution:
-    """A message that this process took to run it, and what has become of it. It is kept with the message (`TAKEN`)."""
-
-    __slots__ = ("attempt", "became", "job_id", "key", "name")
-
-    def __init__(self, key, job_id, attempt, name):
-        self.key, self.job_id, self.attempt, self.name = key, job_id, attempt, name
-        self.became = None  # None until the actor's code is called, then one of those below.
-
-
-RUNNING, FINISHED, FAILED, SKIPPED, RETRIED = range(5)
+# A message that this process took to run it is told of by `[what it became, key, attempt, task, job id]`, kept with the message
+# (`TAKEN`): a list is made in a quarter of an object's time. It became nothing yet until the actor's code is called.
+RUNNING, FINISHED, FAILED, SKIPPED, RETRIED = range(1, 6)
 SETTLED = FINISHED, RETRIED
+BECAME = 0
 _here = _Here()
 _delayed = set()  # The ids of the messages that wait in this process until their time has come.
-# A message comes wrapped, and asks its wrapping for each attribute by a function of Python's first. This is without.
-_own = object.__getattribute__
-
-
-def _taken(message):
-    """The execution of a message, None for one that is not this process's to run: a delayed one, whose time has come."""
-    try:
-        return _own(message, TAKEN)
-    except AttributeError:
-        return None
 
 
 def attach(recorder, settings):
@@ -81,13 +64,13 @@ def _sending(recorder, broker_kind):
         if message_id in _delayed:  # Its delay is over.
             _delayed.discard(message_id)
             return original(self, message, delay=delay)
-        if execution is not None and execution.key == recorder.job(message_id)[0]:
+        if execution is not None and execution[1] == recorder.job(message_id)[0]:
             # Another worker may have it before the call returns.
             asked_ns = time.monotonic_ns()
             sent = original(self, message, delay=delay)
-            execution.became = RETRIED
-            delay_ns = (delay or 0) * 1_000_000
-            recorder.record(events.JOB_RETRIED, execution.key, delay_ns, execution.attempt, execution.name, time_ns=asked_ns)
+            execution[BECAME] = RETRIED
+            _, key, attempt, task, _ = execution
+            recorder.record(events.JOB_RETRIED, key, (delay or 0) * 1_000_000, attempt, task, time_ns=asked_ns)
             return sent
         moment_s = time.time() + delay / 1000 if delay is not None else None
         sending.begin(recorder, message_id, name, moment_s, _rank(self, message))
@@ -104,15 +87,18 @@ def _taking(recorder):
     @replace(_ConsumerThread, "handle_message")
     def made(original):
         def handle_message(self, message):
-            bare = _own(message, "_message")
+            # Asked through the proxy, each attribute of a message is first missed, which takes longer than a record.
+            bare = message._message
             options = bare.options
             if options.get("eta") is not None:
                 _delayed.add(bare.message_id)
             else:
+                if _delayed:  # Its connection broke while it waited here, and it waited elsewhere.
+                    _delayed.discard(bare.message_id)
                 key, job_id = job(bare.message_id)
-                attempt, name = (options.get("retries") or 0) + 1, text(bare.actor_name)
-                setattr(message, TAKEN, _Execution(key, job_id, attempt, name))
-                record(events.JOB_RECEIVED, key, 0, attempt, name, job_id)
+                attempt, task = (options.get("retries") or 0) + 1, text(bare.actor_name)
+                setattr(message, TAKEN, [None, key, attempt, task, job_id])
+                record(events.JOB_RECEIVED, key, 0, attempt, task, job_id)
             return original(self, message)
 
         return handle_message
@@ -137,7 +123,7 @@ def _executing(recorder):
     @replace(_WorkerThread, "process_message")
     def made(original):
         def process_message(self, message):
-            _here.execution = _taken(message)
+            _here.execution = getattr(message, TAKEN, None)
             return original(self, message)
 
         return process_message
@@ -147,20 +133,20 @@ def _executing(recorder):
         def call(self, *args, **kwargs):
             execution = _here.execution
             # An actor may call another one as a plain function: that is part of this job.
-            if execution is None or execution.became is not None:
+            if execution is None or execution[BECAME] is not None:
                 return original(self, *args, **kwargs)
-            execution.became = RUNNING
-            key, attempt, name = execution.key, execution.attempt, execution.name
-            record(events.JOB_RUNNING, key, 0, attempt, name, execution.job_id)
+            _, key, attempt, task, job_id = execution
+            execution[BECAME] = RUNNING
+            record(events.JOB_RUNNING, key, 0, attempt, task, job_id)
             try:
                 result = original(self, *args, **kwargs)
             except BaseException as error:
-                execution.became = SKIPPED if isinstance(error, SkipMessage) else FAILED
+                execution[BECAME] = SKIPPED if isinstance(error, SkipMessage) else FAILED
                 kind = events.JOB_TIMED_OUT if isinstance(error, TimeLimitExceeded) else events.JOB_FAILED
-                record(kind, key, 0, attempt, name, recorder.error(error))
+                record(kind, key, 0, attempt, task, recorder.error(error))
                 raise
-            record(events.JOB_FINISHED, key, 0, attempt, name)
-            execution.became = FINISHED
+            record(events.JOB_FINISHED, key, 0, attempt, task)
+            execution[BECAME] = FINISHED
             return result
 
         return call
@@ -170,21 +156,22 @@ def _settling(recorder, consumer_kind):
     record = recorder.record
 
     def died(message, reason, why):
-        key, name, execution = recorder.job(message.message_id)[0], recorder.text(message.actor_name), _taken(message)
-        attempt = execution.attempt if execution is not None else 0
-        record(events.JOB_DEAD, key, reason, attempt, name, recorder.text(why) if why else 0)
+        key, task = recorder.job(message.message_id)[0], recorder.text(message.actor_name)
+        _, _, attempt, *_ = getattr(message, TAKEN, (None, key, 0))
+        record(events.JOB_DEAD, key, reason, attempt, task, recorder.text(why) if why else 0)
         record(events.JOB_SETTLED, key)
 
     @replace(consumer_kind, "ack")
     def made(original):
         def ack(self, message):
-            answer, execution = original(self, message), _taken(message)
+            answer, execution = original(self, message), getattr(message, TAKEN, None)
             if execution is None:
                 return answer  # It was sent again when its delay was over.
-            if execution.became in SETTLED:
-                record(events.JOB_SETTLED, execution.key)
+            became = execution[BECAME]
+            if became in SETTLED:
+                record(events.JOB_SETTLED, execution[1])
             # Without the middleware Retries a message that failed is acknowledged, and so is one that was skipped.
-            elif execution.became == FAILED or message._exception is not None:
+            elif became == FAILED or message._exception is not None:
                 died(message, *_death(message))
             else:
                 died(message, events.DEAD_REVOKED, "skipped")

@@ -70,10 +70,10 @@ def test_slot_that_a_thread_has_taken_and_not_filled_is_told_when_it_is(tmp_path
     recorder = Recorder(tmp_path, "worker", "worker-1")
     follower = Follower(tmp_path)
     recorder.record(Kind.JOB_RUNNING, value=0)
-    slot, place, buffer = recorder._segment.take()
+    commit, place, buffer = recorder._segment.take()
     recorder.record(Kind.JOB_RUNNING, value=2)
     assert values(follower) == [0, 2]
-    fields = (1, record.NO_JOB, 1, int(Kind.JOB_RUNNING), 0, os.getpid(), 0, 0, 0, slot ^ record.COMMIT)
+    fields = (1, record.NO_JOB, 1, int(Kind.JOB_RUNNING), 0, os.getpid(), 0, 0, 0, commit)
     record.RECORD.pack_into(buffer, place, *fields)
     assert values(follower) == [1]
     assert values(follower) == []

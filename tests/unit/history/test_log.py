@@ -160,12 +160,13 @@ def test_foreign_file_is_refused(folder):
     unreadable(folder, "diary.rec", "is not a record file of jobharness")
 
 
-def test_newer_record_schema_is_refused_with_what_to_do(folder):
+@pytest.mark.parametrize("schema", [record.SCHEMA - 1, record.SCHEMA + 1])
+def test_another_record_schema_is_refused_with_what_to_do(folder, schema):
     path = only(folder, "producer")
     raw = bytearray(path.read_bytes())
-    raw[8:12] = (record.SCHEMA + 1).to_bytes(4, "little")
+    raw[8:12] = schema.to_bytes(4, "little")
     path.write_bytes(raw)
-    unreadable(folder, path.name, f"record schema {record.SCHEMA + 1}", f"reads up to {record.SCHEMA}", "Update jobharness")
+    unreadable(folder, path.name, f"record schema {schema}", f"reads {record.SCHEMA}", "the same version of jobharness")
 
 
 @pytest.mark.parametrize(("about", "words"), [(b"{'", "damaged header"), (b"[]", "without the name")])
