@@ -81,20 +81,28 @@ WITHOUT_NAMES = {"sitecustomize", "__main__"}
 PUBLIC = [path for path in FILES if path.stem not in WITHOUT_NAMES and not path.is_relative_to(AGENT)]
 
 
-@pytest.mark.parametrize("path", PUBLIC, ids=name_of)
-def test_public_names_are_listed_completely_and_in_order(path):
-    """Every class, function and constant that another file imports stands in `__all__`, sorted as the linter sorts it."""
+def unlisted_names(path):
+    """What another file imports of this one and its `__all__` lacks, or may not have."""
     tree = tree_of(path)
     assigned = [node for node in tree.body if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "__all__"]
     defined = {node.name for node in tree.body if isinstance(node, ast.ClassDef | ast.FunctionDef)}
     own = module_of(path)
     taken = {alias for other, module, alias in IMPORTS if module == own and other != path}
-    private = {name for name in taken if name.startswith("_") and not name.startswith("__")}
-    assert not private, f"private names that other files import: {sorted(private)}"
     listed = [element.value for node in assigned for element in node.value.elts]
-    missing = {name for name in taken & defined if name not in listed}
-    assert not missing, f"imported elsewhere, and not in __all__: {sorted(missing)}"
-    assert not [name for name in listed if name.startswith("_") and not name.startswith("__")]
+    yield from (f"{name_of(path)}: {name} is private, and imported elsewhere" for name in sorted(taken) if is_private(name))
+    yield from (
+        f"{name_of(path)}: {name} is imported elsewhere, and not in __all__" for name in sorted(taken & defined - {*listed})
+    )
+    yield from (f"{name_of(path)}: {name} is private, and in __all__" for name in listed if is_private(name))
+
+
+def is_private(name):
+    return name.startswith("_") and not name.startswith("__")
+
+
+def test_public_names_are_listed_completely():
+    """Every class, function and constant that another file imports stands in `__all__`; the linter sorts it."""
+    assert [words for path in PUBLIC for words in unlisted_names(path)] == []
 
 
 def module_of(path):
@@ -121,13 +129,11 @@ PATCHES_THE_PROCESS = {
 IMPORTED = {"jobharness", *(module for _, module, _ in IMPORTS if module.partition(".")[0] == "jobharness")}
 
 
-@pytest.mark.parametrize("name", sorted(IMPORTED - PATCHES_THE_PROCESS))
-def test_every_listed_name_is_there(name):
-    if importlib.util.find_spec(name) is None:
-        pytest.fail(f"{name} is imported, and is not there")
-    module = importlib.import_module(name)
-    for listed in getattr(module, "__all__", []):
-        assert hasattr(module, listed), f"{name}.__all__ lists {listed}"
+def test_every_listed_name_is_there():
+    modules = [importlib.import_module(name) for name in sorted(IMPORTED - PATCHES_THE_PROCESS)]
+    listed = [(module, name) for module in modules for name in getattr(module, "__all__", [])]
+    assert len(listed) > len(modules)
+    assert [f"{module.__name__}.{name}" for module, name in listed if not hasattr(module, name)] == []
 
 
 def test_every_listed_name_is_there_of_what_patches_the_process():
@@ -153,24 +159,37 @@ def long_functions(path):
                 yield f"{name_of(path)}:{node.lineno} {node.name} has {length - inner} lines"
 
 
-@pytest.mark.parametrize("path", FILES, ids=name_of)
-def test_functions_can_be_read_without_scrolling(path):
-    assert list(long_functions(path)) == []
+def test_functions_can_be_read_without_scrolling():
+    assert [words for path in FILES for words in long_functions(path)] == []
 
 
-@pytest.mark.parametrize("path", FILES, ids=name_of)
-def test_long_file_states_why_it_is_one_subject(path):
+def untold(path):
+    """What a file's docstring should say, and does not."""
     lines = path.read_text(encoding="utf-8").count("\n")
     docstring = ast.get_docstring(tree_of(path)) or ""
-    if path.stem != "__main__":
-        assert docstring, f"{name_of(path)} does not say what it is for"
-    if lines > MOST_LINES_OF_A_FILE:
-        assert "one subject" in docstring, f"{name_of(path)} has {lines} lines; its docstring must say why it is one subject"
+    if path.stem != "__main__" and not docstring:
+        yield f"{name_of(path)} does not say what it is for"
+    if lines > MOST_LINES_OF_A_FILE and "one subject" not in docstring:
+        yield f"{name_of(path)} has {lines} lines; its docstring must say why it is one subject"
 
 
-@pytest.mark.parametrize("path", FILES, ids=name_of)
-def test_there_is_no_file_called_utils(path):
-    assert path.stem not in {"utils", "util", "helpers", "misc", "common"}
+def test_long_file_states_why_it_is_one_subject():
+    assert [words for path in FILES for words in untold(path)] == []
+
+
+def test_there_is_no_file_called_utils():
+    assert [name_of(path) for path in FILES if path.stem in {"utils", "util", "helpers", "misc", "common"}] == []
+
+
+def test_each_rule_sees_the_file_that_breaks_it(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys.modules[__name__], "ROOT", tmp_path)
+    long, silent = tmp_path / "long.py", tmp_path / "silent.py"
+    long.write_text('"""Much."""\n\n\ndef much():\n' + "    print()\n" * MOST_LINES_OF_A_FILE, encoding="utf-8")
+    silent.write_text("__all__ = ['_own']\n", encoding="utf-8")
+    assert [words.partition(" has ")[0] for words in long_functions(long)] == ["long.py:4 much"]
+    assert list(untold(long)) == ["long.py has 504 lines; its docstring must say why it is one subject"]
+    assert list(untold(silent)) == ["silent.py does not say what it is for"]
+    assert list(unlisted_names(silent)) == ["silent.py: _own is private, and in __all__"]
 
 
 @pytest.mark.parametrize("group", ["QUEUES", "BROKERS", "FAULTS", "DELIVERIES"])
