@@ -8,5 +8,5 @@ settings.register_profile(
     "mutants", settings.get_profile("jobharness"), derandomize=True, database=None, phases=[Phase.explicit, Phase.generate]
 )
 # For `make check`.
-settings.register_profile("quick", settings.get_profile("jobharness"), max_examples=20)
+settings.register_profile("quick", settings.get_profile("jobharness"), max_examples=12)
 settings.load_profile("jobharness")

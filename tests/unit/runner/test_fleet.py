@@ -142,12 +142,12 @@ def test_replacement_that_keeps_exiting_is_tried_again_until_its_time_is_over(ma
     """A process manager tries again; the run does not wait for ever."""
     once = tmp_path / "was here"
     code = f"import pathlib, sys, time\np = pathlib.Path({str(once)!r})\nif p.exists(): sys.exit(1)\np.touch()\ntime.sleep(60)"
-    fleet = make_fleet(code, ready_within=4.0)
+    fleet = make_fleet(code, ready_within=2.0)
     (worker,) = fleet.workers
     assert wait_for(once.exists, 10)
     all_ready(fleet)
     worker.process.signal(signal.SIGKILL)
-    with pytest.raises(ProcessFailed, match="was not ready within 4 s"):
+    with pytest.raises(ProcessFailed, match="was not ready within 2 s"):
         wait_for(lambda: bool(fleet.tend()) and False, 20)
     assert worker.exits[0] == -9 and worker.exits.count(1) > 1
 
