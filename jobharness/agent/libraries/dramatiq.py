@@ -42,7 +42,7 @@ class _Here(threading.local):
 
 
 # A message that this process took to run it is told of by `[what it became, key, attempt, task, job id]`, kept with the message
-# (`TAKEN`): a list is made in a quarter of an object's time. It became nothing yet until the actor's code is called.
+# (`TAKEN`): a list is made in a quarter of an object's time. What it became is None until the actor's code is called.
 RUNNING, FINISHED, FAILED, SKIPPED, RETRIED = range(1, 6)
 SETTLED = FINISHED, RETRIED
 BECAME = 0

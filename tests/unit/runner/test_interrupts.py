@@ -17,6 +17,17 @@ def test_interrupt_waits_until_what_must_not_be_interrupted_is_done():
     assert signal.getsignal(signal.SIGINT) is handler
 
 
+def test_what_is_ignored_stays_so():
+    handler = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with interrupts_held():
+            assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+            signal.raise_signal(signal.SIGINT)
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, handler)
+
+
 def test_without_an_interrupt_nothing_happens_and_an_error_is_not_hidden():
     with interrupts_held():
         pass
