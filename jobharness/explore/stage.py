@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import secrets
-import shutil
 import signal
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -41,7 +40,7 @@ from jobharness.runner.clocks import Clocks
 from jobharness.runner.fleet import Fleet, State
 from jobharness.runner.folder import RunFolder
 from jobharness.runner.invariants import Invariants
-from jobharness.runner.masking import mask_log, masked_texts
+from jobharness.runner.keeping import kept
 from jobharness.runner.parts import Parts
 from jobharness.runner.peers import peer_places
 from jobharness.runner.setup import set_up
@@ -428,12 +427,7 @@ class Stage:
     def _gather(self) -> None:
         self.recorder.close()
         gathered = log.gather(self.folder.records, {"run": self.setting.mark, "seed": self.parts.scenario.seed})
-        self.history = replace(gathered, texts=masked_texts(gathered.texts))
-        log.save(self.history, self.folder.path / "history.parquet")
-        for written in self.folder.logs.glob("*.log"):
-            mask_log(written)
-        shutil.rmtree(self.folder.records)
-        shutil.rmtree(self.folder.data, ignore_errors=True)
+        self.history = kept(self.folder, gathered)
         for further in ("", ".go", ".done", ".begun"):
             self._plan.with_name(self._plan.name + further).unlink(missing_ok=True)
 

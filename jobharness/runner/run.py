@@ -7,7 +7,6 @@ way, ends every process that it started (see `processes.guardian`), and what was
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack, suppress
@@ -21,7 +20,6 @@ from jobharness.clock import NS_PER_S, deadline_ns, now_ns, seconds_between
 from jobharness.contracts.contract import Verdict, judge
 from jobharness.errors import Aborted, BrokerFailed, EnvironmentFailed, InvalidRequest, JobharnessError, ProcessFailed
 from jobharness.faults.fault import CanArm
-from jobharness.history import log
 from jobharness.history.event import Kind
 from jobharness.history.frame import History
 from jobharness.metrics.gate import Crossing, judge_gate
@@ -43,7 +41,7 @@ from jobharness.runner.folder import RunFolder
 from jobharness.runner.inspection import inspect_app
 from jobharness.runner.interrupts import interrupts_held
 from jobharness.runner.invariants import Invariants
-from jobharness.runner.masking import mask_log, masked_texts
+from jobharness.runner.keeping import kept
 from jobharness.runner.outsiders import Outsiders
 from jobharness.runner.parts import Parts
 from jobharness.runner.peers import peer_places, start_peers
@@ -469,14 +467,7 @@ class Run:
             self._recorder.close()
             # What dates the monotonic moments: both clocks, read together.
             header = {"run": self.folder.run_id, "seed": self.parts.scenario.seed, "epoch_ns": time.time_ns() - now_ns()}
-            gathered = self._nodes.gather(header)
-            # Exceptions quote addresses and headers: a secret never reaches the folder's history, and so no report of it.
-            self.history = replace(gathered, texts=masked_texts(gathered.texts))
-            log.save(self.history, self.folder.path / "history.parquet")
-            for written in self.folder.logs.glob("*.log"):
-                mask_log(written)
-            shutil.rmtree(self.folder.records)
-            shutil.rmtree(self.folder.data, ignore_errors=True)
+            self.history = kept(self.folder, self._nodes.gather(header))
             for further in (".go", ".done", ".begun"):
                 self.folder.plan.with_name(self.folder.plan.name + further).unlink(missing_ok=True)
             self.saved = True
